@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What the rest of Humpy sees of an accelerator: choose one (-accel), give it a machine, wire
+ * interrupts, start, pause, resume, stop. A back end (accel/X) implements accel-impl.h; nobody
+ * outside accel/ includes anything else from there.
+ */
+#pragma once
+
+#include <glib-object.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "accel/ioreq.h"
+#include "memory/memory.h"
+
+#define TYPE_ACCEL accel_get_type()
+G_DECLARE_DERIVABLE_TYPE(Accel, accel, HUMPY, ACCEL, GObject)
+
+/* What an accelerator can do: the core asks, one message says no. */
+typedef enum {
+    ACCEL_CAP_IRQCHIP = 1 << 0,        /* GIC and timer are the hypervisor's; else the machine's */
+    ACCEL_CAP_RESET_IN_PLACE = 1 << 1, /* reset without a new process or VM */
+    ACCEL_CAP_MIGRATION = 1 << 2,
+    ACCEL_CAP_GDB = 1 << 3,
+    ACCEL_CAP_REGISTERS = 1 << 4, /* vCPU registers can be read and written */
+    ACCEL_CAP_LATE_RAM = 1 << 5,  /* RAM may come and go after start */
+    ACCEL_CAP_ROM_SLOTS = 1 << 6, /* read-only memory is mapped, not trapped */
+    ACCEL_CAP_MSI = 1 << 7,       /* can deliver MSIs (ITS, v2m, APIC) */
+    ACCEL_CAP_HOTPLUG_VCPU = 1 << 8,
+    ACCEL_CAP_PMU = 1 << 9,
+    ACCEL_CAP_VCPUS = 1 << 10, /* has vCPUs at all (qtest and xen have none) */
+    ACCEL_CAP_EL2 = 1 << 11,
+} AccelCap;
+
+uint64_t accel_caps(Accel *accel);
+const char *accel_name(Accel *accel);
+/* TRUE if accel has cap; else *error: "<what> is not supported by accelerator '<name>': <why>". */
+bool accel_require(Accel *accel, AccelCap cap, const char *what, GError **error);
+
+/* ---- choosing ---- */
+/* "gunyah,host=model" as typed after -accel. FALSE for an unknown name or property. */
+bool accel_option_check(const char *text, GError **error);
+/* Tries each text in turn; the first whose device opens wins. Returns a new reference. NULL:
+ * *error holds the last failure (all failures if there were several). [main] */
+Accel *accel_create(const char *const *texts, GError **error);
+/* Text of -accel help: a line per accelerator. Free with g_free(). */
+char *accel_help(void);
+/* Text of -accel NAME,help, or NULL with *error. */
+char *accel_type_help(const char *name, GError **error);
+
+/* ---- building the VM ---- */
+typedef struct {
+    AddressSpace *memory; /* guest physical memory; borrowed until accel_teardown() */
+    AddressSpace *io;     /* ports, or NULL */
+    unsigned n_vcpus;
+    const char *vm_name;
+} AccelMachineInfo;
+
+/* Makes the VM and starts following info->memory with a MemoryListener. [main] */
+bool accel_setup(Accel *accel, const AccelMachineInfo *info, GError **error);
+
+typedef enum { ACCEL_IRQ_EDGE, ACCEL_IRQ_LEVEL } AccelIrqMode;
+/* Declares that GSI (Arm: SPI number) is wired. Before start. [main] */
+bool accel_irq_connect(Accel *accel, unsigned gsi, AccelIrqMode mode, GError **error);
+/* Drives a connected line. For EDGE a 0 to 1 change is one interrupt. [any] */
+void accel_irq_set(Accel *accel, unsigned gsi, bool level);
+
+/* (optional in the back end) Adds what the hypervisor wants to the machine's device tree, and says
+ * how large the memory range given as DTB must at least be. fdt is an opened tree with room
+ * (fdt_open_into); the GIC node's path and the RAM region that holds kernel and DTB are given. */
+typedef struct {
+    const char *gic_path;
+    uint64_t image_base; /* start of the RAM region that holds kernel and DTB */
+    uint64_t image_size;
+} AccelFdtInfo;
+bool accel_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error);
+uint64_t accel_dtb_room(Accel *accel, uint64_t dtb_size);
+
+typedef struct {
+    uint64_t entry;    /* PC of the boot vCPU */
+    uint64_t dtb_gpa;  /* X0 */
+    uint64_t dtb_room; /* bytes reserved there */
+    uint64_t ram_base; /* first byte of the region that holds kernel and DTB */
+} AccelBootInfo;
+/* Where the accelerator can only start at a fixed place (Gunyah without SET_BOOT_CONTEXT: the first
+ * byte of the RAM region that holds the DTB), sets *entry and returns TRUE. */
+bool accel_fixed_entry(Accel *accel, uint64_t region_base, uint64_t *entry);
+
+/* Regions, functions, DTB, START; then the vCPU threads run (or wait if paused). [main] */
+bool accel_start(Accel *accel, const AccelBootInfo *boot, GError **error);
+
+/* ---- running ---- */
+void accel_pause(Accel *accel);  /* [main] returns when every vCPU has left the guest */
+void accel_resume(Accel *accel); /* [main] */
+/* Stops threads and gives everything back in the hypervisor's order. Idempotent. [main] */
+void accel_teardown(Accel *accel);
+
+typedef enum {
+    ACCEL_EVENT_SHUTDOWN, /* guest powered itself off */
+    ACCEL_EVENT_RESET,    /* guest asked for reset */
+    ACCEL_EVENT_WATCHDOG,
+    ACCEL_EVENT_CRASH, /* hypervisor error, unknown exit, page fault: message says which */
+    ACCEL_EVENT_LOAD_FAILED,
+    ACCEL_EVENT_STOPPED, /* force-stopped from outside */
+} AccelEvent;
+typedef void (*AccelEventFn)(void *opaque, AccelEvent event, const char *message);
+/* fn is called once at most per VM life, in any thread; message is borrowed, may be NULL. */
+void accel_set_event_handler(Accel *accel, AccelEventFn fn, void *opaque);
+
+/* Per-vCPU exit counters, for statistics. */
+const IoReqStats *accel_vcpu_stats(Accel *accel, unsigned index);

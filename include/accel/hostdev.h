@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The seam below an accelerator: every open, ioctl, mmap and close on a hypervisor node goes
+ * through here, so that a userspace model (models/) can stand where the kernel would.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* One way of reaching a hypervisor's kernel interface. All functions follow the system call of the
+ * same name: -1 and errno. */
+typedef struct {
+    const char *name; /* "kernel" or "model" */
+    int (*open)(const char *path, int flags);
+    int (*ioctl)(int fd, unsigned long request, uintptr_t arg);
+    void *(*mmap)(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+    int (*munmap)(void *addr, size_t length);
+    int (*close)(int fd);
+    /* Bytes this process may pin: RLIMIT_MEMLOCK, or UINT64_MAX with CAP_IPC_LOCK. */
+    uint64_t (*memlock_limit)(void);
+} HostDevOps;
+
+typedef enum { HOSTDEV_AUTO, HOSTDEV_KERNEL, HOSTDEV_MODEL } HostDevChoice;
+
+extern const HostDevOps hostdev_kernel_ops;
+
+/* Models register at start-up for the node they stand in for; ops borrowed for ever. */
+void hostdev_register_model(const char *path, const HostDevOps *ops);
+
+typedef struct {
+    int fd;
+    const HostDevOps *ops;
+} HostDev;
+
+/* Opens path by choice. AUTO: the device node if it exists, else the model, which is said in one
+ * line on stderr. FALSE: *error names path and cause. The caller closes fd with hostdev_close(). */
+bool hostdev_open(const char *path, HostDevChoice choice, HostDev *dev, GError **error);
+
+static inline int hostdev_ioctl(const HostDevOps *ops, int fd, unsigned long request, uintptr_t arg)
+{
+    return ops->ioctl(fd, request, arg);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Character back ends (-chardev): stdio, file, socket, null. One front end at a time.
+ * Reading: the back end calls the front end's functions in the main context's thread.
+ * Writing: [any] thread.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Chardev Chardev;
+
+typedef enum { CHARDEV_OPENED, CHARDEV_CLOSED } ChardevEvent;
+
+typedef struct {
+    /* [main] Bytes the front end can take now; 0 stops reading until chardev_accept_input(). */
+    size_t (*can_receive)(void *opaque);
+    void (*receive)(void *opaque, const uint8_t *buf, size_t len); /* len <= can_receive() */
+    void (*event)(void *opaque, ChardevEvent event);               /* (optional) */
+} ChardevFrontend;
+
+/* "stdio,id=c0,mux=on" as typed after -chardev; id may be missing when made from -serial. */
+Chardev *chardev_new(const char *text, GError **error);
+/* The short forms of -serial: stdio, null, none, file:PATH, unix:PATH[,server][,nowait], tcp:…,
+ * mon:stdio, chardev:ID. NULL without *error for "none". */
+Chardev *chardev_new_from_short(const char *text, const char *id, GError **error);
+Chardev *chardev_find(const char *id);
+const char *chardev_id(const Chardev *chr);
+char *chardev_help(void);
+
+/* FALSE (CONFLICT) if another front end holds it. functions borrowed until detach. [main] */
+bool chardev_attach(Chardev *chr, const ChardevFrontend *functions, void *opaque, GError **error);
+void chardev_detach(Chardev *chr);
+void chardev_accept_input(Chardev *chr); /* [any] */
+
+/* Writes all of buf or as much as the back end takes without blocking for long; returns bytes
+ * written. A closed socket or a full file drops bytes and counts them. [any] */
+size_t chardev_write(Chardev *chr, const void *buf, size_t len);
+
+/* Ctrl-A on a mux (or -nographic's stdio): x leaves, h helps, s, b, c switches. */
+typedef void (*ChardevQuitFn)(void *opaque);
+void chardev_set_quit_handler(ChardevQuitFn fn, void *opaque);
+
+/* Closes all, restores the terminal. Safe to call from an exit path more than once. */
+void chardev_cleanup(void);

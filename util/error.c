@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The error domain and the search for the nearest valid spelling.
+ */
+#include "util/error.h"
+
+#include <string.h>
+
+G_DEFINE_QUARK(humpy - error - quark, humpy_error)
+
+void error_set_errno(GError **error, int err, const char *fmt, ...)
+{
+    g_autofree char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "%s: %s", text, g_strerror(err));
+}
+
+/* Edit distance with adjacent swaps, bounded: words longer than the row are never near. */
+static unsigned distance(const char *a, const char *b)
+{
+    enum { MAX = 64 };
+    size_t la = strlen(a), lb = strlen(b);
+    unsigned before[MAX], last[MAX], row[MAX];
+
+    if (la + 1 >= MAX || lb + 1 >= MAX) {
+        return MAX;
+    }
+    for (size_t j = 0; j <= lb; j++) {
+        last[j] = j;
+        before[j] = j;
+    }
+    for (size_t i = 1; i <= la; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            unsigned cost = g_ascii_tolower(a[i - 1]) != g_ascii_tolower(b[j - 1]);
+
+            row[j] = MIN(MIN(last[j] + 1, row[j - 1] + 1), last[j - 1] + cost);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                row[j] = MIN(row[j], before[j - 2] + 1);
+            }
+        }
+        memcpy(before, last, sizeof(last));
+        memcpy(last, row, sizeof(row));
+    }
+    return last[lb];
+}
+
+const char *error_nearest(const char *word, const char *const *names)
+{
+    const char *best = NULL;
+    unsigned best_distance = MAX(2, strlen(word) / 3) + 1;
+
+    for (; *names != NULL; names++) {
+        unsigned d = distance(word, *names);
+
+        if (d < best_distance) {
+            best = *names;
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+void error_set_unknown(GError **error, const char *what, const char *word, const char *const *names)
+{
+    const char *near = error_nearest(word, names);
+
+    if (near != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN,
+                    "%s '%s' is not known (did you mean '%s'?)", what, word, near);
+    } else {
+        g_autofree char *all = g_strjoinv(", ", (char **)names);
+
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "%s '%s' is not known (valid: %s)",
+                    what, word, *all != '\0' ? all : "none");
+    }
+}
