@@ -50,9 +50,11 @@ typedef struct {
      * (A model of a kernel asks sigpending() here.) */
     bool (*interrupted)(void *opaque);
     void *opaque;
-    /* Signal mask to hold while sleeping in WFI or powered off, as for ppoll(): a signal that it
-     * lets through ends the sleep. NULL: keep the thread's mask. */
-    const void *sleep_sigmask; /* const sigset_t * */
+    /* Added with POLLIN to what a vCPU polls while it sleeps in WFI or powered off: once it is
+     * readable, interrupted() is called and either says TRUE or has made it unreadable again.
+     * -1: none. (A model of a kernel puts a signalfd here, so that no handler runs before it has
+     * seen the signal.) Signals stay as the caller masked them. */
+    int wake_fd;
 } EngineRunHooks;
 
 typedef struct {
