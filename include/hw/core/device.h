@@ -29,14 +29,44 @@ struct _DeviceClass {
     void (*reset)(Device *dev);
 };
 
+/* Defines prefix_get_type() for a GType called NAME, which is also its -device name, plus the usual
+ * prefix_init(), prefix_class_init() and prefix_parent_class. (G_DEFINE_TYPE can only name a type
+ * after its C struct.) */
+#define DEVICE_DEFINE_TYPE_FLAGS(Type, prefix, NAME, PARENT, flags)                                \
+    static void prefix##_init(Type *self);                                                         \
+    static void prefix##_class_init(Type##Class *klass);                                           \
+    G_GNUC_UNUSED static gpointer prefix##_parent_class;                                           \
+    static void prefix##_class_intern(gpointer klass, gpointer data)                               \
+    {                                                                                              \
+        prefix##_parent_class = g_type_class_peek_parent(klass);                                   \
+        prefix##_class_init(klass);                                                                \
+    }                                                                                              \
+    GType prefix##_get_type(void)                                                                  \
+    {                                                                                              \
+        static gsize once;                                                                         \
+                                                                                                   \
+        if (g_once_init_enter(&once)) {                                                            \
+            GType type = g_type_register_static_simple(                                            \
+                PARENT, NAME, sizeof(Type##Class), prefix##_class_intern, sizeof(Type),            \
+                (GInstanceInitFunc)(void (*)(void))prefix##_init, flags);                          \
+                                                                                                   \
+            g_once_init_leave(&once, type);                                                        \
+        }                                                                                          \
+        return once;                                                                               \
+    }
+#define DEVICE_DEFINE_TYPE(Type, prefix, NAME, PARENT)                                             \
+    DEVICE_DEFINE_TYPE_FLAGS(Type, prefix, NAME, PARENT, 0)
+#define DEVICE_DEFINE_ABSTRACT_TYPE(Type, prefix, NAME, PARENT)                                    \
+    DEVICE_DEFINE_TYPE_FLAGS(Type, prefix, NAME, PARENT, G_TYPE_FLAG_ABSTRACT)
+
 /* New unrealized device, or NULL: *error names the nearest type. */
 Device *device_new(const char *type, GError **error);
 const char *device_type(Device *dev);
 const char *device_id(Device *dev); /* or NULL */
 void device_set_id(Device *dev, const char *id);
 bool device_realize(Device *dev, GError **error);
-void device_unrealize(Device *dev); /* also drops wires */
-void device_reset(Device *dev);
+void device_unrealize(Device *dev); /* also unmaps and drops wires; NULL and unrealized are fine */
+void device_reset(Device *dev);     /* takes the device's lock around its reset */
 bool device_is_realized(Device *dev);
 /* The lock the dispatcher holds in this device's ops. */
 MemoryLock *device_lock(Device *dev);
@@ -44,11 +74,13 @@ MemoryLock *device_lock(Device *dev);
 /* ---- what a system-bus device offers: regions and output wires, in order of declaration ---- */
 void device_add_mmio(Device *dev, MemoryRegion *mr); /* sets mr's lock to the device's */
 MemoryRegion *device_mmio(Device *dev, unsigned n);
-void device_declare_irqs(Device *dev, IrqLine **slots, unsigned n); /* outputs */
-void device_connect_irq(Device *dev, unsigned n, IrqLine *irq);     /* takes irq */
+/* slots is an array inside the device, all NULL; call once, in init or realize. */
+void device_declare_irqs(Device *dev, IrqLine **slots, unsigned n);
+void device_connect_irq(Device *dev, unsigned n, IrqLine *irq); /* takes irq */
 void device_map(Device *dev, unsigned n, MemoryRegion *into, hwaddr addr);
 
-/* Every device type this build knows, in the order of the tables (hw_register_types()). */
+/* Every device and machine type of this build, in the order of the table in hw/types.c. Call once
+ * before the first device_new() or machine_new() by name. */
 void hw_register_types(void);
 char *device_help(void);                                  /* -device help */
 char *device_type_help(const char *type, GError **error); /* -device TYPE,help */

@@ -11,6 +11,8 @@
 #include "accel/accel.h"
 #include "hw/core/device.h"
 
+struct Chardev;
+
 #define TYPE_MACHINE machine_get_type()
 G_DECLARE_DERIVABLE_TYPE(Machine, machine, HUMPY, MACHINE, GObject)
 
@@ -25,22 +27,25 @@ typedef struct {
 
 struct _MachineClass {
     GObjectClass parent_class;
-    const char *name; /* -machine NAME */
+    const char *name;  /* -machine NAME */
+    const char *alias; /* a second name ("virt" for "virt-7.2"), or NULL */
     const char *summary;
-    const char *alias_of; /* NULL, or the name this class is an alias for */
     uint64_t default_ram;
     unsigned max_cpus;
-    /* Devices and memory; the accelerator is set up inside. [main] */
+    unsigned n_serials; /* serial ports that machine_set_serial() may fill */
+    /* Devices and memory; the accelerator is set up inside. On failure undoes itself. [main] */
     bool (*init)(Machine *m, GError **error);
     /* Loads kernel, initrd, DTB, then accel_start(). [main] */
     bool (*boot)(Machine *m, GError **error);
-    /* A -device of this machine's buses. [main] takes nothing; the machine references dev. */
+    /* Gives an unrealized -device its place on one of this machine's buses and realizes it. bus is
+     * what the user asked for with bus=, or NULL. The caller references dev. [main] */
     bool (*plug)(Machine *m, Device *dev, const char *bus, GError **error);
-    /* Serial port n's character device; NULL: no such port. */
-    unsigned n_serials;
+    /* (optional) Mirrors init, after all devices were unrealized. [main] */
+    void (*finish)(Machine *m);
 };
 
-Machine *machine_new(const char *type, GError **error); /* UNKNOWN names the nearest */
+/* type is a name or an alias. UNKNOWN names the nearest. After hw_register_types(). */
+Machine *machine_new(const char *type, GError **error);
 char *machine_help(void);
 char *machine_type_help(const char *type, GError **error);
 
@@ -48,16 +53,21 @@ void machine_set_config(Machine *m, const MachineConfig *config); /* copied */
 const MachineConfig *machine_config(Machine *m);
 void machine_set_accel(Machine *m, Accel *accel); /* referenced */
 Accel *machine_accel(Machine *m);
-struct Chardev;
-void machine_set_serial(Machine *m, unsigned n, struct Chardev *chr); /* borrowed */
-struct Chardev *machine_serial(Machine *m, unsigned n);
+/* chr is borrowed until machine_finish(). RANGE: the machine has no serial port n. */
+bool machine_set_serial(Machine *m, unsigned n, struct Chardev *chr, GError **error);
+struct Chardev *machine_serial(Machine *m, unsigned n); /* or NULL */
 
 AddressSpace *machine_memory(Machine *m);        /* guest physical memory */
 MemoryRegion *machine_system_memory(Machine *m); /* its root container */
 
+/* [main] In this order: init, plug for each -device, boot; after accel_teardown() finish. A failed
+ * call leaves a machine that can only be finished. */
 bool machine_init(Machine *m, GError **error);
 bool machine_plug(Machine *m, Device *dev, const char *bus, GError **error);
+/* With config->dumpdtb only the device tree is written and nothing starts: the program is done. */
 bool machine_boot(Machine *m, GError **error);
-void machine_reset(Machine *m); /* all devices */
-/* Unrealizes devices after accel_teardown(). */
-void machine_finish(Machine *m);
+void machine_reset(Machine *m);  /* all devices */
+void machine_finish(Machine *m); /* unrealizes devices, last made first; idempotent */
+
+/* For machine types: dev (referenced) is reset and finished with the machine from now on. */
+void machine_add_device(Machine *m, Device *dev);

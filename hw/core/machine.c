@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What all machines share: the configuration, the accelerator, guest physical memory, the list of
+ * devices, and the look-up of machine types by name or alias. Boards are in hw/ARCH/.
+ */
+#include "hw/core/machine.h"
+
+#include "util/error.h"
+
+typedef struct {
+    MachineConfig config; /* strings owned */
+    Accel *accel;
+    struct Chardev **serials;
+    MemoryRegion root;
+    AddressSpace *memory; /* NULL before init and after finish */
+    GPtrArray *devices;
+} MachinePrivate;
+
+static gpointer machine_parent_class;
+static int private_offset;
+
+static MachinePrivate *priv(Machine *m)
+{
+    return G_STRUCT_MEMBER_P(m, private_offset);
+}
+
+static void config_clear(MachineConfig *config)
+{
+    g_free((char *)config->kernel);
+    g_free((char *)config->initrd);
+    g_free((char *)config->append);
+    g_free((char *)config->dtb);
+    g_free((char *)config->dumpdtb);
+    g_free((char *)config->cpu_type);
+    g_free((char *)config->name);
+    *config = (MachineConfig){};
+}
+
+static void machine_instance_init(GTypeInstance *instance, gpointer klass)
+{
+    MachinePrivate *p = priv((Machine *)instance);
+
+    p->devices = g_ptr_array_new_with_free_func(g_object_unref);
+    p->serials = g_new0(struct Chardev *, ((MachineClass *)klass)->n_serials);
+}
+
+static void machine_finalize(GObject *obj)
+{
+    MachinePrivate *p = priv(HUMPY_MACHINE(obj));
+
+    machine_finish(HUMPY_MACHINE(obj));
+    g_ptr_array_unref(p->devices);
+    g_clear_object(&p->accel);
+    config_clear(&p->config);
+    g_free(p->serials);
+    props_clear(obj);
+    G_OBJECT_CLASS(machine_parent_class)->finalize(obj);
+}
+
+static void machine_class_init(gpointer klass, gpointer data)
+{
+    machine_parent_class = g_type_class_peek_parent(klass);
+    g_type_class_adjust_private_offset(klass, &private_offset);
+    G_OBJECT_CLASS(klass)->finalize = machine_finalize;
+}
+
+/* By hand, because G_DEFINE_TYPE would want machine_init() for itself. */
+GType machine_get_type(void)
+{
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        GType type = g_type_register_static_simple(G_TYPE_OBJECT, "machine", sizeof(MachineClass),
+                                                   machine_class_init, sizeof(Machine),
+                                                   machine_instance_init, G_TYPE_FLAG_ABSTRACT);
+
+        private_offset = g_type_add_instance_private(type, sizeof(MachinePrivate));
+        g_once_init_leave(&once, type);
+    }
+    return once;
+}
+
+void machine_set_config(Machine *m, const MachineConfig *config)
+{
+    MachinePrivate *p = priv(m);
+
+    config_clear(&p->config);
+    p->config = (MachineConfig){
+        .kernel = g_strdup(config->kernel),
+        .initrd = g_strdup(config->initrd),
+        .append = g_strdup(config->append),
+        .dtb = g_strdup(config->dtb),
+        .dumpdtb = g_strdup(config->dumpdtb),
+        .cpu_type = g_strdup(config->cpu_type),
+        .ram_size = config->ram_size,
+        .smp = config->smp,
+        .name = g_strdup(config->name),
+    };
+}
+
+const MachineConfig *machine_config(Machine *m)
+{
+    return &priv(m)->config;
+}
+
+void machine_set_accel(Machine *m, Accel *accel)
+{
+    g_set_object(&priv(m)->accel, accel);
+}
+
+Accel *machine_accel(Machine *m)
+{
+    return priv(m)->accel;
+}
+
+bool machine_set_serial(Machine *m, unsigned n, struct Chardev *chr, GError **error)
+{
+    MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
+
+    if (n >= mc->n_serials) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "machine '%s' has no serial port %u (it has %u)", mc->name, n, mc->n_serials);
+        return false;
+    }
+    priv(m)->serials[n] = chr;
+    return true;
+}
+
+struct Chardev *machine_serial(Machine *m, unsigned n)
+{
+    return n < HUMPY_MACHINE_GET_CLASS(m)->n_serials ? priv(m)->serials[n] : NULL;
+}
+
+AddressSpace *machine_memory(Machine *m)
+{
+    return priv(m)->memory;
+}
+
+MemoryRegion *machine_system_memory(Machine *m)
+{
+    return &priv(m)->root;
+}
+
+/* ---- life cycle ---- */
+
+bool machine_init(Machine *m, GError **error)
+{
+    MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
+    MachinePrivate *p = priv(m);
+
+    g_assert(p->memory == NULL);
+    if (p->config.ram_size == 0) {
+        p->config.ram_size = mc->default_ram;
+    }
+    if (p->config.smp == 0) {
+        p->config.smp = 1;
+    }
+    if (p->config.smp > mc->max_cpus) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "-smp %u: machine '%s' takes 1 to %u CPUs", p->config.smp, mc->name,
+                    mc->max_cpus);
+        return false;
+    }
+    memory_region_init(&p->root, NULL, "system", UINT64_MAX);
+    p->memory = address_space_new(&p->root, "memory");
+    if (!mc->init(m, error)) {
+        machine_finish(m);
+        return false;
+    }
+    return true;
+}
+
+bool machine_plug(Machine *m, Device *dev, const char *bus, GError **error)
+{
+    MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
+
+    if (!HUMPY_DEVICE_GET_CLASS(dev)->user_creatable) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "'%s' is part of the machine and cannot be added", device_type(dev));
+        return false;
+    }
+    if (mc->plug == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "machine '%s' has no bus for '%s'",
+                    mc->name, device_type(dev));
+        return false;
+    }
+    if (!mc->plug(m, dev, bus, error)) {
+        return false;
+    }
+    machine_add_device(m, dev);
+    return true;
+}
+
+bool machine_boot(Machine *m, GError **error)
+{
+    MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
+
+    return mc->boot == NULL || mc->boot(m, error);
+}
+
+void machine_reset(Machine *m)
+{
+    MachinePrivate *p = priv(m);
+
+    for (unsigned i = 0; i < p->devices->len; i++) {
+        device_reset(g_ptr_array_index(p->devices, i));
+    }
+}
+
+void machine_finish(Machine *m)
+{
+    MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
+    MachinePrivate *p = priv(m);
+
+    if (p->memory == NULL) {
+        return;
+    }
+    while (p->devices->len > 0) {
+        g_autoptr(Device) dev = g_ptr_array_steal_index(p->devices, p->devices->len - 1);
+
+        device_unrealize(dev);
+    }
+    if (mc->finish != NULL) {
+        mc->finish(m);
+    }
+    g_clear_pointer(&p->memory, address_space_free);
+    memory_region_destroy(&p->root);
+}
+
+void machine_add_device(Machine *m, Device *dev)
+{
+    g_ptr_array_add(priv(m)->devices, g_object_ref(dev));
+}
+
+/* ---- types by name ---- */
+
+/* Concrete machine classes below type, each referenced for ever: there are only a few. */
+static void collect_classes(GType type, GPtrArray *classes)
+{
+    g_autofree GType *children = g_type_children(type, NULL);
+
+    if (!G_TYPE_IS_ABSTRACT(type)) {
+        g_ptr_array_add(classes, g_type_class_ref(type));
+    }
+    for (GType *child = children; *child != 0; child++) {
+        collect_classes(*child, classes);
+    }
+}
+
+static GType find_type(const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) classes = g_ptr_array_new();
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    collect_classes(TYPE_MACHINE, classes);
+    for (unsigned i = 0; i < classes->len; i++) {
+        MachineClass *mc = g_ptr_array_index(classes, i);
+
+        if (g_strcmp0(name, mc->name) == 0 || g_strcmp0(name, mc->alias) == 0) {
+            return G_TYPE_FROM_CLASS(mc);
+        }
+        g_ptr_array_add(names, (void *)mc->name);
+        if (mc->alias != NULL) {
+            g_ptr_array_add(names, (void *)mc->alias);
+        }
+    }
+    g_ptr_array_add(names, NULL);
+    error_set_unknown(error, "machine type", name, (const char *const *)names->pdata);
+    return 0;
+}
+
+Machine *machine_new(const char *type, GError **error)
+{
+    GType found = find_type(type, error);
+
+    return found != 0 ? g_object_new(found, NULL) : NULL;
+}
+
+char *machine_help(void)
+{
+    g_autoptr(GPtrArray) classes = g_ptr_array_new();
+    GString *out = g_string_new("Supported machines are:\n");
+
+    collect_classes(TYPE_MACHINE, classes);
+    for (unsigned i = 0; i < classes->len; i++) {
+        MachineClass *mc = g_ptr_array_index(classes, i);
+
+        if (mc->alias != NULL) {
+            g_string_append_printf(out, "%-20s %s (alias of %s)\n", mc->alias, mc->summary,
+                                   mc->name);
+        }
+        g_string_append_printf(out, "%-20s %s\n", mc->name, mc->summary);
+    }
+    return g_string_free(out, FALSE);
+}
+
+char *machine_type_help(const char *type, GError **error)
+{
+    GType found = find_type(type, error);
+    g_autofree char *props = NULL;
+
+    if (found == 0) {
+        return NULL;
+    }
+    props = props_help(g_type_class_peek(found));
+    return g_strdup_printf("%s options:\n%s", type, props);
+}
