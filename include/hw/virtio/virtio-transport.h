@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What a virtio transport (virtio-mmio, virtio-pci, VDUSE) sees of a device: features, status,
+ * configuration bytes, queue set-up. Calls for one device are serialised by the transport (its
+ * device lock); interrupts come back through VirtIOTransportOps from any thread.
+ */
+#pragma once
+
+#include "hw/virtio/virtio.h"
+
+typedef struct {
+    /* Used-buffer interrupt of queue n. [any] Under the queue's lock: takes only leaf locks. */
+    void (*notify_queue)(void *opaque, unsigned n);
+    /* Configuration change interrupt. [any] As above. */
+    void (*notify_config)(void *opaque);
+} VirtIOTransportOps;
+
+/* [main] Ties an unrealized device to its transport. dma is what its addresses mean; borrowed. */
+void virtio_attach(VirtIODevice *vdev, const VirtIOTransportOps *ops, void *opaque,
+                   AddressSpace *dma);
+void virtio_detach(VirtIODevice *vdev);
+
+uint16_t virtio_device_id(VirtIODevice *vdev);
+
+/* What the device offers. A transport adds its own bits (VERSION_1, ACCESS_PLATFORM) with
+ * virtio_offer_features() once, before the driver runs. */
+uint64_t virtio_offered_features(VirtIODevice *vdev);
+void virtio_offer_features(VirtIODevice *vdev, uint64_t bits);
+/* What the driver accepts; ignored after FEATURES_OK (modern) or DRIVER_OK. */
+void virtio_accept_features(VirtIODevice *vdev, uint64_t features);
+uint64_t virtio_accepted_features(VirtIODevice *vdev);
+
+/* Device status field (section 2.1). Writing 0 resets and returns when no request is in flight.
+ * FEATURES_OK does not stick if the accepted features are not acceptable. */
+uint8_t virtio_status(VirtIODevice *vdev);
+void virtio_set_status(VirtIODevice *vdev, uint8_t status);
+void virtio_reset(VirtIODevice *vdev);
+
+/* Configuration bytes, little endian values as on the wire. Bytes outside read as 0, writes there
+ * vanish. generation steps on every change the device makes. */
+size_t virtio_config_size(VirtIODevice *vdev);
+void virtio_config_read(VirtIODevice *vdev, uint64_t offset, void *buf, size_t len);
+void virtio_config_write(VirtIODevice *vdev, uint64_t offset, const void *buf, size_t len);
+uint32_t virtio_config_generation(VirtIODevice *vdev);
+
+/* ---- queues; an index out of range: size 0, never ready, writes vanish ---- */
+unsigned virtio_n_queues(VirtIODevice *vdev);
+unsigned virtio_queue_max_size(VirtIODevice *vdev, unsigned n);
+unsigned virtio_queue_size(VirtIODevice *vdev, unsigned n);
+void virtio_queue_set_size(VirtIODevice *vdev, unsigned n, uint32_t size);
+typedef struct {
+    uint64_t desc, driver, device; /* bus addresses of the three parts of a split ring */
+} VirtQueueAddresses;
+void virtio_queue_addresses(VirtIODevice *vdev, unsigned n, VirtQueueAddresses *addr);
+void virtio_queue_set_addresses(VirtIODevice *vdev, unsigned n, const VirtQueueAddresses *addr);
+bool virtio_queue_is_ready(VirtIODevice *vdev, unsigned n);
+/* FALSE stops the queue: returns when no request is in flight. */
+void virtio_queue_set_ready(VirtIODevice *vdev, unsigned n, bool ready);
+/* Where the device will take the next available entry; for VDUSE and save/restore. */
+uint16_t virtio_queue_avail_index(VirtIODevice *vdev, unsigned n);
+void virtio_queue_set_avail_index(VirtIODevice *vdev, unsigned n, uint16_t index);
+/* Gives up the cached ring mapping; it is taken again on the next request. For a transport whose
+ * address space changed (VDUSE UPDATE_IOTLB). Returns when no request is in flight. */
+void virtio_queue_unmap(VirtIODevice *vdev, unsigned n);
+
+/* The eventfd whose signal is a notification of queue n, for ioeventfd or VDUSE kickfd. The core
+ * owns it. A signal while the queue does not run is forgotten. */
+int virtio_queue_kick_fd(VirtIODevice *vdev, unsigned n);
+/* The same without an eventfd of the transport's. */
+void virtio_queue_notify_device(VirtIODevice *vdev, unsigned n);

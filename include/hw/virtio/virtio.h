@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What a virtio device model (blk, rng, ...) sees: its base class, its queues, its configuration
+ * bytes. It knows nothing of the transport that carries it (MMIO, PCI, VDUSE): that side is
+ * hw/virtio/virtio-transport.h. Terms are those of the virtio 1.2 specification.
+ *
+ * Threads: realize, unrealize [main]. Queue handlers run in the device's I/O thread with their
+ * queue locked; functions marked [queue] may only be called there. Everything else is [any].
+ * Lock order: transport's device lock, queue lock, the device's inner lock (leaf).
+ */
+#pragma once
+
+#include <glib-object.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "hw/core/device.h"
+#include "hw/virtio/iothread.h"
+
+#define TYPE_VIRTIO_DEVICE virtio_device_get_type()
+G_DECLARE_DERIVABLE_TYPE(VirtIODevice, virtio_device, HUMPY, VIRTIO_DEVICE, Device)
+
+typedef struct VirtQueue VirtQueue;
+
+/* Serves what is in the queue; called when the driver notified it and once at DRIVER_OK. */
+typedef void (*VirtQueueHandler)(VirtIODevice *vdev, VirtQueue *vq);
+
+struct _VirtIODeviceClass {
+    DeviceClass parent_class;
+    uint16_t device_id; /* virtio 1.2 section 5 */
+    /* [main] Checks properties, calls virtio_init() and virtio_add_queue(). */
+    bool (*realize)(VirtIODevice *vdev, GError **error);
+    /* (optional) [main] Mirrors realize; the queues are stopped. */
+    void (*unrealize)(VirtIODevice *vdev);
+    /* (optional) The driver reset the device or machine reset: guest-visible state back to
+     * power-on, held elements given to virtio_queue_drop(). The queues are stopped. */
+    void (*reset)(VirtIODevice *vdev);
+    /* (optional) The driver wrote to the configuration bytes, which already hold the new value and
+     * where nothing else may be changed: return the bytes to be kept by writing into config. NULL:
+     * driver writes are ignored. */
+    void (*config_written)(VirtIODevice *vdev, uint8_t *config, const uint8_t *before);
+    /* (optional) DRIVER_OK: negotiated features are final; the queues do not run yet. */
+    void (*started)(VirtIODevice *vdev);
+};
+
+/* [realize] Feature bits of the device type offered to the driver (ring and transport bits are
+ * added by the core) and the initial configuration bytes (copied; NULL: zeroes). */
+void virtio_init(VirtIODevice *vdev, uint64_t features, const void *config, size_t config_size);
+
+/* [realize] Adds the next queue; size is a power of two up to VIRTIO_QUEUE_MAX. */
+enum { VIRTIO_QUEUE_MAX = 1024, VIRTIO_MAX_QUEUES = 1024 };
+VirtQueue *virtio_add_queue(VirtIODevice *vdev, unsigned size, VirtQueueHandler handler);
+VirtQueue *virtio_queue(VirtIODevice *vdev, unsigned index);
+unsigned virtio_queue_index(VirtQueue *vq);
+
+/* What the driver accepted; 0 before it did. */
+bool virtio_has_feature(VirtIODevice *vdev, unsigned bit);
+
+/* Changes configuration bytes, steps the generation and tells the driver. */
+void virtio_config_update(VirtIODevice *vdev, size_t offset, const void *data, size_t len);
+
+/* The guest broke a rule the device cannot go on from: no queue is served until reset, a driver
+ * that negotiated VERSION_1 sees DEVICE_NEEDS_RESET, one line is logged. Only the first counts. */
+void virtio_error(VirtIODevice *vdev, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+/* The thread the queues are served in, for timers and back-end descriptors of the device. */
+IoThread *virtio_iothread(VirtIODevice *vdev);
+
+/* ---- serving a queue ---- */
+
+/* One request: a descriptor chain mapped for direct access. out is what the device reads, in what
+ * it writes. All memory is guest RAM, which the guest may change meanwhile: read a field once. */
+typedef struct {
+    unsigned n_out, n_in;
+    struct iovec *out, *in;
+    uint64_t out_size, in_size;
+    uint16_t head; /* internal */
+} VirtQueueElement;
+
+/* [queue] Next request, or NULL: nothing available, device stopping, or the ring was broken
+ * (virtio_error() has been called). Hand it on to push or drop. */
+VirtQueueElement *virtio_queue_pop(VirtQueue *vq);
+/* [queue] Returns elem to the driver with written bytes of in filled from its start; frees it. Call
+ * virtio_queue_notify() afterwards, once for several elements if you like. */
+void virtio_queue_push(VirtQueue *vq, VirtQueueElement *elem, uint32_t written);
+/* [queue, reset] Frees elem without returning it to the driver. */
+void virtio_queue_drop(VirtQueue *vq, VirtQueueElement *elem);
+/* [queue] Interrupts the driver if it wants that. */
+void virtio_queue_notify(VirtQueue *vq);
+/* [any] Runs the queue's handler soon, as if the driver had notified it. */
+void virtio_queue_kick(VirtQueue *vq);
+
+/* Device types for the table in hw/. */
+GType virtio_blk_get_type(void);
+GType virtio_rng_get_type(void);
