@@ -27,7 +27,8 @@ typedef enum { HOSTDEV_AUTO, HOSTDEV_KERNEL, HOSTDEV_MODEL } HostDevChoice;
 
 extern const HostDevOps hostdev_kernel_ops;
 
-/* Models register at start-up for the node they stand in for; ops borrowed for ever. */
+/* Models register at start-up for the node they stand in for; ops borrowed for ever, every member
+ * set. A second registration for the same path replaces the first. [any] */
 void hostdev_register_model(const char *path, const HostDevOps *ops);
 
 typedef struct {
@@ -36,10 +37,27 @@ typedef struct {
 } HostDev;
 
 /* Opens path by choice. AUTO: the device node if it exists, else the model, which is said in one
- * line on stderr. FALSE: *error names path and cause. The caller closes fd with hostdev_close(). */
+ * line on stderr; a node that exists but cannot be opened is an error. FALSE: *error names path
+ * and cause, errno is the cause. The caller closes dev->fd with hostdev_close(). [any] */
 bool hostdev_open(const char *path, HostDevChoice choice, HostDev *dev, GError **error);
 
 static inline int hostdev_ioctl(const HostDevOps *ops, int fd, unsigned long request, uintptr_t arg)
 {
     return ops->ioctl(fd, request, arg);
+}
+
+static inline void *hostdev_mmap(const HostDevOps *ops, size_t length, int prot, int flags, int fd,
+                                 off_t offset)
+{
+    return ops->mmap(NULL, length, prot, flags, fd, offset);
+}
+
+static inline int hostdev_munmap(const HostDevOps *ops, void *addr, size_t length)
+{
+    return ops->munmap(addr, length);
+}
+
+static inline int hostdev_close(const HostDevOps *ops, int fd)
+{
+    return ops->close(fd);
 }
