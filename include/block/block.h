@@ -2,6 +2,10 @@
  * Block back ends: what -blockdev and -drive name and a block device front end reads and writes.
  * raw over a host file or block device today. Requests are synchronous here; a device runs them in
  * its own I/O thread.
+ *
+ * Sizes: the length is the file's, rounded up to 512 bytes. The rounded-up part reads as zeroes
+ * and is added to the file when it is written. A file that became shorter than it was when opened
+ * gives -EIO there.
  */
 #pragma once
 
@@ -12,8 +16,10 @@
 
 typedef struct BlockBackend BlockBackend;
 
+enum { BLOCK_SECTOR_SIZE = 512 };
+
 typedef struct {
-    const char *node_name; /* or NULL */
+    const char *node_name; /* or NULL: one is made up */
     const char *filename;
     bool read_only;
     bool auto_read_only;
@@ -21,23 +27,46 @@ typedef struct {
     bool cache_no_flush; /* cache=unsafe: flushes are ignored */
     bool writethrough;   /* cache=writethrough, directsync: every write is flushed */
     bool discard_unmap;
-    bool locking; /* OFD lock: one writer or many readers among processes; default on */
+    bool locking; /* OFD lock: one writer or many readers among processes */
 } BlockOptions;
+
+/* Locking on, everything else off: cache=writeback. Start from this. */
+#define BLOCK_OPTIONS_INIT                                                                         \
+    {                                                                                              \
+        .locking = true                                                                            \
+    }
+
+/* Sets the three cache fields from -drive cache=MODE: none, writeback, writethrough, directsync,
+ * unsafe. FALSE: RANGE error naming the value and the valid ones. */
+bool block_options_set_cache(BlockOptions *options, const char *mode, GError **error);
 
 /* Opens and locks. NULL: *error names file and cause (missing, busy in another process, size). */
 BlockBackend *block_open(const BlockOptions *options, GError **error);
-BlockBackend *block_find(const char *node_name);
+BlockBackend *block_find(const char *node_name); /* borrowed, or NULL */
 BlockBackend *block_ref(BlockBackend *blk);
-void block_unref(BlockBackend *blk);
+void block_unref(BlockBackend *blk); /* the last one closes; NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, block_unref)
+
+/* One front end at a time: FALSE (CONFLICT) names the node and who has it. [main] */
+bool block_claim(BlockBackend *blk, const char *who, GError **error);
+void block_release(BlockBackend *blk);
 
 uint64_t block_length(BlockBackend *blk); /* bytes, multiple of 512 */
 bool block_is_read_only(BlockBackend *blk);
+bool block_is_writethrough(BlockBackend *blk);
 const char *block_node_name(BlockBackend *blk);
 
 /* 0 or -errno. offset and total length are multiples of 512 and inside the length, checked here
- * (-EINVAL, -EIO). Short reads and writes are continued. [any] */
+ * (-EINVAL, -EIO); writing a read-only back end is -EROFS. Short reads and writes are continued.
+ * After an error a write may be partly done. [any] */
 int block_preadv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, unsigned n);
 int block_pwritev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, unsigned n);
-int block_flush(BlockBackend *blk); /* fdatasync: on return the data is on stable storage */
+/* fdatasync: on return the data of all completed writes is on stable storage. Once one failed, all
+ * later ones fail: the host may have dropped what it could not write. */
+int block_flush(BlockBackend *blk);
+/* Tells the host the range is not needed. Does nothing without discard_unmap, or where the host
+ * file cannot: a discard is only a hint, the range then keeps its content. */
 int block_discard(BlockBackend *blk, uint64_t offset, uint64_t length);
+/* The range reads as zeroes afterwards. Holes may be made if may_unmap and discard_unmap; where the
+ * host has no quick way zeroes are written. */
 int block_write_zeroes(BlockBackend *blk, uint64_t offset, uint64_t length, bool may_unmap);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The registry of block back ends by node name, and the checks every request passes before its
+ * driver sees it. Drivers are in files of their own.
+ */
+#include "block/block.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "block-priv.h"
+#include "util/error.h"
+#include "util/iov.h"
+
+struct BlockBackend {
+    gint refs;
+    char *node_name;
+    char *claimed_by; /* NULL: free; main thread */
+    BlockNode node;
+    bool writethrough;
+    bool no_flush;
+};
+
+static GMutex registry_lock;
+static GHashTable *registry; /* node name to BlockBackend, borrowed */
+
+bool block_options_set_cache(BlockOptions *options, const char *mode, GError **error)
+{
+    static const struct {
+        const char *name;
+        bool direct, no_flush, writethrough;
+    } modes[] = {
+        { "none", true, false, false },         { "writeback", false, false, false },
+        { "writethrough", false, false, true }, { "directsync", true, false, true },
+        { "unsafe", false, true, false },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (strcmp(modes[i].name, mode) == 0) {
+            options->cache_direct = modes[i].direct;
+            options->cache_no_flush = modes[i].no_flush;
+            options->writethrough = modes[i].writethrough;
+            return true;
+        }
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                "cache is '%s' but must be one of: none, writeback, writethrough, directsync, "
+                "unsafe",
+                mode);
+    return false;
+}
+
+/* Enters blk under its name, or under a new one. FALSE: the name is taken. */
+static bool registry_add(BlockBackend *blk, const char *node_name)
+{
+    static unsigned serial;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&registry_lock);
+
+    if (registry == NULL) {
+        registry = g_hash_table_new(g_str_hash, g_str_equal);
+    }
+    blk->node_name =
+        node_name != NULL ? g_strdup(node_name) : g_strdup_printf("#block%03u", serial++);
+    if (g_hash_table_contains(registry, blk->node_name)) {
+        return false;
+    }
+    g_hash_table_insert(registry, blk->node_name, blk);
+    return true;
+}
+
+static void block_free(BlockBackend *blk)
+{
+    if (blk->node.driver != NULL) {
+        blk->node.driver->close(blk->node.state);
+    }
+    g_free(blk->claimed_by);
+    g_free(blk->node_name);
+    g_free(blk);
+}
+
+BlockBackend *block_open(const BlockOptions *options, GError **error)
+{
+    BlockBackend *blk;
+
+    if (options->filename == NULL || *options->filename == '\0') {
+        g_set_error_literal(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "a file name is needed");
+        return NULL;
+    }
+    blk = g_new0(BlockBackend, 1);
+    blk->refs = 1;
+    blk->writethrough = options->writethrough;
+    blk->no_flush = options->cache_no_flush;
+    if (!raw_open(options, &blk->node, error)) {
+        block_free(blk);
+        return NULL;
+    }
+    if (!registry_add(blk, options->node_name)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "node name '%s' is already used",
+                    options->node_name);
+        block_free(blk);
+        return NULL;
+    }
+    return blk;
+}
+
+BlockBackend *block_find(const char *node_name)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&registry_lock);
+
+    return registry != NULL ? g_hash_table_lookup(registry, node_name) : NULL;
+}
+
+BlockBackend *block_ref(BlockBackend *blk)
+{
+    g_atomic_int_inc(&blk->refs);
+    return blk;
+}
+
+void block_unref(BlockBackend *blk)
+{
+    if (blk == NULL || !g_atomic_int_dec_and_test(&blk->refs)) {
+        return;
+    }
+    g_mutex_lock(&registry_lock);
+    g_hash_table_remove(registry, blk->node_name);
+    g_mutex_unlock(&registry_lock);
+    block_free(blk);
+}
+
+bool block_claim(BlockBackend *blk, const char *who, GError **error)
+{
+    if (blk->claimed_by != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "drive '%s' is already used by %s",
+                    blk->node_name, blk->claimed_by);
+        return false;
+    }
+    blk->claimed_by = g_strdup(who);
+    return true;
+}
+
+void block_release(BlockBackend *blk)
+{
+    g_clear_pointer(&blk->claimed_by, g_free);
+}
+
+uint64_t block_length(BlockBackend *blk)
+{
+    return blk->node.length;
+}
+
+bool block_is_read_only(BlockBackend *blk)
+{
+    return blk->node.read_only;
+}
+
+bool block_is_writethrough(BlockBackend *blk)
+{
+    return blk->writethrough;
+}
+
+const char *block_node_name(BlockBackend *blk)
+{
+    return blk->node_name;
+}
+
+static int check_range(const BlockBackend *blk, uint64_t offset, uint64_t length)
+{
+    if ((offset | length) % BLOCK_SECTOR_SIZE != 0) {
+        return -EINVAL;
+    }
+    if (offset > blk->node.length || length > blk->node.length - offset) {
+        return -EIO;
+    }
+    return 0;
+}
+
+static int check_write(const BlockBackend *blk, uint64_t offset, uint64_t length)
+{
+    return blk->node.read_only ? -EROFS : check_range(blk, offset, length);
+}
+
+/* What follows each change of the content. */
+static int written(BlockBackend *blk, int result)
+{
+    return result == 0 && blk->writethrough ? block_flush(blk) : result;
+}
+
+int block_preadv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, unsigned n)
+{
+    uint64_t length = iov_size(iov, n);
+    int result = check_range(blk, offset, length);
+
+    if (result != 0 || length == 0) {
+        return result;
+    }
+    return blk->node.driver->preadv(blk->node.state, offset, iov, n);
+}
+
+int block_pwritev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, unsigned n)
+{
+    uint64_t length = iov_size(iov, n);
+    int result = check_write(blk, offset, length);
+
+    if (result != 0 || length == 0) {
+        return result;
+    }
+    return written(blk, blk->node.driver->pwritev(blk->node.state, offset, iov, n));
+}
+
+int block_flush(BlockBackend *blk)
+{
+    return blk->no_flush || blk->node.read_only ? 0 : blk->node.driver->flush(blk->node.state);
+}
+
+int block_discard(BlockBackend *blk, uint64_t offset, uint64_t length)
+{
+    int result = check_write(blk, offset, length);
+
+    if (result != 0 || length == 0) {
+        return result;
+    }
+    return written(blk, blk->node.driver->discard(blk->node.state, offset, length));
+}
+
+int block_write_zeroes(BlockBackend *blk, uint64_t offset, uint64_t length, bool may_unmap)
+{
+    int result = check_write(blk, offset, length);
+
+    if (result != 0 || length == 0) {
+        return result;
+    }
+    return written(blk, blk->node.driver->write_zeroes(blk->node.state, offset, length, may_unmap));
+}
