@@ -17,7 +17,7 @@
 typedef struct Gicv3 Gicv3;
 
 enum {
-    GICV3_MAX_CPUS = 16, /* one target list of ICC_SGI1R_EL1 */
+    GICV3_MAX_CPUS = 64, /* one bit each in a word */
     GICV3_MAX_SPIS = 960,
     GICV3_DIST_SIZE = 0x10000,
     GICV3_REDIST_STRIDE = 0x20000, /* RD frame, then SGI frame, 64 KiB each */
