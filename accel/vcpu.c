@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * vCPU threads and the kick that gets them out of the guest.
+ *
+ * A kick is a request (an atomic word that every thread reads before each entry) plus a signal
+ * directed at the thread, repeated until the thread has parked: a signal that arrives between the
+ * reading of the request and the entry is lost, and a vCPU in WFI sleeps in the kernel where
+ * nothing but a signal wakes it. The signal's handler is empty and without SA_RESTART. No other
+ * asynchronous signal may reach these threads, for each one could cost a read its answer.
+ *
+ * An entry that carries the answer of a read is left alone for a while: on Gunyah a signal would
+ * make the kernel drop the answer. A thread that has not entered yet sees the request and parks
+ * with the answer in hand; one that has been inside HOLD_US has surely delivered it.
+ */
+#include "vcpu.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#include "util/error.h"
+
+enum {
+    KICK_SIGNAL = SIGUSR1,
+    RETRY_FIRST_US = 500,
+    RETRY_LAST_US = 16000,
+    HOLD_US = 20000,
+};
+
+typedef enum { VCPU_GO, VCPU_PAUSE, VCPU_STOP } VcpuRequest;
+
+typedef struct {
+    AccelVcpu pub;
+    VcpuSet *set;
+    GThread *thread;
+    pthread_t id; /* valid once started, until joined */
+
+    /* Guarded by set->lock. */
+    bool started;
+    bool parked;
+
+    /* Written by the thread, read by the kicker. */
+    uint64_t entries;
+    bool delivering;
+
+    /* The kicker's memory of one request. */
+    uint64_t seen_entry;
+    int64_t held_since;
+} Vcpu;
+
+struct VcpuSet {
+    Accel *accel;
+    unsigned n;
+    Vcpu **vcpus;
+    GMutex lock;
+    GCond parked; /* a thread has parked or started */
+    GCond resume; /* request has changed */
+    int request;  /* VcpuRequest: written under lock, read without */
+};
+
+static __thread bool in_vcpu_thread;
+
+static void on_kick(int sig)
+{
+}
+
+static void install_kick_handler(void)
+{
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        struct sigaction action = { .sa_handler = on_kick };
+
+        sigemptyset(&action.sa_mask);
+        sigaction(KICK_SIGNAL, &action, NULL);
+        g_once_init_leave(&once, 1);
+    }
+}
+
+/* Leaves the kick and what the CPU raises synchronously (an engine may rely on SIGSEGV). */
+static void mask_signals(void)
+{
+    static const int open[] = { KICK_SIGNAL, SIGSEGV, SIGBUS,  SIGILL,
+                                SIGFPE,      SIGTRAP, SIGABRT, SIGSYS };
+    sigset_t mask;
+
+    sigfillset(&mask);
+    for (unsigned i = 0; i < G_N_ELEMENTS(open); i++) {
+        sigdelset(&mask, open[i]);
+    }
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
+VcpuSet *vcpu_set_new(Accel *accel, unsigned n)
+{
+    VcpuSet *set = g_new0(VcpuSet, 1);
+
+    set->accel = accel;
+    set->n = n;
+    set->vcpus = g_new0(Vcpu *, n);
+    g_mutex_init(&set->lock);
+    g_cond_init(&set->parked);
+    g_cond_init(&set->resume);
+    for (unsigned i = 0; i < n; i++) {
+        /* Whole cache lines: two vCPUs counting must not disturb each other. */
+        Vcpu *vcpu = g_aligned_alloc0(1, (sizeof(Vcpu) + 127) & ~127UL, 128);
+
+        vcpu->pub.accel = accel;
+        vcpu->pub.index = i;
+        vcpu->set = set;
+        set->vcpus[i] = vcpu;
+    }
+    return set;
+}
+
+void vcpu_set_free(VcpuSet *set)
+{
+    if (set == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < set->n; i++) {
+        g_assert(set->vcpus[i]->thread == NULL);
+        g_aligned_free(set->vcpus[i]);
+    }
+    g_free(set->vcpus);
+    g_mutex_clear(&set->lock);
+    g_cond_clear(&set->parked);
+    g_cond_clear(&set->resume);
+    g_free(set);
+}
+
+AccelVcpu *vcpu_set_get(VcpuSet *set, unsigned index)
+{
+    return index < set->n ? &set->vcpus[index]->pub : NULL;
+}
+
+unsigned vcpu_set_size(const VcpuSet *set)
+{
+    return set->n;
+}
+
+static VcpuRequest current_request(VcpuSet *set)
+{
+    return __atomic_load_n(&set->request, __ATOMIC_SEQ_CST);
+}
+
+/* Waits while paused, or for good when done. FALSE: the thread is to end. */
+static bool park(Vcpu *vcpu, bool done)
+{
+    VcpuSet *set = vcpu->set;
+    bool go;
+
+    g_mutex_lock(&set->lock);
+    vcpu->parked = true;
+    g_cond_broadcast(&set->parked);
+    while (current_request(set) == VCPU_PAUSE || (done && current_request(set) != VCPU_STOP)) {
+        g_cond_wait(&set->resume, &set->lock);
+    }
+    go = current_request(set) == VCPU_GO;
+    vcpu->parked = !go;
+    g_mutex_unlock(&set->lock);
+    return go;
+}
+
+static gpointer vcpu_thread(gpointer data)
+{
+    Vcpu *vcpu = data;
+    VcpuSet *set = vcpu->set;
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(set->accel);
+    AccelRunResult result = ACCEL_RUN_AGAIN;
+
+    in_vcpu_thread = true;
+    mask_signals();
+    memory_thread_register();
+    g_mutex_lock(&set->lock);
+    vcpu->id = pthread_self();
+    vcpu->started = true;
+    g_mutex_unlock(&set->lock);
+
+    for (;;) {
+        bool done = result == ACCEL_RUN_DONE;
+
+        if ((done || current_request(set) != VCPU_GO) && !park(vcpu, done)) {
+            break;
+        }
+        __atomic_store_n(&vcpu->delivering, result == ACCEL_RUN_ANSWERED, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&vcpu->entries, 1, __ATOMIC_SEQ_CST);
+        if (current_request(set) != VCPU_GO) {
+            continue; /* asked between parking place and entry: the answer is still in hand */
+        }
+        result = klass->vcpu_run(set->accel, &vcpu->pub);
+    }
+    memory_thread_unregister();
+    return NULL;
+}
+
+/* TRUE while a signal to vcpu might cost a read its answer. A VM that is being stopped has no use
+ * for answers. */
+static bool kick_must_wait(Vcpu *vcpu, int64_t now)
+{
+    uint64_t entry;
+
+    if (current_request(vcpu->set) == VCPU_STOP ||
+        !__atomic_load_n(&vcpu->delivering, __ATOMIC_SEQ_CST)) {
+        return false;
+    }
+    entry = __atomic_load_n(&vcpu->entries, __ATOMIC_SEQ_CST);
+    if (entry != vcpu->seen_entry) {
+        vcpu->seen_entry = entry;
+        vcpu->held_since = now;
+    }
+    return now - vcpu->held_since < HOLD_US;
+}
+
+/* Called with set->lock held; returns with it held when every thread has parked. */
+static void kick_until_parked(VcpuSet *set)
+{
+    int64_t wait = RETRY_FIRST_US;
+
+    for (unsigned i = 0; i < set->n; i++) {
+        set->vcpus[i]->seen_entry = UINT64_MAX;
+    }
+    for (;;) {
+        int64_t now = g_get_monotonic_time();
+        unsigned inside = 0;
+
+        for (unsigned i = 0; i < set->n; i++) {
+            Vcpu *vcpu = set->vcpus[i];
+
+            if (vcpu->thread == NULL || vcpu->parked) {
+                continue;
+            }
+            inside++;
+            if (vcpu->started && !kick_must_wait(vcpu, now)) {
+                pthread_kill(vcpu->id, KICK_SIGNAL);
+            }
+        }
+        if (inside == 0) {
+            return;
+        }
+        g_cond_wait_until(&set->parked, &set->lock, now + wait);
+        wait = MIN(wait * 2, RETRY_LAST_US);
+    }
+}
+
+static void set_request(VcpuSet *set, VcpuRequest request)
+{
+    __atomic_store_n(&set->request, request, __ATOMIC_SEQ_CST);
+    g_cond_broadcast(&set->resume);
+}
+
+bool vcpu_set_start(VcpuSet *set, bool paused, GError **error)
+{
+    install_kick_handler();
+    g_mutex_lock(&set->lock);
+    set_request(set, VCPU_PAUSE); /* nobody enters before everybody exists */
+    g_mutex_unlock(&set->lock);
+    for (unsigned i = 0; i < set->n; i++) {
+        g_autofree char *name =
+            g_strdup_printf("CPU %u/%s", i, HUMPY_ACCEL_GET_CLASS(set->accel)->name);
+        GError *cause = NULL;
+
+        set->vcpus[i]->thread = g_thread_try_new(name, vcpu_thread, set->vcpus[i], &cause);
+        if (set->vcpus[i]->thread == NULL) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
+                        "cannot create the thread of vCPU %u: %s", i, cause->message);
+            g_error_free(cause);
+            vcpu_set_stop(set);
+            return false;
+        }
+    }
+    if (!paused) {
+        vcpu_set_resume(set);
+    }
+    return true;
+}
+
+void vcpu_set_pause(VcpuSet *set)
+{
+    g_assert(!in_vcpu_thread);
+    g_mutex_lock(&set->lock);
+    set_request(set, VCPU_PAUSE);
+    kick_until_parked(set);
+    g_mutex_unlock(&set->lock);
+}
+
+void vcpu_set_resume(VcpuSet *set)
+{
+    g_mutex_lock(&set->lock);
+    set_request(set, VCPU_GO);
+    g_mutex_unlock(&set->lock);
+}
+
+void vcpu_set_stop(VcpuSet *set)
+{
+    g_assert(!in_vcpu_thread);
+    g_mutex_lock(&set->lock);
+    set_request(set, VCPU_STOP);
+    kick_until_parked(set);
+    g_mutex_unlock(&set->lock);
+    for (unsigned i = 0; i < set->n; i++) {
+        g_clear_pointer(&set->vcpus[i]->thread, g_thread_join);
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The vCPU threads of one accelerator, for accel.c: start, pause, resume, stop. How a kick
+ * reaches a vCPU that is deep in its hypervisor is told in vcpu.c.
+ */
+#pragma once
+
+#include "accel/accel-impl.h"
+
+typedef struct VcpuSet VcpuSet;
+
+VcpuSet *vcpu_set_new(Accel *accel, unsigned n);
+/* Threads have been stopped. NULL is fine. */
+void vcpu_set_free(VcpuSet *set);
+AccelVcpu *vcpu_set_get(VcpuSet *set, unsigned index);
+unsigned vcpu_set_size(const VcpuSet *set);
+
+/* Creates the threads; they enter the guest at once, or wait if paused. [main] */
+bool vcpu_set_start(VcpuSet *set, bool paused, GError **error);
+/* Returns when every vCPU has left the guest. [main] */
+void vcpu_set_pause(VcpuSet *set);
+void vcpu_set_resume(VcpuSet *set);
+/* Joins the threads; idempotent. [main], never in a vCPU thread */
+void vcpu_set_stop(VcpuSet *set);

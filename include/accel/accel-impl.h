@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * For back ends only (accel/X and tests of accel/): the class a hypervisor fills in, the vCPU as
+ * its thread sees it, and how it reports that the VM is over. Users of an accelerator include
+ * accel/accel.h.
+ *
+ * Threads: [main] = the thread that builds and tears down the machine, [vcpu] = that vCPU's own
+ * thread, [any] = the op locks. FALSE means *error is set and nothing has changed. Error texts
+ * state the fact; the core puts "-accel NAME: " in front, once. A NULL optional op: the core
+ * answers with HUMPY_ERROR_UNSUPPORTED or does nothing, as said at the op.
+ */
+#pragma once
+
+#include "accel/accel.h"
+
+/* One vCPU. Made by the core in accel_setup(), lives until accel_teardown(). */
+typedef struct {
+    Accel *accel;
+    unsigned index;
+    IoReqStats stats; /* written by [vcpu] only */
+} AccelVcpu;
+
+/* What one entry into the guest led to. */
+typedef enum {
+    ACCEL_RUN_AGAIN,
+    /* The next entry carries the answer of a read. While it is on its way a signal could make the
+     * hypervisor drop it (Gunyah), so a pause waits a little before it sends one. */
+    ACCEL_RUN_ANSWERED,
+    ACCEL_RUN_DONE, /* never enter this vCPU again; the thread parks until accel_teardown() */
+} AccelRunResult;
+
+typedef struct {
+    AccelCap cap; /* 0 ends the table */
+    const char *why;
+} AccelCapReason;
+
+struct _AccelClass {
+    GObjectClass parent_class;
+    const char *name;    /* as in -accel NAME */
+    const char *summary; /* one line for -accel help */
+    uint64_t caps;       /* AccelCap bits: what the core may then ask for */
+    /* (optional) Why a capability is missing, for accel_require(). */
+    const AccelCapReason *cap_reasons;
+
+    /* [main] Opens what the hypervisor needs and checks that this host can run VMs at all; a
+     * failure makes the core try the next -accel. close undoes it and is called once after a
+     * successful open, after teardown. Mandatory pair. */
+    bool (*open)(Accel *accel, GError **error);
+    void (*close)(Accel *accel);
+
+    /* [main] Follows info->memory with a listener. info and what it points to are borrowed until
+     * teardown returns; info->vm_name is a copy. teardown undoes setup and start in the
+     * hypervisor's order, whatever had been reached; vCPU threads are gone by then. Mandatory
+     * pair. */
+    bool (*setup)(Accel *accel, const AccelMachineInfo *info, GError **error);
+    void (*teardown)(Accel *accel);
+
+    /* connect: [main] before start, each gsi once (the core checks both). set: [any] level of a
+     * connected line, called for every change and maybe without one. Mandatory pair with
+     * ACCEL_CAP_IRQCHIP, absent without. */
+    bool (*irq_connect)(Accel *accel, unsigned gsi, AccelIrqMode mode, GError **error);
+    void (*irq_set)(Accel *accel, unsigned gsi, bool level);
+
+    /* (optional pair) [main] after setup, before start. fdt is borrowed for the call. Without:
+     * the tree stays as it is and its own size is room enough. */
+    bool (*fdt_fixup)(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error);
+    uint64_t (*dtb_room)(Accel *accel, uint64_t dtb_size);
+
+    /* (optional) [main] after open. Without: any entry will do. */
+    bool (*fixed_entry)(Accel *accel, uint64_t region_base, uint64_t *entry);
+
+    /* [main] Everything up to the moment vCPUs may enter. Mandatory. */
+    bool (*start)(Accel *accel, const AccelBootInfo *boot, GError **error);
+
+    /* [vcpu] One entry into the guest and the handling of its exit. Blocks; a kick (a signal
+     * without SA_RESTART, repeated until the thread has seen the request) makes it return. All
+     * other asynchronous signals are blocked in this thread. Mandatory with ACCEL_CAP_VCPUS. */
+    AccelRunResult (*vcpu_run)(Accel *accel, AccelVcpu *vcpu);
+};
+
+/* Makes type known to -accel. Asserts that mandatory ops are there and pairs complete: a class
+ * that does not is a bug of ours. The name must be new. [main] */
+void accel_register_type(GType type);
+
+/* The VM is over (or cannot go on): the first report of a VM's life reaches the event handler with
+ * the formatted message, later ones only the debug log. fmt may be NULL. [any] */
+void accel_report_event(Accel *accel, AccelEvent event, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+
+/* Number of vCPUs, and one of them; borrowed. Between setup and teardown. [any] */
+unsigned accel_n_vcpus(Accel *accel);
+AccelVcpu *accel_vcpu(Accel *accel, unsigned index);
