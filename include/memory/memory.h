@@ -4,12 +4,18 @@
  * are told the difference. Names and meaning follow QEMU's documented memory API.
  *
  * Threads: topology calls (init, add/del subregion, set_*, transactions, listeners) take one
- * internal topology lock and may come from any thread; accesses (address_space_*) from any thread
- * without a lock. An I/O region's ops run under the region's MemoryLock if it has one.
+ * internal topology lock and may come from any thread, also from an I/O region's ops; accesses
+ * (address_space_*) from any thread without a lock. An I/O region's ops run under the region's
+ * MemoryLock if it has one, and outside any RCU read section: they may block as long as they like.
+ *
+ * Lock order: MemoryLocks, then the topology lock (held from the outermost transaction_begin to
+ * its commit). So: inside a transaction or a listener take no device lock, access no I/O region,
+ * and wait for no vCPU that might be inside a device.
  */
 #pragma once
 
 #include <glib-object.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,10 +36,13 @@ enum {
 enum device_endian { DEVICE_NATIVE_ENDIAN, DEVICE_LITTLE_ENDIAN, DEVICE_BIG_ENDIAN };
 
 /* A device's lock. The dispatcher takes it around the device's ops; timers, back-end callbacks and
- * other threads of the device take it too. Taking it again in the thread that holds it through an
- * access is refused with MEMTX_ACCESS_ERROR and one trace line, never a deadlock. */
+ * other threads of the device take it too. An access that would take it again in the thread that
+ * holds it, or that would close a circle of devices waiting for each other (A's DMA into B while
+ * B's goes into A), is refused with MEMTX_ACCESS_ERROR and one trace line, never a deadlock.
+ * memory_lock() itself cannot be refused: calling it twice in a thread aborts with a message.
+ * (A pthread mutex, because the thread sanitizer cannot see inside GMutex.) */
 typedef struct MemoryLock {
-    GMutex mutex;
+    pthread_mutex_t mutex;
     void *holder; /* identity of the thread inside, or NULL; internal */
 } MemoryLock;
 
@@ -66,25 +75,29 @@ struct MemoryRegion {
     GObject *owner;
     char *name;
     uint64_t size; /* UINT64_MAX means 2^64 */
-    hwaddr addr;
+    hwaddr addr;   /* in container */
     int32_t priority;
     uint8_t kind;
-    bool enabled, readonly, ram_owned, in_container;
+    bool enabled, readonly, romd;
     const MemoryRegionOps *ops;
     void *opaque;
     MemoryLock *lock;
+    struct MemoryGate *gate; /* what accesses write: see memory/gate.c */
     struct RAMBlock *ram_block;
     MemoryRegion *alias;
     hwaddr alias_offset;
     MemoryRegion *container;
-    GList *subregions; /* by descending priority, later before earlier at equal priority */
-    struct MemoryRegionIoeventfd *ioeventfds;
-    unsigned n_ioeventfds;
-    uint64_t access_count; /* statistics, relaxed */
+    uint32_t child_index;            /* in container->children */
+    struct MemoryChildren *children; /* see memory/tree.c */
+    GPtrArray *aliases;              /* regions that are an alias of this one */
+    GPtrArray *spaces;               /* address spaces whose root this is */
+    struct IoeventfdList *ioeventfds;
 };
 
-/* ---- building the tree. owner may be NULL; it is referenced while a FlatView shows the region,
- * and the region must not be freed before memory_region_destroy() returned. ---- */
+/* ---- building the tree. owner may be NULL; it is referenced while a FlatView shows the region
+ * and while an access is inside it, and the region must not be freed before
+ * memory_region_destroy() returned. The last reference to an owner may so be dropped in a thread
+ * that made an access or in liburcu's reclaim thread: an owner's finalize runs there then. ---- */
 void memory_region_init(MemoryRegion *mr, GObject *owner, const char *name, uint64_t size);
 void memory_region_init_io(MemoryRegion *mr, GObject *owner, const MemoryRegionOps *ops,
                            void *opaque, const char *name, uint64_t size);
@@ -102,7 +115,11 @@ bool memory_region_init_rom_device(MemoryRegion *mr, GObject *owner, const Memor
 /* Existing host memory; borrowed until memory_region_destroy(). */
 void memory_region_init_ram_ptr(MemoryRegion *mr, GObject *owner, const char *name, uint64_t size,
                                 void *host);
-/* Undoes init. The region is in no container. Returns when no reader can see it any more. */
+/* Undoes init; on zeroed memory does nothing. The region is in no container, no address space's
+ * root and no alias's target. Returns when no reader can see it, no access is inside it and no
+ * address_space_map() of it is left. Any thread, also an owner's finalize, but not: inside a
+ * transaction, from the region's own ops, or while holding the region's MemoryLock (an access that
+ * waits for that lock would be waited for); the first two abort with a message. */
 void memory_region_destroy(MemoryRegion *mr);
 
 /* The lock the dispatcher takes around mr's ops; NULL: ops are safe from any thread. */
@@ -120,11 +137,14 @@ void memory_region_set_alias_offset(MemoryRegion *mr, hwaddr offset);
 void memory_region_rom_device_set_romd(MemoryRegion *mr, bool romd);
 
 /* A guest write of size bytes (0: any) at offset, equal to data if match_data, signals fd instead
- * of reaching ops. fd stays the caller's. */
+ * of reaching ops. fd stays the caller's. A device must still serve the write in its ops: it gets
+ * it when no descriptor is left for the monitor's own duplicate, or the write was split. */
 void memory_region_add_eventfd(MemoryRegion *mr, hwaddr offset, unsigned size, bool match_data,
                                uint64_t data, int fd);
 void memory_region_del_eventfd(MemoryRegion *mr, hwaddr offset, unsigned size, bool match_data,
                                uint64_t data, int fd);
+/* fd may be closed as soon as del_eventfd()'s transaction is committed: accesses use a duplicate.
+ */
 
 /* Nestable; topology changes take effect at the outermost commit. */
 void memory_region_transaction_begin(void);
@@ -132,7 +152,8 @@ void memory_region_transaction_commit(void);
 
 uint64_t memory_region_size(const MemoryRegion *mr);
 const char *memory_region_name(const MemoryRegion *mr);
-bool memory_region_is_ram(const MemoryRegion *mr); /* RAM or ROM */
+bool memory_region_is_ram(const MemoryRegion *mr);  /* RAM or ROM */
+bool memory_region_is_romd(const MemoryRegion *mr); /* ROM device whose reads are direct now */
 bool memory_region_is_readonly(const MemoryRegion *mr);
 void *memory_region_get_ram_ptr(const MemoryRegion *mr);
 int memory_region_get_fd(const MemoryRegion *mr); /* memfd of RAM, or -1 */
@@ -140,6 +161,7 @@ GObject *memory_region_owner(const MemoryRegion *mr);
 
 /* ---- address spaces ---- */
 AddressSpace *address_space_new(MemoryRegion *root, const char *name);
+/* Nobody uses as any more and its listeners are unregistered. */
 void address_space_free(AddressSpace *as);
 const char *address_space_name(const AddressSpace *as);
 
@@ -180,11 +202,13 @@ typedef struct {
     hwaddr offset_within_region;
     hwaddr offset_within_address_space;
     uint64_t size; /* UINT64_MAX means 2^64 */
-    bool readonly;
+    bool readonly; /* writes must not go to memory: ROM, or a ROM device in romd mode */
 } MemoryRegionSection;
 
-/* All optional. Called with the topology lock held, in the thread that commits: deletions from
- * high to low priority first, then additions; unchanged sections are told as region_nop only. */
+/* All optional. Called with the topology lock held, in the thread that commits, and only when the
+ * listener's address space changed: begin, eventfd_del, region_del (listeners from high to low
+ * priority), the new view is published, region_add and region_nop (from low to high), eventfd_add,
+ * commit. Unchanged sections are told as region_nop only. A section lives during the call. */
 struct MemoryListener {
     const char *name;
     int priority; /* lower is told first about additions, last about deletions */
@@ -215,6 +239,11 @@ void memory_print_tree(GString *out, bool flat);
 uint64_t memory_unassigned_reads(void);
 uint64_t memory_unassigned_writes(void);
 
-/* Every thread that does accesses needs this once before and once after (liburcu memb). */
+/* Waits until every view retired so far is freed and the references it held are dropped. Not from
+ * ops, transactions, listeners or finalizers. For orderly shutdown and tests. */
+void memory_drain(void);
+
+/* Every thread that does accesses needs this once before and once after (liburcu memb). A thread
+ * that forgets is registered at its first access and unregistered when it ends. */
 void memory_thread_register(void);
 void memory_thread_unregister(void);
