@@ -2,12 +2,18 @@
  * Every device and machine type of this build, in the order in which help lists them. A new type
  * is one line here; constructors would be dropped by the linker with the rest of their object.
  */
+#include "hw/char/pl011.h"
 #include "hw/core/device.h"
 #include "hw/core/machine.h"
+#include "hw/rtc/pl031.h"
 
 static GType (*const types[])(void) = {
+    /* bases */
     device_get_type,
     machine_get_type,
+    /* char, rtc */
+    pl011_get_type,
+    pl031_get_type,
 };
 
 void hw_register_types(void)
