@@ -162,11 +162,7 @@ bool machine_init(Machine *m, GError **error)
     }
     memory_region_init(&p->root, NULL, "system", UINT64_MAX);
     p->memory = address_space_new(&p->root, "memory");
-    if (!mc->init(m, error)) {
-        machine_finish(m);
-        return false;
-    }
-    return true;
+    return mc->init(m, error);
 }
 
 bool machine_plug(Machine *m, Device *dev, const char *bus, GError **error)
@@ -183,11 +179,7 @@ bool machine_plug(Machine *m, Device *dev, const char *bus, GError **error)
                     mc->name, device_type(dev));
         return false;
     }
-    if (!mc->plug(m, dev, bus, error)) {
-        return false;
-    }
-    machine_add_device(m, dev);
-    return true;
+    return mc->plug(m, dev, bus, error);
 }
 
 bool machine_boot(Machine *m, GError **error)
@@ -213,6 +205,9 @@ void machine_finish(Machine *m)
 
     if (p->memory == NULL) {
         return;
+    }
+    if (p->accel != NULL) {
+        accel_teardown(p->accel);
     }
     while (p->devices->len > 0) {
         g_autoptr(Device) dev = g_ptr_array_steal_index(p->devices, p->devices->len - 1);

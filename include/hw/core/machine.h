@@ -33,14 +33,14 @@ struct _MachineClass {
     uint64_t default_ram;
     unsigned max_cpus;
     unsigned n_serials; /* serial ports that machine_set_serial() may fill */
-    /* Devices and memory; the accelerator is set up inside. On failure undoes itself. [main] */
+    /* Devices and memory; the accelerator is set up inside. [main] */
     bool (*init)(Machine *m, GError **error);
     /* Loads kernel, initrd, DTB, then accel_start(). [main] */
     bool (*boot)(Machine *m, GError **error);
     /* Gives an unrealized -device its place on one of this machine's buses and realizes it. bus is
-     * what the user asked for with bus=, or NULL. The caller references dev. [main] */
+     * what the user asked for with bus=, or NULL. References dev. [main] */
     bool (*plug)(Machine *m, Device *dev, const char *bus, GError **error);
-    /* (optional) Mirrors init, after all devices were unrealized. [main] */
+    /* (optional) Mirrors init, also one that failed half way; all devices are unrealized. [main] */
     void (*finish)(Machine *m);
 };
 
@@ -60,14 +60,15 @@ struct Chardev *machine_serial(Machine *m, unsigned n); /* or NULL */
 AddressSpace *machine_memory(Machine *m);        /* guest physical memory */
 MemoryRegion *machine_system_memory(Machine *m); /* its root container */
 
-/* [main] In this order: init, plug for each -device, boot; after accel_teardown() finish. A failed
- * call leaves a machine that can only be finished. */
+/* [main] In this order: init, plug for each -device, boot, finish. A failed call leaves a machine
+ * that can only be finished. */
 bool machine_init(Machine *m, GError **error);
 bool machine_plug(Machine *m, Device *dev, const char *bus, GError **error);
 /* With config->dumpdtb only the device tree is written and nothing starts: the program is done. */
 bool machine_boot(Machine *m, GError **error);
-void machine_reset(Machine *m);  /* all devices */
-void machine_finish(Machine *m); /* unrealizes devices, last made first; idempotent */
+void machine_reset(Machine *m); /* all devices */
+/* Tears the accelerator down, then unrealizes devices, last made first. Idempotent. */
+void machine_finish(Machine *m);
 
 /* For machine types: dev (referenced) is reset and finished with the machine from now on. */
 void machine_add_device(Machine *m, Device *dev);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Reading boot files (kernel, initrd, device tree): a stream over a regular file or over bytes,
+ * plain or unpacked on the way. Files are hostile: nothing here trusts a length in them, and the
+ * caller's buffer bounds what comes out. Messages state the fact; the caller prefixes option and
+ * path. One thread at a time.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct LoaderStream LoaderStream;
+
+/* Opens a regular file. NULL: HOST error. */
+LoaderStream *loader_open(const char *path, GError **error);
+/* The same over bytes, which are borrowed until loader_close(). */
+LoaderStream *loader_open_bytes(const void *data, size_t len);
+void loader_close(LoaderStream *stream); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LoaderStream, loader_close)
+
+uint64_t loader_size(const LoaderStream *stream); /* bytes as stored */
+
+/* Stored bytes at offset, wherever reading stands. *got < len only at the end of the file. */
+bool loader_peek(LoaderStream *stream, uint64_t offset, void *buf, size_t len, size_t *got,
+                 GError **error);
+
+/* From now on read [offset, offset + size) of what is stored, gunzipped if gunzip. The range is
+ * inside the file. A fresh stream reads all of it as it is. */
+void loader_select(LoaderStream *stream, uint64_t offset, uint64_t size, bool gunzip);
+
+/* The next bytes; *got < len only at the end. FALSE: the file shrank, or packed data is cut short
+ * or damaged (RANGE), or HOST. */
+bool loader_read(LoaderStream *stream, void *buf, size_t len, size_t *got, GError **error);
+
+/* TRUE if head starts as gzip data does (RFC 1952). */
+bool loader_is_gzip(const void *head, size_t len);
