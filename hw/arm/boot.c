@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Where things go in RAM, from its first byte up:
+ *
+ *     kernel (text_offset above the base) | device tree, 2 MiB aligned | initrd
+ *
+ * The device tree stands right behind the kernel because a hypervisor may want both in the first
+ * chunk of memory it is given, with room to grow (Gunyah's resource manager adds to it). What must
+ * start at a fixed address and finds the kernel elsewhere gets one branch instruction there.
+ * Reading an Image is image.c's job, editing trees boot-fdt.c's.
+ */
+#include "hw/arm/boot.h"
+
+#include <libfdt.h>
+#include <string.h>
+
+#include "hw/arm/image.h"
+#include "hw/core/loader.h"
+#include "util/error.h"
+
+enum {
+    FDT_ALIGN = 2 << 20,
+    INITRD_ALIGN = 64 << 10,
+    A64_B = 0x14000000,
+    A64_B_REACH = 128 << 20,
+};
+
+/* booting.rst: kernel and initrd are covered by one window of up to 32 GiB, 1 GiB aligned. */
+static const uint64_t initrd_window = (uint64_t)32 << 30;
+static const uint64_t initrd_window_align = (uint64_t)1 << 30;
+
+static uint64_t align_up(uint64_t value, uint64_t align)
+{
+    return (value + align - 1) & ~(align - 1);
+}
+
+static void *read_dtb(const ArmBootRequest *req, GError **error)
+{
+    g_autoptr(LoaderStream) stream = loader_open(req->config->dtb, error);
+    g_autofree char *data = NULL;
+    size_t len, got;
+
+    if (stream == NULL) {
+        return NULL;
+    }
+    /* One byte too many is enough for arm_fdt_from_bytes() to refuse it. */
+    len = MIN(loader_size(stream), (uint64_t)ARM_FDT_MAX + 1);
+    data = g_malloc(len + 1);
+    if (!loader_read(stream, data, len, &got, error)) {
+        return NULL;
+    }
+    return arm_fdt_from_bytes(data, got, req->ram_base, memory_region_size(req->ram), error);
+}
+
+static void *open_own(const ArmBootRequest *req, GError **error)
+{
+    g_autofree void *own = req->build_fdt(req->opaque, error);
+    void *fdt;
+
+    if (own == NULL) {
+        return NULL;
+    }
+    fdt = g_malloc(ARM_FDT_MAX);
+    if (fdt_open_into(own, fdt, ARM_FDT_MAX) < 0) {
+        g_error("the machine's own device tree is larger than 2 MiB");
+    }
+    return fdt;
+}
+
+static bool accel_additions(const ArmBootRequest *req, void *fdt, GError **error)
+{
+    AccelFdtInfo info = {
+        .image_base = req->ram_base,
+        .image_size = memory_region_size(req->ram),
+    };
+    char path[256];
+    int gic = fdt_node_offset_by_compatible(fdt, -1, "arm,gic-v3");
+
+    if (gic < 0 || fdt_get_path(fdt, gic, path, sizeof(path)) < 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
+                    "has no interrupt controller compatible with 'arm,gic-v3'");
+        return false;
+    }
+    info.gic_path = path;
+    return accel_fdt_fixup(req->accel, fdt, &info, error);
+}
+
+/* The tree with a place for the initrd if there is one, packed. */
+static void *make_fdt(const ArmBootRequest *req, GError **error)
+{
+    const MachineConfig *config = req->config;
+    g_autofree void *fdt = config->dtb != NULL ? read_dtb(req, error) : open_own(req, error);
+
+    if (fdt == NULL || !accel_additions(req, fdt, error)) {
+        goto fail;
+    }
+    if (config->append != NULL && !arm_fdt_set_bootargs(fdt, config->append, error)) {
+        g_prefix_error(error, "-append: ");
+        return NULL;
+    }
+    if (config->initrd != NULL && !arm_fdt_set_initrd(fdt, 0, 0, error)) {
+        goto fail;
+    }
+    fdt_pack(fdt);
+    return g_steal_pointer(&fdt);
+fail:
+    if (config->dtb != NULL) {
+        g_prefix_error(error, "-dtb %s: ", config->dtb);
+    }
+    return NULL;
+}
+
+void *arm_boot_fdt(const ArmBootRequest *req, GError **error)
+{
+    return make_fdt(req, error);
+}
+
+static bool load_kernel(const ArmBootRequest *req, Arm64Image *image, uint64_t *used,
+                        GError **error)
+{
+    g_autoptr(LoaderStream) stream = loader_open(req->config->kernel, error);
+
+    if (stream == NULL || !arm64_image_load(stream, memory_region_get_ram_ptr(req->ram),
+                                            memory_region_size(req->ram), image, used, error)) {
+        g_prefix_error(error, "-kernel %s: ", req->config->kernel);
+        return false;
+    }
+    if (image->page_kib > 4) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "-kernel %s: is built for %u KiB pages; the guest's CPU has 4 KiB pages only",
+                    req->config->kernel, image->page_kib);
+        return false;
+    }
+    return true;
+}
+
+/* Loads the initrd at the first place at or above offset; sets the range it takes in RAM. */
+static bool load_initrd(const ArmBootRequest *req, uint64_t offset, uint64_t *start, uint64_t *end,
+                        GError **error)
+{
+    g_autoptr(LoaderStream) stream = loader_open(req->config->initrd, error);
+    uint64_t ram_size = memory_region_size(req->ram);
+    uint64_t window = req->ram_base & ~(initrd_window_align - 1);
+    uint64_t size;
+    size_t got;
+
+    if (stream == NULL) {
+        goto fail;
+    }
+    size = loader_size(stream);
+    *start = align_up(offset, INITRD_ALIGN);
+    if (*start > ram_size || size > ram_size - *start) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "its %" G_GUINT64_FORMAT " bytes do not fit behind kernel and device tree at "
+                    "0x%" G_GINT64_MODIFIER "x in the %" G_GUINT64_FORMAT " MiB of memory (see -m)",
+                    size, req->ram_base + *start, ram_size >> 20);
+        goto fail;
+    }
+    *end = *start + size;
+    if (req->ram_base + *end - window > initrd_window) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "its %" G_GUINT64_FORMAT
+                    " bytes end more than 32 GiB above the kernel, where arm64 cannot find them",
+                    size);
+        goto fail;
+    }
+    if (!loader_read(stream, (char *)memory_region_get_ram_ptr(req->ram) + *start, size, &got,
+                     error)) {
+        goto fail;
+    }
+    return true;
+fail:
+    g_prefix_error(error, "-initrd %s: ", req->config->initrd);
+    return false;
+}
+
+/* Makes execution that starts at entry reach the kernel. */
+static bool place_branch(const ArmBootRequest *req, uint64_t entry, uint64_t kernel, GError **error)
+{
+    uint64_t size = memory_region_size(req->ram);
+    uint32_t insn;
+
+    if (entry == kernel) {
+        return true;
+    }
+    if (entry % 4 != 0 || entry < req->ram_base || entry - req->ram_base > size - sizeof(insn) ||
+        entry > kernel - sizeof(insn) || kernel - entry >= A64_B_REACH) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "-kernel %s: accelerator '%s' starts at 0x%" G_GINT64_MODIFIER
+                    "x, from where the kernel at 0x%" G_GINT64_MODIFIER "x cannot be reached",
+                    req->config->kernel, accel_name(req->accel), entry, kernel);
+        return false;
+    }
+    insn = GUINT32_TO_LE(A64_B | (uint32_t)((kernel - entry) / sizeof(insn)));
+    memcpy((char *)memory_region_get_ram_ptr(req->ram) + (entry - req->ram_base), &insn,
+           sizeof(insn));
+    return true;
+}
+
+bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_out, GError **error)
+{
+    g_autofree void *fdt = NULL;
+    uint64_t ram_size = memory_region_size(req->ram);
+    uint64_t used, fdt_at, fdt_room, entry, initrd = 0, initrd_end = 0;
+    Arm64Image image;
+
+    if (!load_kernel(req, &image, &used, error)) {
+        return false;
+    }
+    fdt = make_fdt(req, error);
+    if (fdt == NULL) {
+        return false;
+    }
+    fdt_at = align_up(used, FDT_ALIGN);
+    fdt_room = MAX(accel_dtb_room(req->accel, fdt_totalsize(fdt)), fdt_totalsize(fdt));
+    if (fdt_at > ram_size || fdt_room > ram_size - fdt_at) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "-m: %" G_GUINT64_FORMAT
+                    " MiB of memory have no room for the device tree: %" G_GUINT64_FORMAT
+                    " KiB behind the kernel at 0x%" G_GINT64_MODIFIER "x",
+                    ram_size >> 20, fdt_room >> 10, req->ram_base + fdt_at);
+        return false;
+    }
+    if (req->config->initrd != NULL) {
+        if (!load_initrd(req, fdt_at + fdt_room, &initrd, &initrd_end, error)) {
+            return false;
+        }
+        /* Same size as the zeroes make_fdt() put there: this cannot run out of room. */
+        if (!arm_fdt_set_initrd(fdt, req->ram_base + initrd, req->ram_base + initrd_end, error)) {
+            return false;
+        }
+    }
+    memcpy((char *)memory_region_get_ram_ptr(req->ram) + fdt_at, fdt, fdt_totalsize(fdt));
+
+    *boot = (AccelBootInfo){
+        .entry = req->ram_base + image.text_offset,
+        .dtb_gpa = req->ram_base + fdt_at,
+        .dtb_room = fdt_room,
+        .ram_base = req->ram_base,
+    };
+    if (accel_fixed_entry(req->accel, req->ram_base, &entry)) {
+        if (!place_branch(req, entry, boot->entry, error)) {
+            return false;
+        }
+        boot->entry = entry;
+    }
+    if (fdt_out != NULL) {
+        *fdt_out = g_steal_pointer(&fdt);
+    }
+    return true;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Reads the arm64 Image header and recognises what people pass instead of an Image. Facts: Linux
+ * Documentation/arm64/booting.rst section 4; the EFI zboot header is
+ * drivers/firmware/efi/libstub's. Where the Image, the device tree and the initrd go is boot.c's
+ * matter.
+ */
+#include "hw/arm/image.h"
+
+#include <string.h>
+
+#include "util/error.h"
+
+enum {
+    IMAGE_TEXT_OFFSET = 8,
+    IMAGE_SIZE = 16,
+    IMAGE_FLAGS = 24,
+    IMAGE_MAGIC = 56,
+    FLAG_BIG_ENDIAN = 1 << 0,
+    FLAG_PAGE_SHIFT = 1,
+    FLAG_PAGE_MASK = 3,
+
+    /* Before 3.17 text_offset was of unknown endianness and image_size 0. */
+    OLD_TEXT_OFFSET = 0x80000,
+    OLD_BSS_ROOM = 16 << 20,
+    OLD_FILE_MAX = 256 << 20,
+    SIGNATURE_MAX = 1 << 20,    /* what may be appended to the Image behind image_size */
+    MAX_TEXT_OFFSET = 64 << 20, /* far beyond any kernel's, within reach of one branch */
+
+    ZBOOT_MAGIC = 4,
+    ZBOOT_PAYLOAD = 8,
+    ZBOOT_PAYLOAD_SIZE = 12,
+    ZBOOT_COMPRESSION = 24,
+    ZBOOT_COMPRESSION_LEN = 32,
+    ZBOOT_HEADER = 64,
+};
+
+static uint32_t le32(const uint8_t *p)
+{
+    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint64_t le64(const uint8_t *p)
+{
+    return le32(p) | (uint64_t)le32(p + 4) << 32;
+}
+
+/* What a file that is no arm64 Image seems to be. */
+static const char *looks_like(const uint8_t *head, size_t len)
+{
+    static const struct {
+        uint16_t offset;
+        uint8_t len;
+        const char *magic;
+        const char *name;
+    } kinds[] = {
+        { 0, 4,
+          "\x7f"
+          "ELF",
+          "an ELF file (vmlinux?)" },
+        { 0x24, 4, "\x18\x28\x6f\x01", "a 32-bit Arm zImage" },
+        { 0x202, 4, "HdrS", "an x86 bzImage" },
+        { 0x30, 5, "RISCV", "a RISC-V Image" },
+        { 0, 4, "\x27\x05\x19\x56", "a U-Boot uImage" },
+        { 0, 4, "\xd0\x0d\xfe\xed", "a device tree or FIT image" },
+        { 0, 8, "ANDROID!", "an Android boot image" },
+        { 0, 4, "\x28\xb5\x2f\xfd", "zstd data" },
+        { 0, 6,
+          "\xfd"
+          "7zXZ",
+          "xz data" },
+        { 0, 3, "BZh", "bzip2 data" },
+        { 0, 4, "\x04\x22\x4d\x18", "lz4 data" },
+        { 0, 2, "\x1f\x8b", "gzip data inside gzip data" },
+        { 0, 6, "070701", "a cpio archive (an initrd?)" },
+        { 0, 2, "MZ", "an EFI program without an arm64 Image header" },
+    };
+
+    if (len == 0) {
+        return "an empty file";
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (len >= (size_t)kinds[i].offset + kinds[i].len &&
+            memcmp(head + kinds[i].offset, kinds[i].magic, kinds[i].len) == 0) {
+            return kinds[i].name;
+        }
+    }
+    return len < ARM64_IMAGE_HEADER ? "too short a file" : "something unknown";
+}
+
+bool arm64_image_parse(const void *head, size_t len, Arm64Image *image, GError **error)
+{
+    static const unsigned page_kib[] = { 0, 4, 16, 64 };
+    const uint8_t *p = head;
+    uint64_t flags;
+
+    if (len < ARM64_IMAGE_HEADER || memcmp(p + IMAGE_MAGIC, "ARM\x64", 4) != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "is not an arm64 Image but %s",
+                    looks_like(p, len));
+        return false;
+    }
+    image->text_offset = le64(p + IMAGE_TEXT_OFFSET);
+    image->memory_size = le64(p + IMAGE_SIZE);
+    flags = le64(p + IMAGE_FLAGS);
+    image->page_kib = page_kib[(flags >> FLAG_PAGE_SHIFT) & FLAG_PAGE_MASK];
+    if (image->memory_size == 0) {
+        image->text_offset = OLD_TEXT_OFFSET;
+        image->page_kib = 0;
+        return true;
+    }
+    if (flags & FLAG_BIG_ENDIAN) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "is a big-endian kernel; only little-endian ones can be started");
+        return false;
+    }
+    if (image->text_offset > MAX_TEXT_OFFSET || image->text_offset % 4096 != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "has text_offset 0x%" G_GINT64_MODIFIER
+                    "x in its Image header, which must be a multiple of 4096 up to 0x%x",
+                    image->text_offset, MAX_TEXT_OFFSET);
+        return false;
+    }
+    if (image->memory_size < ARM64_IMAGE_HEADER) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "has image_size %" G_GUINT64_FORMAT
+                    " in its Image header, less than the header itself",
+                    image->memory_size);
+        return false;
+    }
+    return true;
+}
+
+bool arm64_zboot_parse(const void *head, size_t len, uint64_t file_size, uint64_t *offset,
+                       uint64_t *size, GError **error)
+{
+    const uint8_t *p = head;
+
+    *size = 0;
+    if (len < ZBOOT_HEADER || memcmp(p, "MZ", 2) != 0 || memcmp(p + ZBOOT_MAGIC, "zimg", 4) != 0) {
+        return false;
+    }
+    if (strncmp((const char *)p + ZBOOT_COMPRESSION, "gzip", ZBOOT_COMPRESSION_LEN) != 0) {
+        g_autofree char *raw =
+            g_strndup((const char *)p + ZBOOT_COMPRESSION, ZBOOT_COMPRESSION_LEN);
+        g_autofree char *name = g_strescape(raw, NULL);
+
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "is an EFI zboot kernel packed with '%s'; only gzip can be unpacked", name);
+        return true;
+    }
+    *offset = le32(p + ZBOOT_PAYLOAD);
+    *size = le32(p + ZBOOT_PAYLOAD_SIZE);
+    if (*size == 0 || *offset > file_size || *size > file_size - *offset) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "is an EFI zboot kernel whose payload of %" G_GUINT64_FORMAT
+                    " bytes at offset %" G_GUINT64_FORMAT
+                    " is not inside the file of %" G_GUINT64_FORMAT " bytes",
+                    *size, *offset, file_size);
+        *size = 0;
+    }
+    return true;
+}
+
+/* Makes stream deliver the Image itself, whatever it is wrapped in. */
+static bool unwrap(LoaderStream *stream, GError **error)
+{
+    uint8_t head[ARM64_IMAGE_HEAD];
+    uint64_t offset, size;
+    size_t got;
+
+    if (!loader_peek(stream, 0, head, sizeof(head), &got, error)) {
+        return false;
+    }
+    if (loader_is_gzip(head, got)) {
+        loader_select(stream, 0, loader_size(stream), true);
+        return true;
+    }
+    if (arm64_zboot_parse(head, got, loader_size(stream), &offset, &size, error)) {
+        if (size == 0) {
+            return false;
+        }
+        loader_select(stream, offset, size, true);
+    }
+    return true;
+}
+
+static bool set_too_big(GError **error, uint64_t needed, uint64_t room)
+{
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                "needs %" G_GUINT64_FORMAT " bytes of memory but only %" G_GUINT64_FORMAT
+                " are there (see -m)",
+                needed, room);
+    return false;
+}
+
+bool arm64_image_load(LoaderStream *stream, void *ram, uint64_t ram_size, Arm64Image *image,
+                      uint64_t *used, GError **error)
+{
+    uint8_t head[ARM64_IMAGE_HEAD];
+    uint64_t room, file_max, needed;
+    uint8_t *dest, more;
+    size_t got, rest, extra;
+
+    if (!unwrap(stream, error) || !loader_read(stream, head, sizeof(head), &got, error) ||
+        !arm64_image_parse(head, got, image, error)) {
+        return false;
+    }
+    room = ram_size > image->text_offset ? ram_size - image->text_offset : 0;
+    if (image->memory_size > room || got > room) {
+        return set_too_big(error, MAX(image->memory_size, got), room);
+    }
+    file_max = image->memory_size != 0 ? image->memory_size + SIGNATURE_MAX : OLD_FILE_MAX;
+    file_max = MIN(file_max, room);
+    dest = (uint8_t *)ram + image->text_offset;
+    memcpy(dest, head, got);
+    if (!loader_read(stream, dest + got, file_max - got, &rest, error) ||
+        !loader_read(stream, &more, 1, &extra, error)) {
+        return false;
+    }
+    if (extra > 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "is longer than the %" G_GUINT64_FORMAT
+                    " bytes that its header and the memory allow",
+                    file_max);
+        return false;
+    }
+    /* A signature may be appended to the file; older kernels do not say what they need beyond. */
+    needed = MAX(image->memory_size, got + rest);
+    if (image->memory_size == 0) {
+        needed += OLD_BSS_ROOM;
+    }
+    if (needed > room) {
+        return set_too_big(error, needed, room);
+    }
+    *used = image->text_offset + needed;
+    return true;
+}

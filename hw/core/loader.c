@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Streams over boot files. Gzip (RFC 1952, several members allowed) is unpacked by zlib as it is
+ * read, so that a file which unpacks without end costs no more than the caller's buffer. What the
+ * bytes mean is not known here.
+ */
+#include "hw/core/loader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "util/error.h"
+#include "util/fd.h"
+
+enum { INPUT_SIZE = 64 * 1024, ZLIB_GZIP = 16 + MAX_WBITS };
+
+struct LoaderStream {
+    Fd fd; /* or -1: bytes */
+    const uint8_t *bytes;
+    uint64_t size;
+    uint64_t next, end; /* stored bytes not read yet */
+    bool gunzip;        /* z is initialised */
+    bool ended;         /* the last gzip member is complete */
+    z_stream z;
+    uint8_t *input; /* INPUT_SIZE bytes, only with gunzip */
+};
+
+LoaderStream *loader_open(const char *path, GError **error)
+{
+    g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    LoaderStream *stream;
+    struct stat st;
+
+    if (fd < 0) {
+        error_set_errno(error, errno, "cannot open");
+        return NULL;
+    }
+    if (fstat(fd, &st) < 0) {
+        error_set_errno(error, errno, "cannot get its size");
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "is not a regular file");
+        return NULL;
+    }
+    stream = loader_open_bytes(NULL, st.st_size);
+    stream->fd = fd_steal(&fd);
+    return stream;
+}
+
+LoaderStream *loader_open_bytes(const void *data, size_t len)
+{
+    LoaderStream *stream = g_new0(LoaderStream, 1);
+
+    stream->fd = -1;
+    stream->bytes = data;
+    stream->size = len;
+    stream->end = len;
+    return stream;
+}
+
+static void stop_gunzip(LoaderStream *stream)
+{
+    if (stream->gunzip) {
+        inflateEnd(&stream->z);
+        g_clear_pointer(&stream->input, g_free);
+        stream->gunzip = false;
+    }
+}
+
+void loader_close(LoaderStream *stream)
+{
+    if (stream == NULL) {
+        return;
+    }
+    stop_gunzip(stream);
+    fd_clear(&stream->fd);
+    g_free(stream);
+}
+
+uint64_t loader_size(const LoaderStream *stream)
+{
+    return stream->size;
+}
+
+/* Up to len stored bytes at offset, cut at end. */
+static bool fetch(LoaderStream *stream, uint64_t offset, uint64_t end, void *buf, size_t len,
+                  size_t *got, GError **error)
+{
+    size_t want = offset < end ? MIN(len, end - offset) : 0;
+    size_t done = 0;
+
+    *got = want;
+    if (stream->fd < 0) {
+        if (want > 0) {
+            memcpy(buf, stream->bytes + offset, want);
+        }
+        return true;
+    }
+    while (done < want) {
+        ssize_t n = pread(stream->fd, (char *)buf + done, want - done, offset + done);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            error_set_errno(error, errno, "cannot read at offset %" G_GUINT64_FORMAT,
+                            offset + done);
+            return false;
+        }
+        if (n == 0) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                        "ends at byte %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                        " (it shrank while it was read)",
+                        offset + done, stream->size);
+            return false;
+        }
+        done += n;
+    }
+    return true;
+}
+
+bool loader_peek(LoaderStream *stream, uint64_t offset, void *buf, size_t len, size_t *got,
+                 GError **error)
+{
+    return fetch(stream, offset, stream->size, buf, len, got, error);
+}
+
+void loader_select(LoaderStream *stream, uint64_t offset, uint64_t size, bool gunzip)
+{
+    g_assert(offset <= stream->size && size <= stream->size - offset);
+    stop_gunzip(stream);
+    stream->next = offset;
+    stream->end = offset + size;
+    stream->ended = false;
+    if (gunzip) {
+        stream->z = (z_stream){};
+        if (inflateInit2(&stream->z, ZLIB_GZIP) != Z_OK) {
+            g_error("zlib %s cannot be initialised", zlibVersion());
+        }
+        stream->input = g_malloc(INPUT_SIZE);
+        stream->gunzip = true;
+    }
+}
+
+static bool refill(LoaderStream *stream, GError **error)
+{
+    size_t got;
+
+    if (!fetch(stream, stream->next, stream->end, stream->input, INPUT_SIZE, &got, error)) {
+        return false;
+    }
+    stream->next += got;
+    stream->z.next_in = stream->input;
+    stream->z.avail_in = got;
+    return true;
+}
+
+/* A member is complete. Another may follow at once; anything else behind it is padding. */
+static bool next_member(LoaderStream *stream, GError **error)
+{
+    if (stream->z.avail_in < 2) {
+        /* The magic may straddle two fills: read again from its first byte. */
+        stream->next -= stream->z.avail_in;
+        if (!refill(stream, error)) {
+            return false;
+        }
+    }
+    stream->ended = !loader_is_gzip(stream->z.next_in, stream->z.avail_in);
+    return true;
+}
+
+static bool read_gzip(LoaderStream *stream, void *buf, size_t len, size_t *got, GError **error)
+{
+    z_stream *z = &stream->z;
+
+    *got = 0;
+    while (*got < len && !stream->ended) {
+        unsigned chunk = MIN(len - *got, (size_t)1 << 30);
+        int result;
+
+        if (z->avail_in == 0 && !refill(stream, error)) {
+            return false;
+        }
+        if (z->avail_in == 0) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "gzip data is cut short");
+            return false;
+        }
+        z->next_out = (uint8_t *)buf + *got;
+        z->avail_out = chunk;
+        result = inflate(z, Z_NO_FLUSH);
+        *got += chunk - z->avail_out;
+        if (result == Z_STREAM_END) {
+            if (!next_member(stream, error)) {
+                return false;
+            }
+            if (!stream->ended) {
+                inflateReset(z);
+            }
+        } else if (result != Z_OK) { /* there is input and room: no progress is damage, too */
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "gzip data is damaged (%s)",
+                        z->msg != NULL ? z->msg : zError(result));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool loader_read(LoaderStream *stream, void *buf, size_t len, size_t *got, GError **error)
+{
+    if (stream->gunzip) {
+        return read_gzip(stream, buf, len, got, error);
+    }
+    if (!fetch(stream, stream->next, stream->end, buf, len, got, error)) {
+        return false;
+    }
+    stream->next += *got;
+    return true;
+}
+
+bool loader_is_gzip(const void *head, size_t len)
+{
+    const uint8_t *p = head;
+
+    return len >= 2 && p[0] == 0x1f && p[1] == 0x8b;
+}
