@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The virt machine's device tree, written front to back with libfdt's sequential interface. Names,
+ * addresses and interrupts are those QEMU documents for its virt board. Command line, initrd and
+ * the accelerator's additions are put in later (boot.c).
+ *
+ * The transports are listed from the highest address down, because the first -device is plugged
+ * into the highest and a guest numbers its disks in the order in which it finds them.
+ */
+#include <errno.h>
+#include <libfdt.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "hw/arm/virt.h"
+#include "hw/virtio/virtio-mmio.h"
+
+enum {
+    FDT_ROOM = 64 << 10,
+    PHANDLE_GIC = 1,
+    PHANDLE_CLOCK = 2,
+    /* Interrupt specifiers of the GIC's binding. */
+    GIC_SPI = 0,
+    GIC_PPI = 1,
+    IRQ_EDGE_RISING = 1,
+    IRQ_LEVEL_HIGH = 4,
+    /* PPIs of the architected timer as QEMU's virt has them. */
+    TIMER_SECURE_PPI = 13,
+    TIMER_PHYS_PPI = 14,
+    TIMER_VIRT_PPI = 11,
+    TIMER_HYP_PPI = 10,
+    CLOCK_HZ = 24000000,
+};
+
+/* The size is fixed and every value ours: a failure is a bug, not a condition. */
+static void must(int err)
+{
+    if (err < 0) {
+        g_error("cannot write the device tree: %s", fdt_strerror(err));
+    }
+}
+
+static void begin(void *fdt, const char *name)
+{
+    must(fdt_begin_node(fdt, name));
+}
+
+static void end(void *fdt)
+{
+    must(fdt_end_node(fdt));
+}
+
+static void string(void *fdt, const char *name, const char *value)
+{
+    must(fdt_property_string(fdt, name, value));
+}
+
+static void flag(void *fdt, const char *name)
+{
+    must(fdt_property(fdt, name, NULL, 0));
+}
+
+static void cells(void *fdt, const char *name, unsigned n, const uint32_t *values)
+{
+    void *at;
+
+    must(fdt_property_placeholder(fdt, name, n * sizeof(fdt32_t), &at));
+    for (unsigned i = 0; i < n; i++) {
+        fdt32_st((char *)at + i * sizeof(fdt32_t), values[i]);
+    }
+}
+
+#define CELLS(fdt, name, ...)                                                                      \
+    cells(fdt, name, sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t),                       \
+          (const uint32_t[]){ __VA_ARGS__ })
+
+/* Two strings or more in one property; text separates them with NULs. */
+#define STRINGS(fdt, name, text) must(fdt_property(fdt, name, text, sizeof(text)))
+
+static void reg(void *fdt, uint64_t base, uint64_t size)
+{
+    CELLS(fdt, "reg", base >> 32, base, size >> 32, size);
+}
+
+static void seed(void *fdt, const char *name, size_t len)
+{
+    void *at;
+
+    must(fdt_property_placeholder(fdt, name, len, &at));
+    while (getrandom(at, len, 0) != (ssize_t)len) {
+        if (errno != EINTR) {
+            g_error("cannot get random bytes: %s", g_strerror(errno));
+        }
+    }
+}
+
+static void chosen(void *fdt, const VirtFdtInfo *info)
+{
+    begin(fdt, "aliases");
+    string(fdt, "serial0", "/pl011@9000000");
+    end(fdt);
+    begin(fdt, "chosen");
+    string(fdt, "stdout-path", "/pl011@9000000");
+    if (info->seeds) {
+        seed(fdt, "kaslr-seed", 8);
+        seed(fdt, "rng-seed", 32);
+    }
+    end(fdt);
+}
+
+static void cpus(void *fdt, const VirtFdtInfo *info)
+{
+    begin(fdt, "cpus");
+    CELLS(fdt, "#address-cells", 1);
+    CELLS(fdt, "#size-cells", 0);
+    for (unsigned i = 0; i < info->n_cpus; i++) {
+        g_autofree char *name = g_strdup_printf("cpu@%x", i);
+
+        begin(fdt, name);
+        string(fdt, "device_type", "cpu");
+        string(fdt, "compatible", info->cpu_compatible);
+        string(fdt, "enable-method", "psci");
+        CELLS(fdt, "reg", i);
+        end(fdt);
+    }
+    end(fdt);
+}
+
+static void memory(void *fdt, const VirtFdtInfo *info)
+{
+    begin(fdt, "memory@40000000");
+    string(fdt, "device_type", "memory");
+    reg(fdt, VIRT_RAM, info->ram_size);
+    end(fdt);
+}
+
+static void psci(void *fdt)
+{
+    begin(fdt, "psci");
+    STRINGS(fdt, "compatible", "arm,psci-1.0\0arm,psci-0.2");
+    string(fdt, "method", "hvc");
+    end(fdt);
+}
+
+static void timer(void *fdt)
+{
+    begin(fdt, "timer");
+    STRINGS(fdt, "compatible", "arm,armv8-timer\0arm,armv7-timer");
+    flag(fdt, "always-on");
+    CELLS(fdt, "interrupts", GIC_PPI, TIMER_SECURE_PPI, IRQ_LEVEL_HIGH, GIC_PPI, TIMER_PHYS_PPI,
+          IRQ_LEVEL_HIGH, GIC_PPI, TIMER_VIRT_PPI, IRQ_LEVEL_HIGH, GIC_PPI, TIMER_HYP_PPI,
+          IRQ_LEVEL_HIGH);
+    end(fdt);
+}
+
+static void gic(void *fdt, const VirtFdtInfo *info)
+{
+    begin(fdt, "intc@8000000");
+    string(fdt, "compatible", "arm,gic-v3");
+    flag(fdt, "interrupt-controller");
+    CELLS(fdt, "#interrupt-cells", 3);
+    CELLS(fdt, "#address-cells", 2);
+    CELLS(fdt, "#size-cells", 2);
+    flag(fdt, "ranges");
+    CELLS(fdt, "#redistributor-regions", 1);
+    CELLS(fdt, "reg", 0, VIRT_GICD, 0, VIRT_GICD_SIZE, 0, VIRT_GICR, 0,
+          info->n_cpus * VIRT_GICR_SIZE_PER_CPU);
+    CELLS(fdt, "phandle", PHANDLE_GIC);
+    end(fdt);
+}
+
+static void devices(void *fdt)
+{
+    begin(fdt, "apb-pclk");
+    string(fdt, "compatible", "fixed-clock");
+    CELLS(fdt, "#clock-cells", 0);
+    CELLS(fdt, "clock-frequency", CLOCK_HZ);
+    string(fdt, "clock-output-names", "clk24mhz");
+    CELLS(fdt, "phandle", PHANDLE_CLOCK);
+    end(fdt);
+
+    begin(fdt, "pl011@9000000");
+    STRINGS(fdt, "compatible", "arm,pl011\0arm,primecell");
+    reg(fdt, VIRT_UART, 0x1000);
+    CELLS(fdt, "interrupts", GIC_SPI, VIRT_UART_SPI, IRQ_LEVEL_HIGH);
+    CELLS(fdt, "clocks", PHANDLE_CLOCK, PHANDLE_CLOCK);
+    STRINGS(fdt, "clock-names", "uartclk\0apb_pclk");
+    end(fdt);
+
+    begin(fdt, "pl031@9010000");
+    STRINGS(fdt, "compatible", "arm,pl031\0arm,primecell");
+    reg(fdt, VIRT_RTC, 0x1000);
+    CELLS(fdt, "interrupts", GIC_SPI, VIRT_RTC_SPI, IRQ_LEVEL_HIGH);
+    CELLS(fdt, "clocks", PHANDLE_CLOCK);
+    string(fdt, "clock-names", "apb_pclk");
+    end(fdt);
+}
+
+static void transports(void *fdt)
+{
+    for (unsigned i = VIRT_N_TRANSPORTS; i-- > 0;) {
+        uint64_t base = VIRT_MMIO + i * VIRTIO_MMIO_SIZE;
+        g_autofree char *name = g_strdup_printf("virtio_mmio@%" G_GINT64_MODIFIER "x", base);
+
+        begin(fdt, name);
+        string(fdt, "compatible", "virtio,mmio");
+        reg(fdt, base, VIRTIO_MMIO_SIZE);
+        CELLS(fdt, "interrupts", GIC_SPI, VIRT_MMIO_SPI + i, IRQ_EDGE_RISING);
+        flag(fdt, "dma-coherent");
+        end(fdt);
+    }
+}
+
+void *virt_fdt_build(const VirtFdtInfo *info)
+{
+    void *fdt = g_malloc0(FDT_ROOM);
+
+    must(fdt_create(fdt, FDT_ROOM));
+    must(fdt_finish_reservemap(fdt));
+    begin(fdt, "");
+    CELLS(fdt, "#address-cells", 2);
+    CELLS(fdt, "#size-cells", 2);
+    string(fdt, "compatible", "linux,dummy-virt");
+    string(fdt, "model", "linux,dummy-virt");
+    CELLS(fdt, "interrupt-parent", PHANDLE_GIC);
+    chosen(fdt, info);
+    cpus(fdt, info);
+    memory(fdt, info);
+    psci(fdt);
+    timer(fdt);
+    gic(fdt, info);
+    devices(fdt);
+    transports(fdt);
+    end(fdt);
+    must(fdt_finish(fdt));
+    return fdt;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The "virt" machine: QEMU's documented arm64 board made of virtio-mmio, PL011, PL031 and a GICv3
+ * at QEMU's addresses, and its device tree.
+ */
+#pragma once
+
+#include "hw/core/machine.h"
+
+enum {
+    VIRT_FLASH = 0x00000000, /* kept free; no flash yet */
+    VIRT_GICD = 0x08000000,
+    VIRT_GICD_SIZE = 0x10000,
+    VIRT_GICR = 0x080a0000,
+    VIRT_GICR_SIZE_PER_CPU = 0x20000,
+    VIRT_UART = 0x09000000,
+    VIRT_RTC = 0x09010000,
+    VIRT_FW_CFG = 0x09020000, /* kept free; no fw_cfg yet */
+    VIRT_MMIO = 0x0a000000,   /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
+    VIRT_RAM = 0x40000000,
+
+    VIRT_N_TRANSPORTS = 32,
+    VIRT_MAX_CPUS = 8,
+
+    /* SPIs */
+    VIRT_UART_SPI = 1,
+    VIRT_RTC_SPI = 2,
+    VIRT_MMIO_SPI = 16, /* and one more per transport */
+};
+
+#define TYPE_VIRT_MACHINE virt_machine_get_type()
+G_DECLARE_FINAL_TYPE(VirtMachine, virt_machine, HUMPY, VIRT_MACHINE, Machine)
+
+typedef struct {
+    const char *cpu_compatible;
+    unsigned n_cpus;
+    uint64_t ram_size;
+    bool seeds; /* put kaslr-seed and rng-seed into /chosen */
+} VirtFdtInfo;
+
+/* The machine's device tree, packed, for g_free(). [any] */
+void *virt_fdt_build(const VirtFdtInfo *info);
