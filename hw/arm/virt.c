@@ -160,7 +160,7 @@ static bool wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error)
     return !has_irqchip(m) || accel_irq_connect(machine_accel(m), spi, mode, error);
 }
 
-/* Realizes dev, takes its reference, and maps and connects it. */
+/* Realizes dev, takes its reference, and maps and connects it. The line itself is wired by then. */
 static bool add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GError **error)
 {
     g_autoptr(Device) taken = dev;
@@ -174,6 +174,18 @@ static bool add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GEr
     device_map(dev, 0, machine_system_memory(m), addr);
     machine_add_device(m, dev);
     return true;
+}
+
+static bool add_serial(Machine *m, GError **error)
+{
+    return wire(m, VIRT_UART_SPI, ACCEL_IRQ_LEVEL, error) &&
+           add_device(m, pl011_new(machine_serial(m, 0)), VIRT_UART, VIRT_UART_SPI, error);
+}
+
+static bool add_rtc(Machine *m, GError **error)
+{
+    return wire(m, VIRT_RTC_SPI, ACCEL_IRQ_LEVEL, error) &&
+           add_device(m, g_object_new(TYPE_PL031, NULL), VIRT_RTC, VIRT_RTC_SPI, error);
 }
 
 static bool add_transports(VirtMachine *v, GError **error)
@@ -222,10 +234,7 @@ static bool virt_init(Machine *m, GError **error)
         return false;
     }
     return add_ram(v, config->ram_size, error) && accel_setup(accel, &info, error) &&
-           add_device(m, pl011_new(machine_serial(m, 0)), VIRT_UART, VIRT_UART_SPI, error) &&
-           wire(m, VIRT_UART_SPI, ACCEL_IRQ_LEVEL, error) &&
-           add_device(m, g_object_new(TYPE_PL031, NULL), VIRT_RTC, VIRT_RTC_SPI, error) &&
-           wire(m, VIRT_RTC_SPI, ACCEL_IRQ_LEVEL, error) && add_transports(v, error);
+           add_serial(m, error) && add_rtc(m, error) && add_transports(v, error);
 }
 
 static void virt_finish(Machine *m)

@@ -27,6 +27,7 @@ struct _Pl031 {
     Device parent_instance;
     MemoryRegion mr;
     IrqLine *irq[1];
+    bool irq_level;
     GSource *timer;
     Pl031Clock clock;
     void *clock_opaque;
@@ -49,7 +50,12 @@ static int64_t seconds(const Pl031 *s)
 
 static void update_irq(Pl031 *s)
 {
-    irq_set(s->irq[0], (s->ris & s->imsc) != 0);
+    bool level = (s->ris & s->imsc) != 0;
+
+    if (level != s->irq_level) {
+        s->irq_level = level;
+        irq_set(s->irq[0], level);
+    }
 }
 
 /* Latches a match that has come and sets the timer for the next one, one turn of the counter on. */
