@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/error.h"
+#include "util/props.h"
 
 static void pair_free(gpointer data)
 {
@@ -107,6 +108,50 @@ const char *keyval_unused(const KeyVal *kv)
         }
     }
     return NULL;
+}
+
+bool keyval_take_bool(KeyVal *kv, const char *key, bool *value, GError **error)
+{
+    const char *text = keyval_take(kv, key);
+    bool parsed;
+
+    if (text == NULL) {
+        return true;
+    }
+    if (!props_parse_bool(text, &parsed)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "%s is '%s' but must be on or off", key,
+                    text);
+        return false;
+    }
+    *value = parsed;
+    return true;
+}
+
+bool keyval_check_unused(const KeyVal *kv, const char *const *valid, GError **error)
+{
+    const char *unused = keyval_unused(kv);
+
+    if (unused == NULL) {
+        return true;
+    }
+    error_set_unknown(error, "property", unused, valid);
+    return false;
+}
+
+bool keyval_check_id(const char *id, GError **error)
+{
+    const char *p = id;
+
+    if (g_ascii_isalpha(*p)) {
+        for (p++; g_ascii_isalnum(*p) || (*p != '\0' && strchr("-._", *p) != NULL); p++) {
+        }
+        if (*p == '\0') {
+            return true;
+        }
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                "id '%s' is not valid (a letter, then letters, digits, '-', '.' or '_')", id);
+    return false;
 }
 
 void keyval_free(KeyVal *kv)

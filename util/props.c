@@ -211,7 +211,7 @@ syntax:
     return false;
 }
 
-static bool parse_bool(const char *text, bool *value)
+bool props_parse_bool(const char *text, bool *value)
 {
     static const char *const yes[] = { "on", "yes", "true", "y", NULL };
     static const char *const no[] = { "off", "no", "false", "n", NULL };
@@ -253,7 +253,7 @@ bool props_set_str(GObject *obj, const char *name, const char *value, GError **e
     }
     switch (row->kind) {
     case PROP_KIND_BOOL:
-        if (!parse_bool(value, &flag)) {
+        if (!props_parse_bool(value, &flag)) {
             g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "%s is '%s' but must be on or off",
                         name, value);
             return false;

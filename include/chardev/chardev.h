@@ -12,7 +12,11 @@
 
 typedef struct Chardev Chardev;
 
-typedef enum { CHARDEV_OPENED, CHARDEV_CLOSED } ChardevEvent;
+typedef enum {
+    CHARDEV_OPENED,
+    CHARDEV_CLOSED,
+    CHARDEV_BREAK, /* the user sent a break (Ctrl-A b) */
+} ChardevEvent;
 
 typedef struct {
     /* [main] Bytes the front end can take now; 0 stops reading until chardev_accept_input(). */
@@ -42,6 +46,14 @@ size_t chardev_write(Chardev *chr, const void *buf, size_t len);
 /* Ctrl-A on a mux (or -nographic's stdio): x leaves, h helps, s, b, c switches. */
 typedef void (*ChardevQuitFn)(void *opaque);
 void chardev_set_quit_handler(ChardevQuitFn fn, void *opaque);
+
+/* Bytes that writes could not get rid of. [any] */
+uint64_t chardev_dropped(Chardev *chr);
+
+/* Makes a chardev_new() that waits for a peer (socket,server=on,wait=on) give up with a CONFLICT
+ * error; it serves the main context while it waits, so this can come from a signal source. [main]
+ */
+void chardev_cancel_wait(void);
 
 /* Closes all, restores the terminal. Safe to call from an exit path more than once. */
 void chardev_cleanup(void);

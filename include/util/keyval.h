@@ -26,6 +26,16 @@ KeyVal *keyval_parse(const char *text, const char *implied_key, GError **error);
 const char *keyval_get(const KeyVal *kv, const char *key);
 const char *keyval_take(KeyVal *kv, const char *key);
 
+/* Takes key as on or off ("yes", "true", "y" and their opposites too) into *value, which stays as
+ * it is where key was not given. FALSE: RANGE error. */
+bool keyval_take_bool(KeyVal *kv, const char *key, bool *value, GError **error);
+
+/* FALSE if a key was not taken: UNKNOWN, naming the nearest of valid (NULL-terminated). */
+bool keyval_check_unused(const KeyVal *kv, const char *const *valid, GError **error);
+
+/* An id starts with a letter and goes on with letters, digits, '-', '.' and '_'. Else SYNTAX. */
+bool keyval_check_id(const char *id, GError **error);
+
 /* First key nobody took, or NULL. */
 const char *keyval_unused(const KeyVal *kv);
 

@@ -102,3 +102,6 @@ bool props_parse_size(const char *text, char suffix, uint64_t *bytes, GError **e
 
 /* Decimal or 0x number with nothing behind it. */
 bool props_parse_u64(const char *text, uint64_t *value, GError **error);
+
+/* on, yes, true, y or their opposites. FALSE: neither, *value is false then. */
+bool props_parse_bool(const char *text, bool *value);

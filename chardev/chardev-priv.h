@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What the files of chardev/ share: the object, the operations of a back end type, and the helpers
+ * for back ends that sit on a file descriptor. Not for other folders.
+ *
+ * Threads: everything runs in the main context's thread except write, which runs in any thread with
+ * the object's lock held, and chardev_accept_input().
+ */
+#pragma once
+
+#include "chardev/chardev.h"
+#include "util/keyval.h"
+
+typedef struct ChardevMux ChardevMux;
+
+typedef struct {
+    const char *name;
+    const char *summary;
+    const char *const *keys; /* properties besides backend, id and mux; NULL-terminated */
+    bool (*open)(Chardev *chr, KeyVal *kv, GError **error);
+    /* [any] Bytes got rid of; what is left over is counted as dropped by the caller. */
+    size_t (*write)(Chardev *chr, const uint8_t *buf, size_t len);
+    /* (optional) The input descriptor came to its end. */
+    void (*hangup)(Chardev *chr);
+    void (*close)(Chardev *chr); /* of a half-opened object too */
+} ChardevOps;
+
+struct Chardev {
+    const ChardevOps *ops;
+    char *id;
+    void *state; /* of the back end */
+    bool opened; /* someone is at the other end */
+    const ChardevFrontend *frontend;
+    void *frontend_opaque;
+    ChardevMux *mux; /* NULL without mux=on */
+
+    int input_fd; /* -1: nothing to read */
+    GSource *input_source;
+    int input_waiting; /* atomic: the front end was full */
+
+    GMutex lock; /* of what write touches: the output side of state, stalled, dropped */
+    bool is_socket;
+    bool stalled; /* the last write ran out of patience */
+    uint64_t dropped;
+};
+
+extern const ChardevOps chardev_null_ops, chardev_file_ops, chardev_stdio_ops, chardev_socket_ops;
+
+/* Value of a property that must be there and not empty, or NULL with MISSING; borrowed. */
+const char *chardev_take_required(KeyVal *kv, const char *key, GError **error);
+
+/* ---- core.c: towards the front end ---- */
+void chardev_set_opened(Chardev *chr, bool opened);
+void chardev_event(Chardev *chr, ChardevEvent event);
+size_t chardev_frontend_room(Chardev *chr);
+
+/* ---- fd.c ---- */
+/* Reads fd whenever it is readable and the front end has room; fd stays the caller's. */
+void chardev_input_start(Chardev *chr, int fd);
+void chardev_input_stop(Chardev *chr);
+/* Watches again if the front end has room now. */
+void chardev_input_resume(Chardev *chr);
+/* Writes to fd, waiting a bounded time for a slow reader; after that nothing is waited for until fd
+ * is writable again. [lock held] */
+size_t chardev_fd_write(Chardev *chr, int fd, const uint8_t *buf, size_t len);
+
+/* ---- mux.c ---- */
+ChardevMux *chardev_mux_new(void);
+void chardev_mux_free(ChardevMux *mux);
+size_t chardev_mux_room(Chardev *chr);
+/* Takes input apart into commands and what the front end gets; len <= chardev_mux_room(). */
+void chardev_mux_input(Chardev *chr, const uint8_t *buf, size_t len);
+/* Hands on what was kept back. */
+void chardev_mux_flush(Chardev *chr);
+/* Output with time stamps, if they are on. [lock held] */
+size_t chardev_mux_write(Chardev *chr, const uint8_t *buf, size_t len);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The list of character back ends by id, the tie between one back end and its front end, and the
+ * way of bytes and events between them. Option text is options.c's, descriptors are fd.c's.
+ */
+#include "chardev-priv.h"
+
+#include <string.h>
+
+#include "options.h"
+#include "util/error.h"
+
+static GPtrArray *chardevs; /* of Chardev, in order of creation; [main] */
+
+static void chardev_free(Chardev *chr)
+{
+    chardev_input_stop(chr);
+    chr->ops->close(chr);
+    g_clear_pointer(&chr->mux, chardev_mux_free);
+    g_mutex_clear(&chr->lock);
+    g_free(chr->id);
+    g_free(chr);
+}
+
+Chardev *chardev_open(const ChardevOps *ops, const char *id, bool mux, KeyVal *kv, GError **error)
+{
+    Chardev *chr = g_new0(Chardev, 1);
+
+    chr->ops = ops;
+    chr->id = g_strdup(id);
+    chr->input_fd = -1;
+    chr->mux = mux ? chardev_mux_new() : NULL;
+    g_mutex_init(&chr->lock);
+    if (!ops->open(chr, kv, error)) {
+        chardev_free(chr);
+        return NULL;
+    }
+    if (chardevs == NULL) {
+        chardevs = g_ptr_array_new();
+    }
+    g_ptr_array_add(chardevs, chr);
+    return chr;
+}
+
+Chardev *chardev_find(const char *id)
+{
+    for (unsigned i = 0; chardevs != NULL && i < chardevs->len; i++) {
+        Chardev *chr = g_ptr_array_index(chardevs, i);
+
+        if (g_strcmp0(chr->id, id) == 0) {
+            return chr;
+        }
+    }
+    return NULL;
+}
+
+const char *chardev_id(const Chardev *chr)
+{
+    return chr->id;
+}
+
+/* ---- front end ---- */
+
+size_t chardev_frontend_room(Chardev *chr)
+{
+    return chr->frontend != NULL ? chr->frontend->can_receive(chr->frontend_opaque) : 0;
+}
+
+void chardev_event(Chardev *chr, ChardevEvent event)
+{
+    if (chr->frontend != NULL && chr->frontend->event != NULL) {
+        chr->frontend->event(chr->frontend_opaque, event);
+    }
+}
+
+void chardev_set_opened(Chardev *chr, bool opened)
+{
+    if (chr->opened == opened) {
+        return;
+    }
+    chr->opened = opened;
+    chardev_event(chr, opened ? CHARDEV_OPENED : CHARDEV_CLOSED);
+}
+
+bool chardev_attach(Chardev *chr, const ChardevFrontend *functions, void *opaque, GError **error)
+{
+    if (chr->frontend != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "chardev '%s' is already used by another device", chr->id);
+        return false;
+    }
+    chr->frontend = functions;
+    chr->frontend_opaque = opaque;
+    if (chr->opened) {
+        chardev_event(chr, CHARDEV_OPENED);
+    }
+    chardev_input_resume(chr);
+    return true;
+}
+
+void chardev_detach(Chardev *chr)
+{
+    chr->frontend = NULL;
+    chr->frontend_opaque = NULL;
+}
+
+/* ---- bytes ---- */
+
+size_t chardev_write(Chardev *chr, const void *buf, size_t len)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&chr->lock);
+    size_t written;
+
+    if (chr->mux != NULL) {
+        written = chardev_mux_write(chr, buf, len);
+    } else {
+        written = chr->ops->write(chr, buf, len);
+    }
+    chr->dropped += len - written;
+    return written;
+}
+
+uint64_t chardev_dropped(Chardev *chr)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&chr->lock);
+
+    return chr->dropped;
+}
+
+void chardev_cleanup(void)
+{
+    GPtrArray *all = g_steal_pointer(&chardevs);
+
+    if (all == NULL) {
+        return;
+    }
+    for (unsigned i = all->len; i-- > 0;) {
+        chardev_free(g_ptr_array_index(all, i));
+    }
+    g_ptr_array_unref(all);
+}

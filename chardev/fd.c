@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * File descriptors as back ends: a GLib source that reads no more than the front end can take, and
+ * writes that wait for a slow reader, but not for ever. Descriptors stay in blocking mode, because
+ * the terminal's open file is shared with the user's shell.
+ */
+#include "chardev-priv.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    PATIENCE_MS = 5000, /* for a reader who does not read, once; see chardev_fd_write() */
+    CHUNK = 4096,       /* PIPE_BUF: a writable pipe takes so much without blocking */
+};
+
+/* ---- input ---- */
+
+static size_t room(Chardev *chr)
+{
+    return chr->mux != NULL ? chardev_mux_room(chr) : chardev_frontend_room(chr);
+}
+
+/* The front end is full: chardev_accept_input() starts the source again. FALSE if it took something
+ * out in the meantime. */
+static bool wait_for_room(Chardev *chr)
+{
+    g_atomic_int_set(&chr->input_waiting, 1);
+    return room(chr) == 0 || !g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0);
+}
+
+static gboolean input_ready(int fd, GIOCondition condition, gpointer data)
+{
+    Chardev *chr = data;
+    uint8_t buf[CHUNK];
+    size_t free = room(chr);
+    ssize_t n;
+
+    if (free == 0 && wait_for_room(chr)) {
+        g_clear_pointer(&chr->input_source, g_source_unref);
+        return G_SOURCE_REMOVE;
+    }
+    n = read(fd, buf, MIN(MAX(free, 1), sizeof(buf)));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+        return G_SOURCE_CONTINUE;
+    }
+    if (n <= 0) {
+        chr->input_fd = -1;
+        g_clear_pointer(&chr->input_source, g_source_unref);
+        if (chr->ops->hangup != NULL) {
+            chr->ops->hangup(chr);
+        }
+        return G_SOURCE_REMOVE;
+    }
+    if (chr->mux != NULL) {
+        chardev_mux_input(chr, buf, n);
+    } else {
+        chr->frontend->receive(chr->frontend_opaque, buf, n);
+    }
+    /* Whoever received may have closed or reopened the input. */
+    return chr->input_source == g_main_current_source() ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+static void watch(Chardev *chr)
+{
+    if (chr->input_source != NULL || chr->input_fd < 0) {
+        return;
+    }
+    chr->input_source = g_unix_fd_source_new(chr->input_fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+    g_source_set_callback(chr->input_source, G_SOURCE_FUNC(input_ready), chr, NULL);
+    g_source_attach(chr->input_source, NULL);
+}
+
+void chardev_input_start(Chardev *chr, int fd)
+{
+    chr->input_fd = fd;
+    g_atomic_int_set(&chr->input_waiting, 0);
+    chardev_input_resume(chr);
+}
+
+void chardev_input_stop(Chardev *chr)
+{
+    chr->input_fd = -1;
+    if (chr->input_source != NULL) {
+        g_source_destroy(chr->input_source);
+        g_clear_pointer(&chr->input_source, g_source_unref);
+    }
+}
+
+void chardev_input_resume(Chardev *chr)
+{
+    if (chr->mux != NULL) {
+        chardev_mux_flush(chr);
+    }
+    if (room(chr) > 0 || !wait_for_room(chr)) {
+        watch(chr);
+    }
+}
+
+static gboolean resume_by_id(gpointer id)
+{
+    Chardev *chr = chardev_find(id);
+
+    if (chr != NULL) {
+        chardev_input_resume(chr);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+void chardev_accept_input(Chardev *chr)
+{
+    /* By id: the object may be gone when the main loop comes to it. */
+    if (g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0)) {
+        g_idle_add_full(G_PRIORITY_DEFAULT, resume_by_id, g_strdup(chr->id), g_free);
+    }
+}
+
+/* ---- output ---- */
+
+/* TRUE: fd takes at least CHUNK bytes (a page of a pipe) without blocking. */
+static bool wait_writable(Chardev *chr, int fd, gint64 deadline)
+{
+    struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+    int n;
+
+    do {
+        gint64 left = chr->stalled ? 0 : (deadline - g_get_monotonic_time()) / 1000;
+
+        n = poll(&pfd, 1, CLAMP(left, 0, PATIENCE_MS));
+    } while (n < 0 && errno == EINTR);
+    chr->stalled = n <= 0;
+    return n > 0 && (pfd.revents & POLLOUT) != 0;
+}
+
+size_t chardev_fd_write(Chardev *chr, int fd, const uint8_t *buf, size_t len)
+{
+    gint64 deadline = g_get_monotonic_time() + PATIENCE_MS * (gint64)1000;
+    size_t done = 0;
+
+    while (done < len && wait_writable(chr, fd, deadline)) {
+        size_t want = MIN(len - done, CHUNK);
+        ssize_t n = chr->is_socket ? send(fd, buf + done, want, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                   : write(fd, buf + done, want);
+
+        if (n < 0 && errno != EINTR && errno != EAGAIN) {
+            break;
+        }
+        done += MAX(n, 0);
+    }
+    return done;
+}

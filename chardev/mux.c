@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * mux=on: Ctrl-A and a letter is a command for Humpy, everything else goes to the guest. Input that
+ * the front end has no room for is kept in a small ring, so that Ctrl-A x works with a guest that
+ * reads nothing. The monitor (Ctrl-A c) does not exist yet and says so.
+ */
+#include "chardev-priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ESCAPE = 0x01, RING = 64 };
+
+struct ChardevMux {
+    bool escaped; /* the last byte was Ctrl-A */
+    uint8_t ring[RING];
+    size_t head, used;
+
+    /* Under the object's lock: */
+    bool time_stamps;
+    bool inside_line;
+    gint64 start;
+};
+
+static ChardevQuitFn quit_handler;
+static void *quit_opaque;
+
+void chardev_set_quit_handler(ChardevQuitFn fn, void *opaque)
+{
+    quit_handler = fn;
+    quit_opaque = opaque;
+}
+
+ChardevMux *chardev_mux_new(void)
+{
+    return g_new0(ChardevMux, 1);
+}
+
+void chardev_mux_free(ChardevMux *mux)
+{
+    g_free(mux);
+}
+
+/* ---- input ---- */
+
+size_t chardev_mux_room(Chardev *chr)
+{
+    return chr->frontend != NULL ? RING - chr->mux->used : 0;
+}
+
+/* TRUE: what is kept has to wait for chardev_accept_input(). */
+static bool front_end_is_full(Chardev *chr)
+{
+    if (chardev_frontend_room(chr) > 0) {
+        return false;
+    }
+    g_atomic_int_set(&chr->input_waiting, 1);
+    /* It may have made room just before it could see that it is waited for. */
+    return chardev_frontend_room(chr) == 0 ||
+           !g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0);
+}
+
+void chardev_mux_flush(Chardev *chr)
+{
+    ChardevMux *mux = chr->mux;
+
+    while (mux->used > 0 && !front_end_is_full(chr)) {
+        size_t n = MIN(MIN(chardev_frontend_room(chr), mux->used), RING - mux->head);
+        uint8_t bytes[RING];
+
+        memcpy(bytes, mux->ring + mux->head, n);
+        mux->head = (mux->head + n) % RING;
+        mux->used -= n;
+        if (n > 0) {
+            chr->frontend->receive(chr->frontend_opaque, bytes, n);
+        }
+    }
+}
+
+static void say(Chardev *chr, const char *text)
+{
+    chardev_write(chr, text, strlen(text));
+}
+
+static void toggle_time_stamps(Chardev *chr)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&chr->lock);
+
+    chr->mux->time_stamps = !chr->mux->time_stamps;
+    chr->mux->start = g_get_monotonic_time();
+}
+
+static void command(Chardev *chr, uint8_t key)
+{
+    switch (key) {
+    case 'h':
+    case '?':
+        say(chr, "\r\n"
+                 "Ctrl-A h    this help\r\n"
+                 "Ctrl-A x    leave Humpy\r\n"
+                 "Ctrl-A s    save disk data (with -snapshot)\r\n"
+                 "Ctrl-A t    time stamps on or off\r\n"
+                 "Ctrl-A b    send a break\r\n"
+                 "Ctrl-A c    switch between console and monitor\r\n"
+                 "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
+        break;
+    case 'x':
+        say(chr, "\r\nHumpy: terminated\r\n");
+        if (quit_handler != NULL) {
+            quit_handler(quit_opaque);
+        }
+        break;
+    case 's':
+        say(chr, "\r\nHumpy: no disk is a snapshot, there is nothing to save\r\n");
+        break;
+    case 't':
+        toggle_time_stamps(chr);
+        break;
+    case 'b':
+        chardev_event(chr, CHARDEV_BREAK);
+        break;
+    case 'c':
+        say(chr, "\a\r\nHumpy: there is no monitor yet\r\n");
+        break;
+    default:
+        break;
+    }
+}
+
+void chardev_mux_input(Chardev *chr, const uint8_t *buf, size_t len)
+{
+    ChardevMux *mux = chr->mux;
+
+    for (size_t i = 0; i < len; i++) {
+        bool was_escaped = mux->escaped;
+
+        mux->escaped = !was_escaped && buf[i] == ESCAPE;
+        if (mux->escaped) {
+            continue;
+        }
+        if (was_escaped && buf[i] != ESCAPE) {
+            command(chr, buf[i]);
+            continue;
+        }
+        mux->ring[(mux->head + mux->used) % RING] = buf[i];
+        mux->used++;
+    }
+    chardev_mux_flush(chr);
+}
+
+/* ---- output ---- */
+
+static void write_time(Chardev *chr)
+{
+    gint64 ms = (g_get_monotonic_time() - chr->mux->start) / 1000;
+    char text[64];
+    int n = snprintf(text, sizeof(text), "[%02d:%02d:%02d.%03d] ", (int)(ms / 3600000),
+                     (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
+
+    chr->ops->write(chr, (const uint8_t *)text, n);
+}
+
+size_t chardev_mux_write(Chardev *chr, const uint8_t *buf, size_t len)
+{
+    ChardevMux *mux = chr->mux;
+    size_t done = 0;
+
+    while (done < len) {
+        const uint8_t *newline = mux->time_stamps ? memchr(buf + done, '\n', len - done) : NULL;
+        size_t want = newline != NULL ? (size_t)(newline + 1 - buf) - done : len - done;
+        size_t n;
+
+        if (mux->time_stamps && !mux->inside_line) {
+            write_time(chr);
+        }
+        n = chr->ops->write(chr, buf + done, want);
+        done += n;
+        if (n > 0) {
+            mux->inside_line = buf[done - 1] != '\n';
+        }
+        if (n < want) {
+            break;
+        }
+    }
+    return done;
+}

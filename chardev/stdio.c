@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The program's own input and output. A terminal is made raw, so that each key reaches the guest
+ * as it is typed, and is given back as it was found: on close, at exit, and anew after the user
+ * stopped and continued the program. signal=off hands Ctrl-C and its like to the guest too.
+ */
+#include "chardev-priv.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "util/error.h"
+
+static Chardev *user; /* whoever has the terminal */
+static struct termios found, raw;
+static volatile sig_atomic_t is_raw;
+
+/* Also at exit and in a signal handler: async-signal-safe. */
+static void restore_terminal(void)
+{
+    if (is_raw) {
+        is_raw = 0;
+        tcsetattr(STDIN_FILENO, TCSANOW, &found);
+    }
+}
+
+/* The shell that had the terminal meanwhile left it in its own mode. */
+static void continued(int signo)
+{
+    int saved = errno;
+
+    if (is_raw) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    }
+    errno = saved;
+}
+
+static void make_raw(bool with_signals)
+{
+    static bool registered;
+    struct sigaction action = { .sa_handler = continued, .sa_flags = SA_RESTART };
+
+    if (tcgetattr(STDIN_FILENO, &found) < 0) {
+        return; /* not a terminal */
+    }
+    raw = found;
+    raw.c_iflag &= ~(BRKINT | ICRNL | IGNBRK | IGNCR | INLCR | ISTRIP | IXON | PARMRK);
+    raw.c_lflag &= ~(ECHO | ECHONL | ICANON | IEXTEN);
+    raw.c_cflag = (raw.c_cflag & ~(CSIZE | PARENB)) | CS8;
+    if (!with_signals) {
+        raw.c_lflag &= ~ISIG;
+    }
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    if (!registered) {
+        registered = true;
+        atexit(restore_terminal);
+        sigaction(SIGCONT, &action, NULL);
+    }
+    is_raw = 1;
+    tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+static bool stdio_open(Chardev *chr, KeyVal *kv, GError **error)
+{
+    bool with_signals = true;
+
+    if (!keyval_take_bool(kv, "signal", &with_signals, error)) {
+        return false;
+    }
+    if (user != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "stdio is already used by chardev '%s'", user->id);
+        return false;
+    }
+    user = chr;
+    make_raw(with_signals);
+    chr->opened = true;
+    chardev_input_start(chr, STDIN_FILENO);
+    return true;
+}
+
+static size_t stdio_write(Chardev *chr, const uint8_t *buf, size_t len)
+{
+    return chardev_fd_write(chr, STDOUT_FILENO, buf, len);
+}
+
+static void stdio_close(Chardev *chr)
+{
+    if (user == chr) {
+        user = NULL;
+        restore_terminal();
+    }
+}
+
+const ChardevOps chardev_stdio_ops = {
+    .name = "stdio",
+    .summary = "the program's terminal, or its standard input and output",
+    .keys = (const char *const[]){ "signal", NULL },
+    .open = stdio_open,
+    .write = stdio_write,
+    .close = stdio_close,
+};

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Character back ends through their public face: files and UNIX sockets in a scratch directory. The
+ * terminal (stdio) is tested by the functional tests, which have one to give.
+ */
+#include "chardev/chardev.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util/error.h"
+#include "util/fd.h"
+
+static char *scratch;
+
+typedef struct {
+    GString *received;
+    size_t room;
+    unsigned opened, closed, breaks;
+} Front;
+
+static size_t front_can_receive(void *opaque)
+{
+    return ((Front *)opaque)->room;
+}
+
+static void front_receive(void *opaque, const uint8_t *buf, size_t len)
+{
+    Front *front = opaque;
+
+    g_assert_cmpuint(len, <=, front->room);
+    front->room -= len;
+    g_string_append_len(front->received, (const char *)buf, len);
+}
+
+static void front_event(void *opaque, ChardevEvent event)
+{
+    Front *front = opaque;
+
+    front->opened += event == CHARDEV_OPENED;
+    front->closed += event == CHARDEV_CLOSED;
+    front->breaks += event == CHARDEV_BREAK;
+}
+
+static const ChardevFrontend functions = { front_can_receive, front_receive, front_event };
+
+static void front_init(Front *front, size_t room)
+{
+    *front = (Front){ .received = g_string_new(NULL), .room = room };
+}
+
+static void front_finish(Front *front)
+{
+    g_string_free(front->received, TRUE);
+}
+
+static char *path_of(const char *name)
+{
+    return g_build_filename(scratch, name, NULL);
+}
+
+/* A client of the UNIX server chr that listens on path. */
+static int connect_client(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+    g_assert_cmpint(connect(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    return fd;
+}
+
+static Chardev *new_server(const char *extra, char **path)
+{
+    static unsigned n;
+    g_autofree char *name = g_strdup_printf("server%u", n);
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+    Chardev *chr;
+
+    *path = path_of(name);
+    text = g_strdup_printf("socket,id=s%u,path=%s,server=on,wait=off%s", n++, *path, extra);
+    chr = chardev_new(text, &error);
+    g_assert_no_error(error);
+    return chr;
+}
+
+static void put(int fd, const char *text)
+{
+    g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
+}
+
+static void run_until_received(Front *front, size_t len)
+{
+    while (front->received->len < len) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+}
+
+static void expect_read(int fd, const char *text)
+{
+    size_t len = strlen(text), done = 0;
+    g_autofree char *buf = g_malloc0(len + 1);
+
+    while (done < len) {
+        ssize_t n = read(fd, buf + done, len - done);
+
+        g_assert_cmpint(n, >, 0);
+        done += n;
+    }
+    g_assert_cmpstr(buf, ==, text);
+}
+
+/* Runs the loop until the server has seen the client. */
+static int connect_and_settle(const char *path, Front *front)
+{
+    unsigned before = front->opened;
+    int fd = connect_client(path);
+
+    while (front->opened == before) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    return fd;
+}
+
+/* ---- options ---- */
+
+static void check_error(const char *text, int code, const char *message)
+{
+    GError *error = NULL;
+
+    g_assert_null(chardev_new(text, &error));
+    g_assert_error(error, HUMPY_ERROR, code);
+    g_assert_cmpstr(error->message, ==, message);
+    g_error_free(error);
+}
+
+static void test_errors_name_the_cause(void)
+{
+    check_error("stdoi,id=a", HUMPY_ERROR_UNKNOWN,
+                "chardev type 'stdoi' is not known (did you mean 'stdio'?)");
+    check_error("null,id=a,muks=on", HUMPY_ERROR_UNKNOWN,
+                "property 'muks' is not known (did you mean 'mux'?)");
+    check_error("null,id=9", HUMPY_ERROR_SYNTAX,
+                "id '9' is not valid (a letter, then letters, digits, '-', '.' or '_')");
+    check_error("file,id=a", HUMPY_ERROR_MISSING, "property 'path' is missing");
+    check_error("file,id=a,path=/nonexistent/x", HUMPY_ERROR_HOST,
+                "cannot open '/nonexistent/x' for writing: No such file or directory");
+    check_error("null,mux=maybe", HUMPY_ERROR_RANGE, "mux is 'maybe' but must be on or off");
+    check_error("socket,path=/nonexistent/x", HUMPY_ERROR_HOST,
+                "cannot connect to '/nonexistent/x': Could not connect: No such file or directory");
+    check_error("socket,host=127.0.0.1,port=99999", HUMPY_ERROR_RANGE,
+                "port is '99999' but must be 1 to 65535");
+    check_error("socket,path=x,port=5", HUMPY_ERROR_CONFLICT,
+                "path and host or port exclude each other");
+    check_error("socket,path=x,wait=on", HUMPY_ERROR_CONFLICT, "wait needs server=on");
+    check_error("socket,server=on", HUMPY_ERROR_MISSING, "path, or host and port, are missing");
+    check_error("", HUMPY_ERROR_MISSING, "the type of chardev is missing");
+}
+
+static void test_id_twice_is_refused(void)
+{
+    GError *error = NULL;
+
+    g_assert_nonnull(chardev_new("null,id=twice", &error));
+    check_error("null,id=twice", HUMPY_ERROR_CONFLICT,
+                "id 'twice' is already used by another chardev");
+    chardev_cleanup();
+    g_assert_nonnull(chardev_new("null,id=twice", &error));
+    chardev_cleanup();
+}
+
+static void test_short_forms_make_long_ones(void)
+{
+    g_autofree char *path = path_of("with,comma");
+    g_autofree char *file = g_strdup_printf("file:%s", path);
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+    Chardev *chr;
+
+    g_assert_null(chardev_new_from_short("none", "a", &error));
+    g_assert_no_error(error);
+    chr = chardev_new_from_short(file, "serial0", &error);
+    g_assert_no_error(error);
+    g_assert_true(chardev_find("serial0") == chr);
+    g_assert_true(chardev_new_from_short("chardev:serial0", "b", &error) == chr);
+    g_assert_cmpuint(chardev_write(chr, "x", 1), ==, 1);
+    chardev_cleanup();
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "x");
+}
+
+static void check_short_error(const char *text, const char *message)
+{
+    GError *error = NULL;
+
+    g_assert_null(chardev_new_from_short(text, "serial0", &error));
+    g_assert_error(error, HUMPY_ERROR, error->code);
+    g_assert_cmpstr(error->message, ==, message);
+    g_error_free(error);
+}
+
+static void test_short_form_errors(void)
+{
+    check_short_error("chardev:nope", "there is no chardev with id 'nope'");
+    check_short_error("tcp:7", "'tcp:7' is not tcp:HOST:PORT");
+    check_short_error("studio", "character device 'studio' is not known (did you mean 'stdio'?)");
+}
+
+/* ---- files ---- */
+
+static void test_file_append_keeps_content(void)
+{
+    g_autofree char *path = path_of("log");
+    g_autofree char *fresh = g_strdup_printf("file,id=f,path=%s", path);
+    g_autofree char *append = g_strdup_printf("file,id=f,path=%s,append=on", path);
+    const char *const texts[] = { fresh, append, fresh };
+    const char *const contents[] = { "abc", "abcabc", "abc" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *found = NULL;
+        GError *error = NULL;
+        Chardev *chr = chardev_new(texts[i], &error);
+
+        g_assert_no_error(error);
+        g_assert_cmpuint(chardev_write(chr, "abc", 3), ==, 3);
+        chardev_cleanup();
+        g_assert_true(g_file_get_contents(path, &found, NULL, NULL));
+        g_assert_cmpstr(found, ==, contents[i]);
+    }
+}
+
+static void test_full_file_drops_and_counts(void)
+{
+    GError *error = NULL;
+    Chardev *chr = chardev_new("file,id=f,path=/dev/full", &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpuint(chardev_write(chr, "abc", 3), ==, 0);
+    g_assert_cmpuint(chardev_dropped(chr), ==, 3);
+    chardev_cleanup();
+}
+
+/* ---- sockets and the front end ---- */
+
+static void test_one_front_end_at_a_time(void)
+{
+    GError *error = NULL;
+    Front front;
+    Chardev *chr = chardev_new("null,id=n", &error);
+
+    front_init(&front, 0);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    g_assert_cmpuint(front.opened, ==, 1);
+    g_assert_false(chardev_attach(chr, &functions, &front, &error));
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
+    g_clear_error(&error);
+    chardev_detach(chr);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static void test_socket_carries_both_ways(void)
+{
+    g_autofree char *path = NULL;
+    g_auto(Fd) fd = -1;
+    GError *error = NULL;
+    Front front;
+    Chardev *chr = new_server("", &path);
+
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    g_assert_cmpuint(front.opened, ==, 0);
+    fd = connect_and_settle(path, &front);
+    put(fd, "to guest");
+    run_until_received(&front, 8);
+    g_assert_cmpstr(front.received->str, ==, "to guest");
+    g_assert_cmpuint(chardev_write(chr, "to host", 7), ==, 7);
+    expect_read(fd, "to host");
+    chardev_cleanup();
+    front_finish(&front);
+    g_assert_cmpint(g_access(path, F_OK), !=, 0); /* a server takes its socket away */
+}
+
+static void test_full_front_end_stops_reading(void)
+{
+    g_autofree char *path = NULL;
+    g_auto(Fd) fd = -1;
+    GError *error = NULL;
+    Front front;
+    Chardev *chr = new_server("", &path);
+
+    front_init(&front, 3);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    fd = connect_and_settle(path, &front);
+    put(fd, "abcdef");
+    run_until_received(&front, 3);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_cmpstr(front.received->str, ==, "abc");
+    front.room = 2;
+    chardev_accept_input(chr);
+    run_until_received(&front, 5);
+    g_assert_cmpstr(front.received->str, ==, "abcde");
+    front.room = 2;
+    chardev_accept_input(chr);
+    run_until_received(&front, 6);
+    g_assert_cmpstr(front.received->str, ==, "abcdef");
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static gpointer accept_from_thread(gpointer chr)
+{
+    chardev_accept_input(chr);
+    return NULL;
+}
+
+static void test_accept_input_from_another_thread(void)
+{
+    g_autofree char *path = NULL;
+    g_auto(Fd) fd = -1;
+    GError *error = NULL;
+    Front front;
+    Chardev *chr = new_server("", &path);
+
+    front_init(&front, 0);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    fd = connect_and_settle(path, &front);
+    put(fd, "x");
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_cmpuint(front.received->len, ==, 0);
+    front.room = 1;
+    g_thread_join(g_thread_new("front", accept_from_thread, chr));
+    run_until_received(&front, 1);
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static void test_server_takes_the_next_client(void)
+{
+    g_autofree char *path = NULL;
+    GError *error = NULL;
+    Front front;
+    Chardev *chr = new_server("", &path);
+
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    for (unsigned round = 1; round <= 2; round++) {
+        int fd = connect_and_settle(path, &front);
+
+        close(fd);
+        while (front.closed < round) {
+            g_main_context_iteration(NULL, TRUE);
+        }
+        g_assert_cmpuint(front.opened, ==, round);
+        g_assert_cmpuint(chardev_write(chr, "lost", 4), ==, 0);
+        g_assert_cmpuint(chardev_dropped(chr), ==, 4 * round);
+    }
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static gboolean cancel(gpointer opaque)
+{
+    chardev_cancel_wait();
+    return G_SOURCE_REMOVE;
+}
+
+/* Last in the list: a cancelled wait stays cancelled, the program is about to end. */
+static void test_wait_can_be_cancelled(void)
+{
+    g_autofree char *path = path_of("waiting");
+    g_autofree char *text = g_strdup_printf("socket,id=w,path=%s,server=on", path);
+    GError *error = NULL;
+
+    g_idle_add(cancel, NULL);
+    g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "waiting for a connection on *");
+    g_assert_null(chardev_new(text, &error));
+    g_test_assert_expected_messages();
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
+    g_error_free(error);
+    g_assert_cmpint(g_access(path, F_OK), !=, 0);
+}
+
+/* ---- mux ---- */
+
+static void quit(void *opaque)
+{
+    ++*(unsigned *)opaque;
+}
+
+static void test_mux_takes_commands_out(void)
+{
+    g_autofree char *path = NULL;
+    g_auto(Fd) fd = -1;
+    GError *error = NULL;
+    unsigned quits = 0;
+    Front front;
+    Chardev *chr = new_server(",mux=on", &path);
+
+    chardev_set_quit_handler(quit, &quits);
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    fd = connect_and_settle(path, &front);
+    put(fd, "a\x01xb\x01\x01"
+            "c\x01"
+            "bd\x01ze");
+    run_until_received(&front, 6);
+    g_assert_cmpstr(front.received->str, ==,
+                    "ab\x01"
+                    "cde");
+    g_assert_cmpuint(quits, ==, 1);
+    g_assert_cmpuint(front.breaks, ==, 1);
+    expect_read(fd, "\r\nHumpy: terminated\r\n");
+    put(fd, "\x01"
+            "c.");
+    run_until_received(&front, 7);
+    expect_read(fd, "\a\r\nHumpy: there is no monitor yet\r\n");
+    chardev_set_quit_handler(NULL, NULL);
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static void test_mux_quits_when_the_guest_reads_nothing(void)
+{
+    g_autofree char *path = NULL;
+    g_auto(Fd) fd = -1;
+    GError *error = NULL;
+    unsigned quits = 0;
+    Front front;
+    Chardev *chr = new_server(",mux=on", &path);
+
+    chardev_set_quit_handler(quit, &quits);
+    front_init(&front, 0);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    fd = connect_and_settle(path, &front);
+    put(fd, "typed\x01x");
+    while (quits == 0) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_assert_cmpuint(front.received->len, ==, 0);
+    front.room = 5;
+    chardev_accept_input(chr);
+    run_until_received(&front, 5);
+    g_assert_cmpstr(front.received->str, ==, "typed");
+    chardev_set_quit_handler(NULL, NULL);
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static void test_mux_stamps_each_line(void)
+{
+    g_autofree char *path = NULL;
+    g_auto(Fd) fd = -1;
+    GError *error = NULL;
+    Front front;
+    Chardev *chr = new_server(",mux=on", &path);
+    char buf[64] = {};
+    size_t len = 0;
+
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    fd = connect_and_settle(path, &front);
+    put(fd, "\x01t.");
+    run_until_received(&front, 1);
+    g_assert_cmpuint(chardev_write(chr, "o", 1), ==, 1);
+    g_assert_cmpuint(chardev_write(chr, "ne\ntwo", 6), ==, 6);
+    while (len < 37) { /* two stamps of 15 bytes */
+        ssize_t n = read(fd, buf + len, sizeof(buf) - 1 - len);
+
+        g_assert_cmpint(n, >, 0);
+        len += n;
+    }
+    g_assert_true(g_regex_match_simple("^\\[00:00:\\d\\d\\.\\d{3}\\] one\n"
+                                       "\\[00:00:\\d\\d\\.\\d{3}\\] two$",
+                                       buf, 0, 0));
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    scratch = g_dir_make_tmp("humpy-chardev-XXXXXX", NULL);
+    g_test_add_func("/chardev/options/errors-name-the-cause", test_errors_name_the_cause);
+    g_test_add_func("/chardev/options/id-twice-is-refused", test_id_twice_is_refused);
+    g_test_add_func("/chardev/short/makes-long-form", test_short_forms_make_long_ones);
+    g_test_add_func("/chardev/short/errors", test_short_form_errors);
+    g_test_add_func("/chardev/file/append-keeps-content", test_file_append_keeps_content);
+    g_test_add_func("/chardev/file/full-drops-and-counts", test_full_file_drops_and_counts);
+    g_test_add_func("/chardev/front-end/one-at-a-time", test_one_front_end_at_a_time);
+    g_test_add_func("/chardev/socket/carries-both-ways", test_socket_carries_both_ways);
+    g_test_add_func("/chardev/socket/full-front-end-stops-reading",
+                    test_full_front_end_stops_reading);
+    g_test_add_func("/chardev/socket/accept-input-from-another-thread",
+                    test_accept_input_from_another_thread);
+    g_test_add_func("/chardev/socket/takes-the-next-client", test_server_takes_the_next_client);
+    g_test_add_func("/chardev/mux/takes-commands-out", test_mux_takes_commands_out);
+    g_test_add_func("/chardev/mux/quits-when-the-guest-reads-nothing",
+                    test_mux_quits_when_the_guest_reads_nothing);
+    g_test_add_func("/chardev/mux/stamps-each-line", test_mux_stamps_each_line);
+    g_test_add_func("/chardev/socket/wait-can-be-cancelled", test_wait_can_be_cancelled);
+    status = g_test_run();
+    chardev_cleanup();
+    {
+        g_autoptr(GDir) dir = g_dir_open(scratch, 0, NULL);
+        const char *name;
+
+        while ((name = g_dir_read_name(dir)) != NULL) {
+            g_autofree char *path = path_of(name);
+
+            g_unlink(path);
+        }
+    }
+    g_rmdir(scratch);
+    g_free(scratch);
+    return status;
+}
