@@ -160,20 +160,21 @@ static bool wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error)
     return !has_irqchip(m) || accel_irq_connect(machine_accel(m), spi, mode, error);
 }
 
-/* Realizes dev, takes its reference, and maps and connects it. The line itself is wired by then. */
+/* Realizes, maps and connects dev; the line itself is wired by then. Takes the reference. */
 static bool add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GError **error)
 {
-    g_autoptr(Device) taken = dev;
+    bool ok;
 
     if (has_irqchip(m)) {
         device_connect_irq(dev, 0, irq_new(drive_spi, machine_accel(m), spi));
     }
-    if (!device_realize(dev, error)) {
-        return false;
+    ok = device_realize(dev, error);
+    if (ok) {
+        device_map(dev, 0, machine_system_memory(m), addr);
+        machine_add_device(m, dev);
     }
-    device_map(dev, 0, machine_system_memory(m), addr);
-    machine_add_device(m, dev);
-    return true;
+    g_object_unref(dev);
+    return ok;
 }
 
 static bool add_serial(Machine *m, GError **error)

@@ -374,13 +374,19 @@ static void pl011_write(void *opaque, hwaddr offset, uint64_t value, unsigned si
     update_irq(s);
 }
 
+/* The receiver listens to the line, not to nothing or to our own transmitter. */
+static bool receiver_is_on(const Pl011 *s)
+{
+    return (s->cr & CR_UARTEN) && (s->cr & CR_RXE) && !(s->cr & CR_LBE);
+}
+
 static size_t pl011_can_receive(void *opaque)
 {
     Pl011 *s = opaque;
     size_t room = 0;
 
     memory_lock(device_lock(&s->parent_instance));
-    if ((s->cr & CR_UARTEN) && (s->cr & CR_RXE) && !(s->cr & CR_LBE)) {
+    if (receiver_is_on(s)) {
         room = fifo_depth(s) - MIN(s->rx.count, fifo_depth(s));
     }
     memory_unlock(device_lock(&s->parent_instance));
@@ -400,9 +406,26 @@ static void pl011_receive(void *opaque, const uint8_t *buf, size_t len)
     memory_unlock(device_lock(&s->parent_instance));
 }
 
+static void pl011_event(void *opaque, ChardevEvent event)
+{
+    Pl011 *s = opaque;
+
+    if (event != CHARDEV_BREAK) {
+        return;
+    }
+    memory_lock(device_lock(&s->parent_instance));
+    if (receiver_is_on(s)) {
+        receive_char(s, DR_BE);
+        receive_timeout(s);
+        update_irq(s);
+    }
+    memory_unlock(device_lock(&s->parent_instance));
+}
+
 static const ChardevFrontend pl011_frontend = {
     .can_receive = pl011_can_receive,
     .receive = pl011_receive,
+    .event = pl011_event,
 };
 
 static const MemoryRegionOps pl011_ops = {

@@ -143,7 +143,7 @@ static uint64_t initrd_prop(Bench *b, const char *name)
     const fdt64_t *value = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), name, NULL);
 
     g_assert_nonnull(value);
-    return fdt64_to_cpu(*value);
+    return fdt64_ld(value);
 }
 
 static void layout(Bench *b, gconstpointer data)

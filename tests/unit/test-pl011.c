@@ -357,6 +357,18 @@ static void break_is_flagged(Bench *b, gconstpointer data)
     g_assert_cmphex(rd(b, RSR), ==, 4);
 }
 
+static void break_from_the_line(Bench *b, gconstpointer data)
+{
+    b->chr.fe->event(b->chr.opaque, CHARDEV_BREAK);
+    g_assert_cmphex(rd(b, RIS), ==, 0);
+    wr(b, CR, ENABLED);
+    b->chr.fe->event(b->chr.opaque, CHARDEV_OPENED);
+    g_assert_cmphex(rd(b, RIS), ==, 0);
+    b->chr.fe->event(b->chr.opaque, CHARDEV_BREAK);
+    g_assert_cmphex(rd(b, RIS) & INT_BE, ==, INT_BE);
+    g_assert_cmphex(rd(b, DR), ==, 1 << 10);
+}
+
 static void fifo_switch_empties(Bench *b, gconstpointer data)
 {
     wr(b, LCR_H, FEN);
@@ -451,6 +463,7 @@ int main(int argc, char **argv)
         { "rx/fifo-switch-empties", fifo_switch_empties },
         { "rx/overrun-is-flagged", overrun_is_flagged },
         { "rx/break-is-flagged", break_is_flagged },
+        { "rx/break-from-the-line", break_from_the_line },
         { "loopback/returns-data", loopback_returns_data },
         { "loopback/returns-modem-lines", loopback_returns_modem_lines },
     };
