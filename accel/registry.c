@@ -12,6 +12,7 @@
 
 /* In the order that -accel help lists them. */
 static GType (*const accel_types[])(void) = {
+    accel_gunyah_get_type,
     NULL,
 };
 

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Shared inside accel/gunyah: the accelerator object and what its files offer each other.
+ *
+ *   gunyah.c     type, properties, opening the node, telling the UAPI families apart
+ *   vm.c         one VM from CREATE_VM to START, with retries; taking it down in order
+ *   memory.c     RAM: what the listener saw, cut into regions, given to the driver
+ *   functions.c  vCPU, irqfd and ioeventfd functions
+ *   irq.c        interrupt lines, and level lines that have to be rung again
+ *   vcpu.c       the run loop's one turn
+ *   dt.c         /gunyah-vm-config
+ *
+ * Lock order: the memory API's topology lock, io_lock; a line's lock, irqs.wake_lock. None is
+ * held while a device's ops run.
+ */
+#pragma once
+
+#include <linux/gunyah.h>
+
+#include "accel/accel-impl.h"
+#include "accel/hostdev.h"
+
+#define TYPE_ACCEL_GUNYAH accel_gunyah_get_type()
+G_DECLARE_FINAL_TYPE(AccelGunyah, accel_gunyah, HUMPY, ACCEL_GUNYAH, Accel)
+
+enum {
+    GUNYAH_MAX_PARCELS = 64,
+    GUNYAH_MAX_SPI = 987, /* INTID 1019 is the last SPI */
+    GUNYAH_IMAGE_ALIGN = 2 << 20,
+};
+#define GUNYAH_MMIO_LIMIT (1ULL << 30) /* the open resource manager's address map */
+
+/* What the probe found. */
+typedef struct {
+    const char *name; /* "android14", "android15", "v14", "v17" */
+    bool share;       /* GH_VM_SET_USER_MEM_REGION */
+    bool lend;        /* GH_VM_ANDROID_LEND_USER_MEM */
+    bool boot_context;
+    bool resume_action; /* the byte means something */
+    bool guest_mem;     /* GH_CREATE_GUEST_MEM and GH_VM_MAP_MEM instead of share and lend */
+} GunyahFeatures;
+
+/* RAM as the listener saw it. */
+typedef struct {
+    uint64_t gpa, size;
+    uint8_t *host;
+    int fd; /* of the RAM, or -1; borrowed */
+    uint64_t fd_offset;
+    const char *name; /* borrowed from the region */
+    bool readonly;
+} GunyahRam;
+
+/* A piece of it that becomes one call and one parcel. */
+typedef struct {
+    uint32_t label;
+    uint64_t gpa, size;
+    uint8_t *host;
+    int fd;
+    uint64_t fd_offset;
+    bool image; /* holds kernel and DTB */
+} GunyahRegion;
+
+typedef struct {
+    uint64_t addr;
+    uint32_t len;
+    bool match;
+    uint64_t data;
+    int fd;
+    bool in_kernel; /* else exits reach the memory API, which signals fd itself */
+} GunyahIoeventfd;
+
+typedef struct {
+    GMutex lock; /* guards fd, latched and the writing of level */
+    unsigned spi;
+    AccelIrqMode mode;
+    int fd; /* eventfd, -1 while there is no VM */
+    bool level;
+    bool latched; /* EDGE: rose before START */
+    uint64_t rises;
+    uint64_t accesses_at_rise;
+
+    /* The re-check thread's own. */
+    uint64_t seen_rises, seen_accesses;
+    int64_t since, next_ring, interval;
+    bool touched;
+} GunyahLine;
+
+typedef struct {
+    GPtrArray *lines; /* of GunyahLine, in order of connection; fixed once started */
+    GunyahLine *by_spi[GUNYAH_MAX_SPI + 1];
+    bool started;
+    unsigned n_high; /* level lines that are high */
+    uint64_t accesses;
+
+    GThread *thread;
+    GMutex wake_lock;
+    GCond wake;
+    bool quit;
+    bool resting; /* the thread sleeps longer than one tick: wake it */
+} GunyahIrqs;
+
+typedef struct {
+    int fd; /* -1: none */
+    struct gh_vcpu_run *run;
+    size_t run_size;
+
+    /* The vCPU thread's own. */
+    uint64_t fault_addr;
+    unsigned fault_repeats;
+} GunyahVcpu;
+
+struct _AccelGunyah {
+    Accel parent_instance;
+
+    /* Properties. */
+    int host;
+    char *device;
+    uint64_t chunk_size;
+    bool lend;
+    uint32_t start_retries;
+    char *base_address_text, *size_max_text;
+
+    bool has_base_address, has_size_max;
+    uint64_t base_address, size_max;
+
+    HostDev dev;
+    int vm_fd; /* -1: none */
+    GunyahFeatures features;
+
+    const AccelMachineInfo *info;
+    IoReqDispatcher *dispatcher;
+    MemoryListener listener;
+    bool started;   /* START has succeeded; read in any thread */
+    bool detaching; /* the listener is being taken off */
+
+    GArray *ram; /* of GunyahRam; guarded by the topology lock until start */
+    bool warned_late;
+
+    GMutex io_lock;
+    GArray *ioeventfds; /* of GunyahIoeventfd */
+    bool io_live;       /* there is a VM to register with */
+    bool warned_io;
+
+    GunyahVcpu *vcpus;
+    unsigned n_vcpus;
+    GunyahIrqs irqs;
+};
+
+static inline int gunyah_vm_ioctl(AccelGunyah *gh, unsigned long request, const void *arg)
+{
+    return hostdev_ioctl(gh->dev.ops, gh->vm_fd, request, (uintptr_t)arg);
+}
+
+static inline bool gunyah_is_started(AccelGunyah *gh)
+{
+    return __atomic_load_n(&gh->started, __ATOMIC_ACQUIRE);
+}
+
+/* gunyah.c */
+bool gunyah_create_vm(AccelGunyah *gh, GError **error); /* errno is the cause */
+
+/* vm.c */
+bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error);
+/* Closes what the VM has, eventfds first. vCPU threads are gone. */
+void gunyah_vm_close(AccelGunyah *gh);
+
+/* memory.c */
+void gunyah_memory_init(AccelGunyah *gh);
+/* Cuts the RAM seen so far into regions; checks everything that can be checked before pinning.
+ * image_base is the start of the RAM that holds kernel and DTB. New GArray of GunyahRegion. */
+GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error);
+bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **error);
+
+/* functions.c */
+void gunyah_functions_init(AccelGunyah *gh);
+bool gunyah_vcpus_create(AccelGunyah *gh, GError **error);
+void gunyah_vcpus_close(AccelGunyah *gh);
+bool gunyah_irqfd_add(AccelGunyah *gh, const GunyahLine *line, GError **error);
+/* Registers what the listener has seen, and from now on what it sees. */
+bool gunyah_ioeventfds_create(AccelGunyah *gh, GError **error);
+void gunyah_ioeventfds_detach(AccelGunyah *gh);
+
+/* irq.c */
+void gunyah_irqs_init(AccelGunyah *gh);
+void gunyah_irqs_clear(AccelGunyah *gh);
+bool gunyah_irq_connect(Accel *accel, unsigned gsi, AccelIrqMode mode, GError **error);
+void gunyah_irq_set(Accel *accel, unsigned gsi, bool level);
+/* An eventfd and an irqfd function per line. */
+bool gunyah_irqs_create(AccelGunyah *gh, GError **error);
+/* After START: rings what was raised before, and begins to watch level lines. */
+bool gunyah_irqs_start(AccelGunyah *gh, GError **error);
+void gunyah_irqs_stop(AccelGunyah *gh);
+/* Closes the eventfds; nothing is written to them afterwards. */
+void gunyah_irqs_close(AccelGunyah *gh);
+/* [vcpu] The guest has accessed a device. */
+void gunyah_irqs_note_access(AccelGunyah *gh);
+
+/* vcpu.c */
+AccelRunResult gunyah_vcpu_run(Accel *accel, AccelVcpu *vcpu);
+
+/* dt.c */
+bool gunyah_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error);
+uint64_t gunyah_dtb_room(Accel *accel, uint64_t dtb_size);

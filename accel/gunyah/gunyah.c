@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * -accel gunyah: the type, its properties, and the opening of the node. Which UAPI family a kernel
+ * speaks is found with calls that cannot change anything: NULL arguments, which a kernel that
+ * knows the number answers with EFAULT and one that does not with ENOTTY.
+ */
+#define G_LOG_DOMAIN "humpy-gunyah"
+
+#include <errno.h>
+
+#include "accel-priv.h"
+#include "gunyah-priv.h"
+#include "util/error.h"
+#include "util/props.h"
+
+G_DEFINE_FINAL_TYPE(AccelGunyah, accel_gunyah, TYPE_ACCEL)
+
+static const char *const host_names[] = { "auto", "kernel", "model", NULL };
+
+static const AccelCapReason missing_caps[] = {
+    { ACCEL_CAP_RESET_IN_PLACE, "a Gunyah VM that has ended cannot be started again" },
+    { ACCEL_CAP_MIGRATION, "Gunyah offers no vCPU state, no dirty log and no way to save a VM" },
+    { ACCEL_CAP_GDB, "Gunyah offers no vCPU registers and no debug exits" },
+    { ACCEL_CAP_REGISTERS, "Gunyah offers no vCPU registers" },
+    { ACCEL_CAP_LATE_RAM, "Gunyah takes memory only before the VM starts" },
+    { ACCEL_CAP_ROM_SLOTS, "Gunyah has no read-only memory slots" },
+    { ACCEL_CAP_MSI, "a Gunyah guest's GIC has no ITS, only wired SPIs" },
+    { ACCEL_CAP_HOTPLUG_VCPU, "Gunyah fixes the vCPUs in the device tree at start" },
+    { ACCEL_CAP_PMU, "the Gunyah kernel interface has no control over the PMU" },
+    { ACCEL_CAP_EL2, "a Gunyah guest runs at EL1 and EL0 only" },
+    { 0, NULL },
+};
+
+/* How a NULL argument is answered. */
+static bool knows(AccelGunyah *gh, int fd, unsigned long request)
+{
+    return hostdev_ioctl(gh->dev.ops, fd, request, 0) != 0 && errno != ENOTTY;
+}
+
+static bool probe(AccelGunyah *gh, GError **error)
+{
+    GunyahFeatures *f = &gh->features;
+    bool reclaim = knows(gh, gh->vm_fd, GH_VM_RECLAIM_REGION);
+
+    f->share = knows(gh, gh->vm_fd, GH_VM_SET_USER_MEM_REGION);
+    f->lend = knows(gh, gh->vm_fd, GH_VM_ANDROID_LEND_USER_MEM);
+    f->boot_context = knows(gh, gh->vm_fd, GH_VM_SET_BOOT_CONTEXT);
+    f->guest_mem = !f->share && knows(gh, gh->dev.fd, GH_CREATE_GUEST_MEM);
+    f->resume_action = reclaim || f->boot_context;
+    if (f->share) {
+        f->name = reclaim ? "android15" : f->lend ? "android14" : "v14";
+    } else if (f->guest_mem) {
+        f->name = "v17";
+    } else {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "%s has no known call to give a VM memory (neither that of android14-6.1 nor "
+                    "that of the v17 posting)",
+                    gh->device);
+        return false;
+    }
+    if (gh->lend && !f->lend && !f->guest_mem) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "lend=on: the kernel behind %s lacks the Android call that lends memory",
+                    gh->device);
+        return false;
+    }
+    return true;
+}
+
+bool gunyah_create_vm(AccelGunyah *gh, GError **error)
+{
+    int fd = hostdev_ioctl(gh->dev.ops, gh->dev.fd, GH_CREATE_VM, 0);
+    int cause = errno;
+
+    if (fd >= 0) {
+        gh->vm_fd = fd;
+        return true;
+    }
+    if (cause == EINVAL || cause == ENOTTY) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "CREATE_VM on %s: %s (the kernel speaks the older Gunyah interface, ioctl type "
+                    "0xB2 of android13-5.15; android14-6.1 or newer is needed)",
+                    gh->device, g_strerror(cause));
+    } else {
+        error_set_errno(error, cause, "CREATE_VM on %s", gh->device);
+    }
+    errno = cause;
+    return false;
+}
+
+static bool parse_address(const char *text, const char *name, bool *given, uint64_t *value,
+                          GError **error)
+{
+    *given = text != NULL && *text != '\0';
+    if (*given && !props_parse_size(text, '\0', value, error)) {
+        g_prefix_error(error, "%s: ", name);
+        return false;
+    }
+    return true;
+}
+
+/* What helps against an errno of open(). */
+static const char *open_advice(int cause)
+{
+    switch (cause) {
+    case ENOENT:
+        return " (this kernel has no Gunyah driver, or no resource manager answered it; host=model "
+               "runs the userspace model)";
+    case EACCES:
+    case EPERM:
+        return " (give this user access to the node by group or udev rule, and look for SELinux "
+               "denials)";
+    case ENODEV:
+    case ENXIO:
+        return " (the node is there but no driver is behind it)";
+    }
+    return "";
+}
+
+static bool open_node(AccelGunyah *gh, GError **error)
+{
+    GError *cause = NULL;
+
+    if (hostdev_open(gh->device, (HostDevChoice)gh->host, &gh->dev, &cause)) {
+        return true;
+    }
+    g_set_error(error, cause->domain, cause->code, "%s%s", cause->message,
+                cause->code == HUMPY_ERROR_HOST ? open_advice(errno) : "");
+    g_error_free(cause);
+    return false;
+}
+
+static void gunyah_close(Accel *accel)
+{
+    AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+
+    gunyah_vm_close(gh);
+    hostdev_close(gh->dev.ops, gh->dev.fd);
+    gh->dev.fd = -1;
+}
+
+static bool gunyah_open(Accel *accel, GError **error)
+{
+    AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+
+    if (!parse_address(gh->base_address_text, "base-address", &gh->has_base_address,
+                       &gh->base_address, error) ||
+        !parse_address(gh->size_max_text, "size-max", &gh->has_size_max, &gh->size_max, error)) {
+        return false;
+    }
+    if (gh->chunk_size % GUNYAH_IMAGE_ALIGN != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "chunk-size is %" G_GUINT64_FORMAT " but must be a multiple of 2M",
+                    gh->chunk_size);
+        return false;
+    }
+    if (!open_node(gh, error)) {
+        return false;
+    }
+    if (!gunyah_create_vm(gh, error) || !probe(gh, error)) {
+        gunyah_close(accel);
+        return false;
+    }
+    g_debug("%s speaks %s", gh->device, gh->features.name);
+    return true;
+}
+
+static bool gunyah_setup(Accel *accel, const AccelMachineInfo *info, GError **error)
+{
+    AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+
+    gh->info = info;
+    gh->n_vcpus = info->n_vcpus;
+    gh->dispatcher = ioreq_dispatcher_new(info->memory, NULL);
+    memory_listener_register(&gh->listener, info->memory);
+    return true;
+}
+
+static void gunyah_teardown(Accel *accel)
+{
+    AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+
+    gh->detaching = true;
+    memory_listener_unregister(&gh->listener);
+    gunyah_irqs_stop(gh);
+    gunyah_vm_close(gh);
+    g_clear_pointer(&gh->dispatcher, ioreq_dispatcher_free);
+}
+
+static bool gunyah_fixed_entry(Accel *accel, uint64_t region_base, uint64_t *entry)
+{
+    if (HUMPY_ACCEL_GUNYAH(accel)->features.boot_context) {
+        return false;
+    }
+    *entry = region_base;
+    return true;
+}
+
+static void accel_gunyah_finalize(GObject *object)
+{
+    AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(object);
+
+    gunyah_irqs_clear(gh);
+    g_array_unref(gh->ram);
+    g_array_unref(gh->ioeventfds);
+    g_mutex_clear(&gh->io_lock);
+    G_OBJECT_CLASS(accel_gunyah_parent_class)->finalize(object);
+}
+
+static void accel_gunyah_init(AccelGunyah *gh)
+{
+    gh->dev.fd = -1;
+    gh->vm_fd = -1;
+    gh->listener.name = "gunyah";
+    gunyah_memory_init(gh);
+    gunyah_functions_init(gh);
+    gunyah_irqs_init(gh);
+}
+
+static const Prop gunyah_props[] = {
+    PROP_ENUM("host", AccelGunyah, host, HOSTDEV_AUTO, host_names,
+              "the kernel's device, the userspace model, or the first of them that exists"),
+    PROP_STRING("device", AccelGunyah, device, "/dev/gunyah", "device node"),
+    PROP_BOOL("lend", AccelGunyah, lend, false,
+              "lend all RAM to the guest: the host loses access when the VM starts"),
+    PROP_SIZE("chunk-size", AccelGunyah, chunk_size, 0, 0, 1ULL << 40,
+              "largest piece of RAM given in one call, a multiple of 2M; 0: shared RAM whole, lent "
+              "RAM in pieces of 256M or what 64 parcels need"),
+    PROP_U32("start-retries", AccelGunyah, start_retries, 6, 0, 12,
+             "how often to try again, with growing pauses, while an earlier VM still holds what "
+             "this one needs"),
+    PROP_STRING("base-address", AccelGunyah, base_address_text, NULL,
+                "base-address told to the resource manager instead of the start of RAM"),
+    PROP_STRING("size-max", AccelGunyah, size_max_text, NULL,
+                "size-max told to the resource manager; none by default"),
+};
+
+static void accel_gunyah_class_init(AccelGunyahClass *klass)
+{
+    AccelClass *ac = HUMPY_ACCEL_CLASS(klass);
+
+    G_OBJECT_CLASS(klass)->finalize = accel_gunyah_finalize;
+    props_install(G_OBJECT_CLASS(klass), gunyah_props, G_N_ELEMENTS(gunyah_props));
+    ac->name = "gunyah";
+    ac->summary = "Gunyah hypervisor through /dev/gunyah, or a userspace model of it";
+    ac->caps = ACCEL_CAP_IRQCHIP | ACCEL_CAP_VCPUS;
+    ac->cap_reasons = missing_caps;
+    ac->open = gunyah_open;
+    ac->close = gunyah_close;
+    ac->setup = gunyah_setup;
+    ac->teardown = gunyah_teardown;
+    ac->irq_connect = gunyah_irq_connect;
+    ac->irq_set = gunyah_irq_set;
+    ac->fdt_fixup = gunyah_fdt_fixup;
+    ac->dtb_room = gunyah_dtb_room;
+    ac->fixed_entry = gunyah_fixed_entry;
+    ac->start = gunyah_start;
+    ac->vcpu_run = gunyah_vcpu_run;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * One VM from CREATE_VM to START, and its end. Everything is built from what the machine declared,
+ * so that a START that met the remains of an earlier VM (on android14 a VM is taken down behind
+ * close()'s back) can be tried again with a new VM descriptor: a failed one is good for nothing.
+ */
+#define G_LOG_DOMAIN "humpy-gunyah"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "gunyah-priv.h"
+#include "util/error.h"
+
+enum { RETRY_FIRST_US = 20000 };
+
+/* What the resource manager meant (facts 1.3: its replies as the driver maps them). */
+static const char *start_advice(const AccelGunyah *gh, int cause)
+{
+    switch (cause) {
+    case EOPNOTSUPP:
+        return "the resource manager does not implement a call that is needed";
+    case ENOMEM:
+        return "the resource manager is out of memory: less RAM, fewer vCPUs, or a larger "
+               "chunk-size";
+    case ENODEV:
+        return gh->lend ? "the resource manager has no resource left, or other VMs are still "
+                          "shutting down"
+                        : "the resource manager has no resource left, or this firmware starts VMs "
+                          "from lent memory only: try lend=on";
+    case EPERM:
+        return gh->lend ? "the resource manager denied it: memory ranges, VM attributes or the "
+                          "device tree are not allowed to this VM"
+                        : "the resource manager denied it: memory ranges, VM attributes or the "
+                          "device tree are not allowed to this VM, or only lent memory is: try "
+                          "lend=on";
+    case EBUSY:
+        return "an earlier VM still holds what this one needs: try again later";
+    case EINVAL:
+        return "the resource manager refused the configuration: the device tree must lie inside "
+               "the first RAM region, have no /hypervisor node and one /memory node";
+    case EBADMSG:
+        return "the resource manager answered with an error the driver does not know";
+    }
+    return "an error that is not in the driver's table";
+}
+
+static bool set_dtb(AccelGunyah *gh, const AccelBootInfo *boot, GError **error)
+{
+    struct gh_vm_dtb_config arg = { .guest_phys_addr = boot->dtb_gpa, .size = boot->dtb_room };
+
+    if (gunyah_vm_ioctl(gh, GH_VM_SET_DTB_CONFIG, &arg) != 0) {
+        error_set_errno(error, errno, "SET_DTB_CONFIG at 0x%" PRIx64 ", size 0x%" PRIx64,
+                        boot->dtb_gpa, boot->dtb_room);
+        return false;
+    }
+    return true;
+}
+
+/* X0 is the resource manager's: the DTB. */
+static bool set_entry(AccelGunyah *gh, const AccelBootInfo *boot, GError **error)
+{
+    struct gh_vm_boot_context arg = {
+        .reg = GH_BOOT_CONTEXT_REG(GH_BOOT_CONTEXT_SET_PC, 0),
+        .value = boot->entry,
+    };
+
+    if (boot->entry == boot->ram_base) {
+        return true; /* where every revision starts */
+    }
+    if (!gh->features.boot_context) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "the kernel's entry is 0x%" PRIx64 " but this Gunyah driver has no "
+                    "SET_BOOT_CONTEXT and starts at 0x%" PRIx64,
+                    boot->entry, boot->ram_base);
+        return false;
+    }
+    if (gunyah_vm_ioctl(gh, GH_VM_SET_BOOT_CONTEXT, &arg) != 0) {
+        error_set_errno(error, errno, "SET_BOOT_CONTEXT PC=0x%" PRIx64, boot->entry);
+        return false;
+    }
+    return true;
+}
+
+static bool check_dtb(const GArray *regions, const AccelBootInfo *boot, GError **error)
+{
+    uint64_t end = boot->dtb_gpa + boot->dtb_room;
+
+    for (unsigned i = 0; i < regions->len; i++) {
+        const GunyahRegion *r = &g_array_index(regions, GunyahRegion, i);
+
+        if (r->image && boot->dtb_gpa >= r->gpa && end > boot->dtb_gpa && end <= r->gpa + r->size) {
+            return true;
+        }
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                "the device tree at 0x%" PRIx64 ", size 0x%" PRIx64
+                ", is not inside the RAM region that starts at 0x%" PRIx64
+                " (less initrd or a larger chunk-size helps)",
+                boot->dtb_gpa, boot->dtb_room, boot->ram_base);
+    return false;
+}
+
+/* Everything but START. */
+static bool build(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *boot, GError **error)
+{
+    return gunyah_memory_register(gh, regions, error) && gunyah_vcpus_create(gh, error) &&
+           gunyah_irqs_create(gh, error) && gunyah_ioeventfds_create(gh, error) &&
+           set_dtb(gh, boot, error) && set_entry(gh, boot, error);
+}
+
+/* TRUE: started. *retry: an earlier VM may be in the way. */
+static bool build_and_start(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *boot,
+                            bool *retry, GError **error)
+{
+    *retry = false;
+    if (gh->vm_fd < 0 && !gunyah_create_vm(gh, error)) {
+        *retry = errno == EBUSY;
+        return false;
+    }
+    if (!build(gh, regions, boot, error)) {
+        return false;
+    }
+    if (gunyah_vm_ioctl(gh, GH_VM_START, NULL) != 0) {
+        int cause = errno;
+
+        *retry = cause == EBUSY || cause == ENODEV;
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
+                    "START: %s (%s; the kernel log names the step)", g_strerror(cause),
+                    start_advice(gh, cause));
+        return false;
+    }
+    return true;
+}
+
+void gunyah_vm_close(AccelGunyah *gh)
+{
+    /* The irqfds' eventfds must be gone before their functions: the driver may leave its hook on
+     * an eventfd that outlives the function (facts 1.3, eventfd lifetime). */
+    gunyah_irqs_close(gh);
+    gunyah_ioeventfds_detach(gh);
+    gunyah_vcpus_close(gh);
+    if (gh->vm_fd >= 0) {
+        hostdev_close(gh->dev.ops, gh->vm_fd);
+        gh->vm_fd = -1;
+    }
+}
+
+bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
+{
+    AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+    /* v17 tears down inside close() and has RAM moved into its files: nothing to wait for. */
+    unsigned retries = gh->features.guest_mem ? 0 : gh->start_retries;
+    g_autoptr(GArray) regions = gunyah_memory_plan(gh, boot->ram_base, error);
+
+    if (regions == NULL || !check_dtb(regions, boot, error)) {
+        return false;
+    }
+    for (unsigned attempt = 0;; attempt++) {
+        GError *cause = NULL;
+        bool retry;
+
+        if (build_and_start(gh, regions, boot, &retry, &cause)) {
+            break;
+        }
+        gunyah_vm_close(gh);
+        if (!retry || attempt == retries) {
+            g_propagate_error(error, cause);
+            return false;
+        }
+        g_debug("attempt %u: %s", attempt + 1, cause->message);
+        g_error_free(cause);
+        g_usleep((gulong)RETRY_FIRST_US << attempt);
+    }
+    __atomic_store_n(&gh->started, true, __ATOMIC_RELEASE);
+    return gunyah_irqs_start(gh, error);
+}
