@@ -41,6 +41,7 @@ typedef struct {
     uint64_t data; /* MMIO: little-endian value written; before re-entry the answer of a read */
     uint8_t len;   /* MMIO: 1, 2, 4 or 8 */
     bool is_write;
+    bool fault;       /* MMIO, before re-entry: the access aborts instead of completing */
     const char *text; /* ERROR: static or owned by the vCPU */
 } EngineExit;
 

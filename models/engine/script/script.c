@@ -394,6 +394,11 @@ static void script_vcpu_run(EngineVcpu *vcpu, EngineExit *exit, const EngineRunH
 {
     const GArray *steps = vcpu->vm->script->steps[vcpu->index];
 
+    if (exit->fault) {
+        log_event("%u fault 0x%" PRIx64, vcpu->index, exit->gpa);
+        exit->fault = false;
+        vcpu->reading = false;
+    }
     if (vcpu->reading) {
         log_read(vcpu, &g_array_index(steps, Step, vcpu->pc - 1), exit->data);
         vcpu->reading = false;

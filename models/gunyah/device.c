@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * /dev/gunyah behind HostDevOps: opens it, and sends each call to the object its descriptor is.
+ *
+ * The caller's address space is told by its process: a process that forked off gets EPERM where a
+ * kernel compares address spaces, and for everything else too, which a kernel would serve.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gunyah-priv.h"
+
+typedef struct {
+    Object obj;
+    Knobs knobs;
+} Device;
+
+static void free_object(Object *obj)
+{
+    g_free(obj);
+}
+
+static int device_open(const char *path, int flags)
+{
+    Device *dev;
+    int fd;
+
+    if (strcmp(path, GUNYAH_MODEL_PATH) != 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    dev = g_new0(Device, 1);
+    dev->obj.kind = OBJECT_DEVICE;
+    dev->obj.last_close = free_object;
+    knobs_get(&dev->knobs);
+    fd = object_install(&dev->obj, "gunyah", 0, NULL);
+    if (fd < 0) {
+        g_free(dev);
+        errno = -fd;
+        return -1;
+    }
+    return fd;
+}
+
+static long create_guest_mem(uintptr_t arg)
+{
+    struct gh_create_mem_args args;
+    Object *obj;
+    int fd;
+
+    if (user_copy_from(&args, arg, sizeof(args)) < 0) {
+        return -EFAULT;
+    }
+    if (args.flags & ~(GH_GUEST_MEM_CLOEXEC | GH_GUEST_MEM_ALLOW_HUGEPAGE) || !args.size ||
+        args.size % (uint64_t)sysconf(_SC_PAGESIZE) || args.size > INT64_MAX) {
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(args.reserved); i++) {
+        if (args.reserved[i]) {
+            return -EINVAL;
+        }
+    }
+    obj = g_new0(Object, 1);
+    obj->kind = OBJECT_GUEST_MEM;
+    obj->last_close = free_object;
+    fd = object_install(obj, "gunyah-guest-mem", args.size, NULL);
+    if (fd < 0) {
+        g_free(obj);
+    }
+    return fd;
+}
+
+static long device_ioctl(const Device *dev, unsigned long request, uintptr_t arg)
+{
+    if (dev->knobs.rev == REV_B2) {
+        return -EINVAL; /* what 'G' numbers meet there */
+    }
+    switch (request) {
+    case GH_CREATE_VM:
+        return arg ? -EINVAL : vm_create(&dev->knobs);
+    case GH_CREATE_GUEST_MEM:
+        return dev->knobs.rev == REV_V17 ? create_guest_mem(arg) : -ENOTTY;
+    default:
+        return -ENOTTY;
+    }
+}
+
+static long dispatch(Object *obj, unsigned long request, uintptr_t arg)
+{
+    if (object_forked()) {
+        return -EPERM;
+    }
+    switch (obj->kind) {
+    case OBJECT_DEVICE:
+        return device_ioctl((const Device *)obj, request, arg);
+    case OBJECT_VM:
+        return vm_ioctl((GhVm *)obj, request, arg);
+    case OBJECT_VCPU:
+        return vcpu_ioctl((GhVcpu *)obj, request);
+    case OBJECT_GUEST_MEM:
+        break;
+    }
+    return -ENOTTY;
+}
+
+static int model_ioctl(int fd, unsigned long request, uintptr_t arg)
+{
+    Object *obj = object_get(fd);
+    long ret;
+
+    if (!obj) {
+        errno = fd < 0 ? EBADF : ENOTTY;
+        return -1;
+    }
+    ret = dispatch(obj, request, arg);
+    object_put(obj);
+    if (ret < 0) {
+        errno = (int)-ret;
+        return -1;
+    }
+    return (int)ret;
+}
+
+static void *model_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+{
+    Object *obj = object_get(fd);
+    bool mappable = obj && (obj->kind == OBJECT_VCPU || obj->kind == OBJECT_GUEST_MEM);
+
+    if (obj) {
+        object_put(obj);
+    }
+    if (!mappable) {
+        errno = obj ? ENODEV : EBADF;
+        return MAP_FAILED;
+    }
+    return mmap(addr, length, prot, flags, fd, offset);
+}
+
+/* The kernel drops the file inside the call, so what newer kernels tear down is gone after it. */
+static int model_munmap(void *addr, size_t length)
+{
+    int ret = munmap(addr, length);
+    int err = errno;
+
+    object_drain();
+    errno = err;
+    return ret;
+}
+
+static int model_close(int fd)
+{
+    int ret = close(fd);
+    int err = errno;
+
+    object_drain();
+    errno = err;
+    return ret;
+}
+
+static uint64_t model_memlock_limit(void)
+{
+    Knobs knobs;
+
+    knobs_get(&knobs);
+    return knobs.memlock;
+}
+
+bool gunyah_model_vm_exit(int vm_fd, int type, const void *reason, unsigned n)
+{
+    Object *obj = object_get(vm_fd);
+    bool ok = false;
+
+    if (!obj) {
+        return false;
+    }
+    if (obj->kind == OBJECT_VM && n <= GH_VM_MAX_EXIT_REASON_SIZE) {
+        GhVm *vm = (GhVm *)obj;
+
+        ok = g_atomic_int_get(&vm->status) == VM_RUNNING;
+        vm_down(vm, type < 0 ? VM_CRASHED : VM_EXITED, MAX(type, 0), reason, n);
+    }
+    object_put(obj);
+    return ok;
+}
+
+void gunyah_model_settle(void)
+{
+    object_drain();
+    vm_wait_teardowns();
+}
+
+const HostDevOps gunyah_model_ops = {
+    .name = "model",
+    .open = device_open,
+    .ioctl = model_ioctl,
+    .mmap = model_mmap,
+    .munmap = model_munmap,
+    .close = model_close,
+    .memlock_limit = model_memlock_limit,
+};

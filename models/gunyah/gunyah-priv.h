@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Shared inside models/gunyah: the objects behind the descriptors, the VM and its parts. The
+ * kernel functions return 0 or a positive result, or -errno, like the kernel's own.
+ *
+ * Lock order: status_lock, fn_lock, mm_lock, io_lock; a vCPU's run lock before none of them but
+ * below status_lock's readers. The object table's lock is innermost.
+ */
+#pragma once
+
+#include <glib.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/gunyah.h>
+
+#include "models/engine.h"
+#include "models/gunyah-model.h"
+
+enum {
+    GH_MAX_PARCELS = 64,
+    GH_MAX_VCPUS = 8,
+    GH_N_SPIS = 960,
+    GH_DTB_MAX = 2 << 20,
+};
+
+/* ---- knobs.c ---- */
+
+typedef enum { REV_B2, REV_ANDROID14, REV_ANDROID15, REV_V17 } Revision;
+
+enum { HAZARD_H1 = 1, HAZARD_H2 = 2, HAZARD_H3 = 4, HAZARD_EAGAIN = 8 };
+enum { POLICY_ANY, POLICY_LEND, POLICY_SHARE };
+
+/* Where the resource manager can be told to fail; also the words of dmesg. */
+typedef enum {
+    STEP_NONE,
+    STEP_VMID,
+    STEP_PARCEL,
+    STEP_CONFIGURE,
+    STEP_INIT,
+    STEP_RESOURCES,
+    STEP_START,
+} Step;
+
+typedef struct {
+    Revision rev;
+    char engine[16]; /* "" for the best one */
+    uint64_t memlock;
+    unsigned teardown_ms;
+    unsigned capacity;
+    uint32_t capacity_code;
+    int policy;
+    bool share_exec;
+    Step fail_step;
+    uint32_t fail_code;
+    int pin_errno; /* 0: none */
+    int run_errno; /* 0: none */
+    unsigned hazards;
+    unsigned page_faults;
+    int extension;
+    bool log;
+} Knobs;
+
+void knobs_get(Knobs *knobs);
+
+/* dmesg */
+void model_log(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+void model_count(size_t offset_in_stats);
+#define MODEL_COUNT(field) model_count(offsetof(GunyahModelStats, field))
+
+/* ---- object.c: descriptors ---- */
+
+typedef enum { OBJECT_DEVICE, OBJECT_VM, OBJECT_VCPU, OBJECT_GUEST_MEM } ObjectKind;
+
+typedef struct Object Object;
+struct Object {
+    ObjectKind kind;
+    dev_t dev;
+    ino_t ino;
+    int watch;                       /* inotify */
+    unsigned busy;                   /* calls in progress, as fdget() holds the file */
+    bool closed;                     /* last close seen */
+    void (*last_close)(Object *obj); /* frees; once, when closed and not busy */
+};
+
+/* A new descriptor for obj: size bytes of shareable memory (0: none), mapped once into *map if
+ * that is wanted. -errno, and obj is not registered. */
+int object_install(Object *obj, const char *name, size_t size, void **map);
+/* Object behind fd with a hold, or NULL if fd is none of ours. */
+Object *object_get(int fd);
+void object_put(Object *obj);
+/* Handles the last closes that have happened so far, in the calling thread. */
+void object_drain(void);
+/* TRUE in a process that forked off the one that made the objects. */
+bool object_forked(void);
+
+/* ---- user.c: the caller's address space ---- */
+
+/* 0 or -EFAULT. */
+int user_copy_from(void *to, uint64_t from, size_t n);
+int user_copy_to(uint64_t to, const void *from, size_t n);
+
+typedef struct {
+    uint64_t start, end;
+    uint64_t offset;
+    uint64_t dev; /* major << 32 | minor */
+    uint64_t ino;
+    int prot; /* PROT_* */
+    bool shared;
+    bool swap_backed; /* anonymous or tmpfs */
+} Vma;
+
+/* This process's mappings, by address; free with g_array_unref(). NULL if they cannot be read. */
+GArray *user_vmas(void);
+
+/* ---- memory.c ---- */
+
+typedef struct {
+    uint64_t addr, size;
+    uint64_t view; /* offset into the view */
+    int prot;
+    bool moved; /* private pages: the view holds the only mapping */
+} TakenRange;
+
+typedef struct {
+    uint32_t label;
+    uint32_t flags; /* GH_MEM_ALLOW_* */
+    uint64_t gpa;   /* as the caller said */
+    uint64_t size;
+    uint64_t hva; /* 0 for v17's files */
+    bool lend;
+    uint64_t offset; /* v17: into the file */
+    GArray *vmas;    /* of Vma: what backs it, clipped */
+    uint8_t *view;   /* the model's own mapping, or hva if it shares the caller's */
+    bool own_view;
+    bool given;       /* the resource manager has it */
+    uint64_t ipa;     /* where the resource manager placed it */
+    bool placed;      /* ipa is valid */
+    bool auto_placed; /* at an address of the resource manager's choice */
+    bool no_exec;     /* accepted without execute rights */
+    bool mapped;      /* in the engine */
+    GArray *taken;    /* of TakenRange: what the caller lost */
+    uint64_t charged; /* bytes of memlock */
+} Mapping;
+
+struct GhVm;
+int mem_add(struct GhVm *vm, const struct gh_userspace_memory_region *region, bool lend);
+/* fd is a guest-memory file and args have been checked against it. */
+int mem_add_file(struct GhVm *vm, const struct gh_map_mem_args *args, int fd);
+int mem_unmap_file(struct GhVm *vm, const struct gh_map_mem_args *args);
+int mem_reclaim_range(struct GhVm *vm, const struct gh_address_range *range);
+/* FALSE: beyond the memlock limit. */
+bool mem_charge(struct GhVm *vm, Mapping *m);
+/* Takes a lent mapping's pages from the caller. */
+int mem_take(Mapping *m);
+void mem_give_back(Mapping *m);
+void mem_free(Mapping *m);
+void mem_unmap_engine(struct GhVm *vm, Mapping *m);
+/* Mappings of the model's own, which lending never takes. */
+void lend_register_view(const uint8_t *view, uint64_t size);
+void lend_forget_view(const uint8_t *view);
+/* With mm_lock: mapping that holds all of [gpa, gpa + size). */
+Mapping *mem_find(struct GhVm *vm, uint64_t gpa, uint64_t size);
+/* With mm_lock: into the engine, where the resource manager placed it. 0 or -errno */
+int mem_map_engine(struct GhVm *vm, Mapping *m);
+
+/* ---- functions.c, irqfd.c, ioeventfd.c ---- */
+
+typedef struct GhVcpu GhVcpu;
+
+typedef struct {
+    uint32_t label;
+    bool level;
+    int epoll;  /* watches the eventfd without holding it open */
+    bool bound; /* the doorbell is there */
+    uint32_t spi;
+    struct GhVm *vm;
+} Irqfd;
+
+typedef struct {
+    struct gh_fn_ioeventfd_arg arg;
+    int fd; /* our own */
+} Ioeventfd;
+
+int fn_add(struct GhVm *vm, const struct gh_fn_desc *desc);
+int fn_remove(struct GhVm *vm, const struct gh_fn_desc *desc);
+/* With fn_lock: matches vCPUs and doorbells to tickets. */
+void fn_populate(struct GhVm *vm);
+void fn_remove_all(struct GhVm *vm);
+
+int irqfd_add(struct GhVm *vm, const void *arg, uint32_t size);
+bool irqfd_remove(struct GhVm *vm, uint32_t label);
+void irqfd_populate(struct GhVm *vm);
+void irqfd_remove_all(struct GhVm *vm);
+int eventfd_check(int fd); /* 0, -EBADF, -EINVAL */
+
+int ioeventfd_add(struct GhVm *vm, const void *arg, uint32_t size);
+bool ioeventfd_remove(struct GhVm *vm, const struct gh_fn_ioeventfd_arg *key);
+void ioeventfd_remove_all(struct GhVm *vm);
+/* TRUE if an eventfd took the write. [vcpu] */
+bool ioeventfd_write(struct GhVm *vm, uint64_t addr, uint32_t len, uint64_t data);
+
+/* ---- vcpu.c ---- */
+
+typedef enum { VCPU_READY, VCPU_MMIO_READ, VCPU_MMIO_WRITE, VCPU_DOWN } VcpuState;
+
+struct GhVcpu {
+    Object obj;
+    grefcount refs; /* the file, the function list */
+    struct GhVm *vm;
+    uint32_t id;
+    struct gh_vcpu_run *page;
+    EngineVcpu *engine; /* the hypervisor's vCPU; NULL: not populated. Under the run lock */
+    int running;        /* run lock: 0 free, 1 held; waiters poll run_free */
+    int waiters;
+    int run_free; /* eventfd */
+    int signals;  /* signalfd of what may interrupt; polled only by the thread that runs */
+    sigset_t signals_set;
+    sigset_t caller_mask;
+    VcpuState state;
+    EngineExit exit;
+    bool fault_exit; /* the page holds a PAGE_FAULT */
+    unsigned page_faults;
+    bool eagain_turn;
+};
+
+int vcpu_add(struct GhVm *vm, const void *arg, uint32_t size);
+bool vcpu_remove(struct GhVm *vm, uint32_t id);
+void vcpu_populate(GhVcpu *vcpu, EngineVcpu *engine);
+void vcpu_unref(GhVcpu *vcpu);
+long vcpu_ioctl(GhVcpu *vcpu, unsigned long request);
+
+/* ---- rm.c, rm-dt.c ---- */
+
+typedef enum {
+    RM_OK = 0,
+    RM_NO_MEMORY = 1,
+    RM_NO_RESOURCE = 2,
+    RM_DENIED = 3,
+    RM_INVALID = 4,
+    RM_BUSY = 5,
+    RM_ARGUMENT_INVALID = 6,
+    RM_VALIDATE_FAILED = 8,
+    RM_MEM_INVALID = 10,
+    RM_LAST = 0x11,
+    RM_UNIMPLEMENTED = -1,
+} RmError;
+
+int rm_errno(uint32_t code); /* the kernel's translation, positive */
+
+typedef struct {
+    uint32_t label;
+    uint32_t spi;
+    uint32_t flags; /* third cell */
+    bool has_spi;
+    char *node; /* name below /hypervisor */
+} RmBell;
+
+typedef struct {
+    uint32_t label;
+    uint64_t base;
+    bool allocate;
+    char *node;
+} RmShm;
+
+typedef struct {
+    char *image_name;
+    uint64_t base; /* rounded up to 2 MiB */
+    uint64_t size_max;
+    unsigned n_cpus;
+    bool proxy; /* vCPUs are run through GH_FN_VCPU */
+    bool has_gic_reg;
+    char *gic_path;
+    uint64_t gicd_base, gicr_base;
+    GArray *bells; /* of RmBell */
+    GArray *shms;  /* of RmShm */
+} RmConfig;
+
+RmConfig *rm_config_parse(const void *fdt, RmError *code);
+void rm_config_free(RmConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmConfig, rm_config_free)
+
+/* rm-place.c: with mm_lock. Gives each parcel its address. */
+RmError rm_place(struct GhVm *vm, const RmConfig *config, Mapping *image, const void *fdt);
+/* rm-overlay.c: a new tree with the resource manager's additions, packed; g_free() it. */
+RmError rm_overlay(struct GhVm *vm, const RmConfig *config, const void *fdt, uint64_t room,
+                   void **out);
+
+/* The whole of GH_VM_START after the state check, with status_lock: 0 or -errno. */
+int rm_start(struct GhVm *vm);
+void rm_release(struct GhVm *vm);
+
+/* ---- vm.c ---- */
+
+typedef enum {
+    VM_NO_STATE,
+    VM_LOADING, /* VMID allocated */
+    VM_INIT_FAILED,
+    VM_RUNNING,
+    VM_EXITED,
+    VM_CRASHED,
+} VmStatus;
+
+typedef struct GhVm GhVm;
+struct GhVm {
+    Object obj;
+    Knobs knobs;
+    gint files; /* VM file and vCPU files */
+    GRWLock status_lock;
+    gint status; /* VmStatus; written under status_lock or exit_lock, read atomically */
+    GMutex exit_lock;
+    struct gh_vm_exit_info exit_info;
+
+    GMutex mm_lock;
+    GList *mappings; /* of Mapping, newest first */
+
+    struct gh_vm_dtb_config dtb;
+    struct gh_vm_firmware_config fw;
+    bool fw_set;
+    GArray *boot_regs; /* of struct gh_vm_boot_context */
+
+    GMutex fn_lock;
+    GPtrArray *vcpus;  /* of GhVcpu */
+    GPtrArray *irqfds; /* of Irqfd */
+    GThread *irq_thread;
+    int irq_epoll, irq_stop;
+
+    GRWLock io_lock;
+    GPtrArray *ioeventfds; /* of Ioeventfd */
+
+    bool has_vmid;
+    bool starved; /* android15: more memory than memlock allows; found when pages are touched */
+    RmConfig *config;
+    const EngineOps *ops;
+    EngineVm *engine;
+    EngineVcpu *engine_vcpus[GH_MAX_VCPUS];
+};
+
+int vm_create(const Knobs *knobs);
+unsigned vm_live_count(void);
+long vm_ioctl(GhVm *vm, unsigned long request, uintptr_t arg);
+/* One file less; the last one tears down. */
+void vm_put_file(GhVm *vm);
+/* Ends it for good; every vCPU leaves the guest. [any] */
+void vm_down(GhVm *vm, VmStatus status, int type, const void *reason, unsigned n);
+/* Blocks until no teardown is under way. */
+void vm_wait_teardowns(void);

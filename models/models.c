@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The list of models; see include/models/models.h.
+ */
+#include "models/models.h"
+
+#include "accel/hostdev.h"
+#include "models/gunyah-model.h"
+
+void models_register(void)
+{
+    hostdev_register_model(GUNYAH_MODEL_PATH, &gunyah_model_ops);
+}
