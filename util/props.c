@@ -79,7 +79,9 @@ static void get_property(GObject *obj, guint id, GValue *value, GParamSpec *spec
 
 static GParamSpec *make_spec(const Prop *row)
 {
-    GParamFlags flags = G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS;
+    /* Not STATIC_NAME: GObject writes its own "-" for the "_" that some of QEMU's names have. */
+    GParamFlags flags =
+        G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_NICK | G_PARAM_STATIC_BLURB;
 
     switch (row->kind) {
     case PROP_KIND_BOOL:
