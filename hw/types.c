@@ -6,6 +6,7 @@
 #include "hw/core/device.h"
 #include "hw/core/machine.h"
 #include "hw/rtc/pl031.h"
+#include "hw/virtio/virtio-mmio.h"
 
 static GType (*const types[])(void) = {
     /* bases */
@@ -14,6 +15,10 @@ static GType (*const types[])(void) = {
     /* char, rtc */
     pl011_get_type,
     pl031_get_type,
+    /* virtio */
+    virtio_mmio_get_type,
+    virtio_blk_get_type,
+    virtio_rng_get_type,
 };
 
 void hw_register_types(void)

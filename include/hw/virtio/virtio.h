@@ -35,17 +35,26 @@ struct _VirtIODeviceClass {
     /* (optional) The driver reset the device or machine reset: guest-visible state back to
      * power-on, held elements given to virtio_queue_drop(). The queues are stopped. */
     void (*reset)(VirtIODevice *vdev);
-    /* (optional) The driver wrote to the configuration bytes, which already hold the new value and
-     * where nothing else may be changed: return the bytes to be kept by writing into config. NULL:
-     * driver writes are ignored. */
+    /* (optional) The driver wrote to the configuration bytes: config holds the new value, before
+     * the old one; put back into config what is not writable. The inner lock is held: no virtio_
+     * function but virtio_has_feature(). NULL: driver writes are ignored. */
     void (*config_written)(VirtIODevice *vdev, uint8_t *config, const uint8_t *before);
     /* (optional) DRIVER_OK: negotiated features are final; the queues do not run yet. */
     void (*started)(VirtIODevice *vdev);
 };
 
+/* Properties that every virtio device has; a field of its struct and rows of its table. */
+typedef struct {
+    bool indirect_desc, event_idx;
+} VirtIOProps;
+#define VIRTIO_PROPS(T, f)                                                                         \
+    PROP_BOOL("indirect_desc", T, f.indirect_desc, true, "Offer indirect descriptors"),            \
+        PROP_BOOL("event_idx", T, f.event_idx, true, "Offer event indices")
+
 /* [realize] Feature bits of the device type offered to the driver (ring and transport bits are
  * added by the core) and the initial configuration bytes (copied; NULL: zeroes). */
-void virtio_init(VirtIODevice *vdev, uint64_t features, const void *config, size_t config_size);
+void virtio_init(VirtIODevice *vdev, const VirtIOProps *props, uint64_t features,
+                 const void *config, size_t config_size);
 
 /* [realize] Adds the next queue; size is a power of two up to VIRTIO_QUEUE_MAX. */
 enum { VIRTIO_QUEUE_MAX = 1024, VIRTIO_MAX_QUEUES = 1024 };
@@ -60,7 +69,7 @@ bool virtio_has_feature(VirtIODevice *vdev, unsigned bit);
 void virtio_config_update(VirtIODevice *vdev, size_t offset, const void *data, size_t len);
 
 /* The guest broke a rule the device cannot go on from: no queue is served until reset, a driver
- * that negotiated VERSION_1 sees DEVICE_NEEDS_RESET, one line is logged. Only the first counts. */
+ * that negotiated VERSION_1 sees DEVICE_NEEDS_RESET, one line per device is logged. */
 void virtio_error(VirtIODevice *vdev, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
 /* The thread the queues are served in, for timers and back-end descriptors of the device. */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The I/O thread: one epoll set, handlers called one at a time under the thread's lock, so that
+ * ending a watch from outside waits for the handler and none runs afterwards. Watches are found by
+ * number, never by pointer: an event that epoll reported before its watch ended finds nothing.
+ */
+#include "hw/virtio/iothread.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "memory/memory.h"
+#include "util/error.h"
+#include "util/fd.h"
+
+typedef struct {
+    uint64_t id;
+    int fd;
+    IoThreadFn fn;
+    void *opaque;
+} Watch;
+
+struct IoThread {
+    GThread *thread;
+    int epoll_fd;
+    uint64_t stop_id; /* the watch of stop_fd */
+    int stop_fd;
+    bool stopping;   /* the thread's */
+    GRecMutex lock;  /* watches, next_id; held while a handler runs */
+    GArray *watches; /* of Watch: few, searched linearly */
+    uint64_t next_id;
+};
+
+static Watch *find_watch(IoThread *t, uint64_t id, unsigned *index)
+{
+    for (unsigned i = 0; i < t->watches->len; i++) {
+        Watch *w = &g_array_index(t->watches, Watch, i);
+
+        if (w->id == id) {
+            *index = i;
+            return w;
+        }
+    }
+    return NULL;
+}
+
+static void dispatch(IoThread *t, uint64_t id)
+{
+    unsigned index;
+    Watch *found;
+
+    g_rec_mutex_lock(&t->lock);
+    found = find_watch(t, id, &index);
+    if (found != NULL) {
+        Watch w = *found; /* the handler may end its own watch */
+
+        w.fn(w.opaque);
+    }
+    g_rec_mutex_unlock(&t->lock);
+}
+
+static void *iothread_main(void *opaque)
+{
+    enum { MAX_EVENTS = 16 };
+    struct epoll_event events[MAX_EVENTS];
+    IoThread *t = opaque;
+
+    memory_thread_register();
+    while (!t->stopping) {
+        int n = epoll_wait(t->epoll_fd, events, MAX_EVENTS, -1);
+
+        g_assert(n >= 0 || errno == EINTR);
+        for (int i = 0; i < n; i++) {
+            dispatch(t, events[i].data.u64);
+        }
+    }
+    memory_thread_unregister();
+    return NULL;
+}
+
+static void stop(void *opaque)
+{
+    IoThread *t = opaque;
+
+    t->stopping = true;
+}
+
+static void iothread_destroy(IoThread *t)
+{
+    fd_clear(&t->epoll_fd);
+    fd_clear(&t->stop_fd);
+    g_array_unref(t->watches);
+    g_rec_mutex_clear(&t->lock);
+    g_free(t);
+}
+
+IoThread *iothread_new(const char *name, GError **error)
+{
+    IoThread *t = g_new0(IoThread, 1);
+
+    g_rec_mutex_init(&t->lock);
+    t->watches = g_array_new(FALSE, FALSE, sizeof(Watch));
+    t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (t->epoll_fd < 0 || t->stop_fd < 0) {
+        error_set_errno(error, errno, "cannot create an I/O thread");
+        iothread_destroy(t);
+        return NULL;
+    }
+    t->stop_id = iothread_watch(t, t->stop_fd, stop, t, error);
+    if (t->stop_id != 0) {
+        t->thread = g_thread_try_new(name, iothread_main, t, error);
+    }
+    if (t->thread == NULL) {
+        iothread_destroy(t);
+        return NULL;
+    }
+    return t;
+}
+
+void iothread_free(IoThread *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    g_assert(g_thread_self() != t->thread);
+    if (eventfd_write(t->stop_fd, 1) != 0) {
+        g_error("cannot wake an I/O thread: %s", g_strerror(errno));
+    }
+    g_thread_join(t->thread);
+    g_assert(t->watches->len == 1);
+    iothread_destroy(t);
+}
+
+uint64_t iothread_watch(IoThread *t, int fd, IoThreadFn fn, void *opaque, GError **error)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+    Watch w = { .fd = fd, .fn = fn, .opaque = opaque };
+
+    g_rec_mutex_lock(&t->lock);
+    w.id = ++t->next_id;
+    event.data.u64 = w.id;
+    if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) {
+        g_array_append_val(t->watches, w);
+    } else {
+        error_set_errno(error, errno, "cannot watch a file descriptor");
+        w.id = 0;
+    }
+    g_rec_mutex_unlock(&t->lock);
+    return w.id;
+}
+
+void iothread_unwatch(IoThread *t, uint64_t id)
+{
+    unsigned index;
+    Watch *w;
+
+    if (id == 0) {
+        return;
+    }
+    g_rec_mutex_lock(&t->lock);
+    w = find_watch(t, id, &index);
+    g_assert(w != NULL);
+    epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+    g_array_remove_index_fast(t->watches, index);
+    g_rec_mutex_unlock(&t->lock);
+}

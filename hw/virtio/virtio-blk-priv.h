@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * State of a virtio block device, shared by virtio-blk.c and virtio-blk-io.c. After realize only
+ * writeback changes.
+ */
+#pragma once
+
+#include "block/block.h"
+#include "hw/virtio/virtio.h"
+
+#define TYPE_VIRTIO_BLK virtio_blk_get_type()
+G_DECLARE_FINAL_TYPE(VirtIOBlk, virtio_blk, HUMPY, VIRTIO_BLK, VirtIODevice)
+
+struct _VirtIOBlk {
+    VirtIODevice parent;
+    VirtIOProps props;
+    char *drive, *serial;
+    uint32_t logical_block_size, physical_block_size, min_io_size, opt_io_size;
+    uint32_t discard_granularity;
+    int write_cache_prop;
+    bool config_wce, request_merging, discard, write_zeroes;
+    uint32_t num_queues, queue_size;
+    uint32_t max_discard_sectors, max_write_zeroes_sectors;
+
+    BlockBackend *blk;
+    uint64_t sectors; /* capacity in 512 bytes, whole logical blocks */
+    bool write_cache; /* at reset */
+    bool wce;         /* as the driver set it; calls of the transport only */
+    gint writeback;   /* atomic: 0 flushes with every write */
+};
+
+void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq);

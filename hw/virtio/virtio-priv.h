@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * State of a virtio device that virtio.c (features, status, configuration) and queue.c, queue-map.c
+ * (rings) share.
+ *
+ * Lock order: VirtQueue.lock, VirtIOCore.lock (leaf, but for the transport's interrupt lock).
+ */
+#pragma once
+
+#include <linux/virtio_ring.h>
+
+#include "hw/virtio/virtio-transport.h"
+
+typedef struct {
+    const VirtIOTransportOps *ops;
+    void *ops_opaque;
+    AddressSpace *dma;
+    IoThread *iothread;
+
+    uint64_t offered, accepted; /* the transport's lock */
+    bool accepted_too_much;
+    gint running; /* atomic: DRIVER_OK and not broken */
+
+    GMutex lock; /* what follows */
+    uint8_t status;
+    bool broken;
+    bool logged; /* virtio_error() has spoken */
+    uint8_t *config;
+    size_t config_size;
+    uint32_t generation;
+
+    GPtrArray *queues; /* of VirtQueue */
+} VirtIOCore;
+
+struct VirtQueue {
+    VirtIODevice *vdev;
+    VirtIOCore *core;
+    unsigned index, max_size;
+    VirtQueueHandler handler;
+    int kick_fd;
+    uint64_t watch;
+    gint stopping; /* atomic: somebody waits for lock to stop the queue */
+
+    GMutex lock; /* what follows; held while the handler runs */
+    unsigned size;
+    VirtQueueAddresses addr;
+    bool ready;
+
+    bool mapped, use_event_idx, use_indirect;
+    const struct vring_desc
+        *desc; /* guest memory: each field is read or written once, atomically */
+    const struct vring_avail *avail;
+    struct vring_used *used;
+    uint64_t desc_len, avail_len, used_len;
+
+    uint16_t last_avail;  /* next entry of avail->ring to take */
+    uint16_t seen_avail;  /* newest avail->idx read and checked */
+    uint16_t used_idx;    /* ours; the ring's copy is never read back */
+    uint16_t signalled;   /* used_idx at the last interrupt decision */
+    bool signalled_valid; /* FALSE: none yet, interrupt at the next push */
+    unsigned budget;      /* pops left in this run of the handler */
+    unsigned in_flight;   /* elements popped and neither pushed nor dropped */
+    bool restart;         /* handler must run again: budget ended */
+};
+
+VirtIOCore *virtio_core(VirtIODevice *vdev);
+
+VirtQueue *queue_new(VirtIODevice *vdev, unsigned index, unsigned size, VirtQueueHandler handler);
+void queue_free(VirtQueue *vq);
+/* Opens the kick descriptor and lets the I/O thread watch it. */
+bool queue_start_watch(VirtQueue *vq, GError **error);
+void queue_stop_watch(VirtQueue *vq);
+/* Returns when the handler is not running. To be followed by queue_unlock(). */
+void queue_lock_idle(VirtQueue *vq);
+void queue_unlock(VirtQueue *vq);
+/* [locked] Back to power-on. */
+void queue_reset(VirtQueue *vq);
+
+/* queue-map.c, [locked]. FALSE: virtio_error() was called. */
+bool queue_map(VirtQueue *vq);
+void queue_unmap(VirtQueue *vq);
+/* Maps the chain that starts at head; NULL: virtio_error() was called. */
+VirtQueueElement *queue_map_chain(VirtQueue *vq, unsigned head);
+void queue_unmap_chain(VirtQueue *vq, VirtQueueElement *elem);

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The virtio device base class: life cycle, feature negotiation, device status and configuration
+ * bytes (virtio 1.2, chapters 2 and 3), and the queue set-up a transport asks for. Rings are in
+ * queue.c, registers in the transports.
+ */
+#include <linux/virtio_config.h>
+#include <string.h>
+
+#include "util/error.h"
+#include "virtio-priv.h"
+
+typedef VirtIOCore VirtIODevicePrivate; /* the name GObject's macro wants */
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE(VirtIODevice, virtio_device, TYPE_DEVICE)
+
+VirtIOCore *virtio_core(VirtIODevice *vdev)
+{
+    return virtio_device_get_instance_private(vdev);
+}
+
+static VirtQueue *get_queue(VirtIODevice *vdev, unsigned n)
+{
+    GPtrArray *queues = virtio_core(vdev)->queues;
+
+    return n < queues->len ? g_ptr_array_index(queues, n) : NULL;
+}
+
+/* ---- what device models call ---- */
+
+void virtio_init(VirtIODevice *vdev, const VirtIOProps *props, uint64_t features,
+                 const void *config, size_t config_size)
+{
+    VirtIOCore *core = virtio_core(vdev);
+
+    core->offered = features;
+    if (props->indirect_desc) {
+        core->offered |= 1ull << VIRTIO_RING_F_INDIRECT_DESC;
+    }
+    if (props->event_idx) {
+        core->offered |= 1ull << VIRTIO_RING_F_EVENT_IDX;
+    }
+    g_free(core->config);
+    core->config = g_malloc0(MAX(config_size, 1));
+    core->config_size = config_size;
+    if (config != NULL) {
+        memcpy(core->config, config, config_size);
+    }
+}
+
+VirtQueue *virtio_add_queue(VirtIODevice *vdev, unsigned size, VirtQueueHandler handler)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    VirtQueue *vq;
+
+    g_assert(size > 0 && size <= VIRTIO_QUEUE_MAX && (size & (size - 1)) == 0);
+    g_assert(core->queues->len < VIRTIO_MAX_QUEUES);
+    vq = queue_new(vdev, core->queues->len, size, handler);
+    g_ptr_array_add(core->queues, vq);
+    return vq;
+}
+
+VirtQueue *virtio_queue(VirtIODevice *vdev, unsigned index)
+{
+    return get_queue(vdev, index);
+}
+
+unsigned virtio_queue_index(VirtQueue *vq)
+{
+    return vq->index;
+}
+
+bool virtio_has_feature(VirtIODevice *vdev, unsigned bit)
+{
+    return (virtio_core(vdev)->accepted & (1ull << bit)) != 0;
+}
+
+IoThread *virtio_iothread(VirtIODevice *vdev)
+{
+    return virtio_core(vdev)->iothread;
+}
+
+/* [core->lock] */
+static void notify_config(VirtIOCore *core)
+{
+    if ((core->status & VIRTIO_CONFIG_S_DRIVER_OK) != 0) {
+        core->ops->notify_config(core->ops_opaque);
+    }
+}
+
+void virtio_config_update(VirtIODevice *vdev, size_t offset, const void *data, size_t len)
+{
+    VirtIOCore *core = virtio_core(vdev);
+
+    g_assert(offset <= core->config_size && len <= core->config_size - offset);
+    g_mutex_lock(&core->lock);
+    if (memcmp(core->config + offset, data, len) != 0) {
+        memcpy(core->config + offset, data, len);
+        core->generation++;
+        notify_config(core);
+    }
+    g_mutex_unlock(&core->lock);
+}
+
+void virtio_error(VirtIODevice *vdev, const char *fmt, ...)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    const char *id = device_id(HUMPY_DEVICE(vdev));
+    g_autofree char *text = NULL;
+    bool first_ever, first;
+    va_list ap;
+
+    g_atomic_int_set(&core->running, 0);
+    g_mutex_lock(&core->lock);
+    first = !core->broken;
+    first_ever = !core->logged;
+    core->broken = true;
+    core->logged = true;
+    if (first && virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
+        core->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+        notify_config(core);
+    }
+    g_mutex_unlock(&core->lock);
+    if (first_ever) { /* a guest can do this at will: it must not fill the log */
+        va_start(ap, fmt);
+        text = g_strdup_vprintf(fmt, ap);
+        va_end(ap);
+        g_message("%s%s%s: the driver broke a rule, the device stops until it is reset: %s",
+                  device_type(HUMPY_DEVICE(vdev)), id != NULL ? " " : "", id != NULL ? id : "",
+                  text);
+    }
+}
+
+/* ---- features and status ---- */
+
+uint16_t virtio_device_id(VirtIODevice *vdev)
+{
+    return HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev)->device_id;
+}
+
+uint64_t virtio_offered_features(VirtIODevice *vdev)
+{
+    return virtio_core(vdev)->offered;
+}
+
+void virtio_offer_features(VirtIODevice *vdev, uint64_t bits)
+{
+    virtio_core(vdev)->offered |= bits;
+}
+
+uint64_t virtio_accepted_features(VirtIODevice *vdev)
+{
+    return virtio_core(vdev)->accepted;
+}
+
+void virtio_accept_features(VirtIODevice *vdev, uint64_t features)
+{
+    VirtIOCore *core = virtio_core(vdev);
+
+    if ((virtio_status(vdev) & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)) == 0) {
+        core->accepted = features & core->offered;
+        core->accepted_too_much = (features & ~core->offered) != 0;
+    }
+}
+
+static bool is_modern(const VirtIOCore *core)
+{
+    return (core->offered & (1ull << VIRTIO_F_VERSION_1)) != 0;
+}
+
+static bool features_acceptable(const VirtIOCore *core)
+{
+    return !core->accepted_too_much &&
+           (!is_modern(core) || (core->accepted & (1ull << VIRTIO_F_VERSION_1)) != 0);
+}
+
+uint8_t virtio_status(VirtIODevice *vdev)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    uint8_t status;
+
+    g_mutex_lock(&core->lock);
+    status = core->status;
+    g_mutex_unlock(&core->lock);
+    return status;
+}
+
+/* Waits until no handler runs; with running cleared none starts work again. */
+static void drain(VirtIOCore *core)
+{
+    g_atomic_int_set(&core->running, 0);
+    for (unsigned i = 0; i < core->queues->len; i++) {
+        VirtQueue *vq = g_ptr_array_index(core->queues, i);
+
+        queue_lock_idle(vq);
+        queue_unlock(vq);
+    }
+}
+
+static void start(VirtIODevice *vdev)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    VirtIODeviceClass *klass = HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev);
+    bool broken;
+
+    g_mutex_lock(&core->lock);
+    broken = core->broken;
+    g_mutex_unlock(&core->lock);
+    if (broken) {
+        return;
+    }
+    if (klass->started != NULL) {
+        klass->started(vdev);
+    }
+    g_atomic_int_set(&core->running, 1);
+    for (unsigned i = 0; i < core->queues->len; i++) {
+        virtio_queue_kick(g_ptr_array_index(core->queues, i));
+    }
+}
+
+void virtio_set_status(VirtIODevice *vdev, uint8_t status)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    uint8_t old;
+
+    if (status == 0) {
+        virtio_reset(vdev);
+        return;
+    }
+    g_mutex_lock(&core->lock);
+    old = core->status;
+    if ((status & ~old & VIRTIO_CONFIG_S_FEATURES_OK) != 0 && !features_acceptable(core)) {
+        status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+    }
+    if (is_modern(core) && (status & VIRTIO_CONFIG_S_FEATURES_OK) == 0) {
+        status &= ~VIRTIO_CONFIG_S_DRIVER_OK; /* section 3.1.1: not without step 5 */
+    }
+    status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
+    core->status = status | (old & VIRTIO_CONFIG_S_NEEDS_RESET);
+    g_mutex_unlock(&core->lock);
+    if ((status & ~old & VIRTIO_CONFIG_S_DRIVER_OK) != 0) {
+        start(vdev);
+    } else if ((old & ~status & VIRTIO_CONFIG_S_DRIVER_OK) != 0) {
+        drain(core);
+    }
+}
+
+void virtio_reset(VirtIODevice *vdev)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    VirtIODeviceClass *klass = HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev);
+
+    drain(core);
+    g_mutex_lock(&core->lock);
+    core->status = 0;
+    core->broken = false;
+    g_mutex_unlock(&core->lock);
+    if (klass->reset != NULL) {
+        klass->reset(vdev);
+    }
+    core->accepted = 0;
+    core->accepted_too_much = false;
+    for (unsigned i = 0; i < core->queues->len; i++) {
+        VirtQueue *vq = g_ptr_array_index(core->queues, i);
+
+        queue_lock_idle(vq);
+        queue_reset(vq);
+        queue_unlock(vq);
+    }
+}
+
+/* ---- configuration bytes ---- */
+
+size_t virtio_config_size(VirtIODevice *vdev)
+{
+    return virtio_core(vdev)->config_size;
+}
+
+void virtio_config_read(VirtIODevice *vdev, uint64_t offset, void *buf, size_t len)
+{
+    VirtIOCore *core = virtio_core(vdev);
+
+    memset(buf, 0, len);
+    if (offset < core->config_size) {
+        g_mutex_lock(&core->lock);
+        memcpy(buf, core->config + offset, MIN(len, core->config_size - offset));
+        g_mutex_unlock(&core->lock);
+    }
+}
+
+void virtio_config_write(VirtIODevice *vdev, uint64_t offset, const void *buf, size_t len)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    VirtIODeviceClass *klass = HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev);
+    g_autofree uint8_t *before = NULL;
+
+    if (klass->config_written == NULL || offset >= core->config_size) {
+        return;
+    }
+    g_mutex_lock(&core->lock);
+    before = g_memdup2(core->config, core->config_size);
+    memcpy(core->config + offset, buf, MIN(len, core->config_size - offset));
+    klass->config_written(vdev, core->config, before);
+    g_mutex_unlock(&core->lock);
+}
+
+uint32_t virtio_config_generation(VirtIODevice *vdev)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    uint32_t generation;
+
+    g_mutex_lock(&core->lock);
+    generation = core->generation;
+    g_mutex_unlock(&core->lock);
+    return generation;
+}
+
+/* ---- queue set-up for transports ---- */
+
+unsigned virtio_n_queues(VirtIODevice *vdev)
+{
+    return virtio_core(vdev)->queues->len;
+}
+
+unsigned virtio_queue_max_size(VirtIODevice *vdev, unsigned n)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    return vq != NULL ? vq->max_size : 0;
+}
+
+unsigned virtio_queue_size(VirtIODevice *vdev, unsigned n)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    return vq != NULL ? vq->size : 0;
+}
+
+void virtio_queue_set_size(VirtIODevice *vdev, unsigned n, uint32_t size)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    if (vq == NULL) {
+        return;
+    }
+    queue_lock_idle(vq);
+    if (!vq->ready) {
+        vq->size = size <= vq->max_size && (size & (size - 1)) == 0 ? size : 0;
+    }
+    queue_unlock(vq);
+}
+
+void virtio_queue_addresses(VirtIODevice *vdev, unsigned n, VirtQueueAddresses *addr)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    *addr = vq != NULL ? vq->addr : (VirtQueueAddresses){ 0 };
+}
+
+void virtio_queue_set_addresses(VirtIODevice *vdev, unsigned n, const VirtQueueAddresses *addr)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    if (vq == NULL) {
+        return;
+    }
+    queue_lock_idle(vq);
+    if (!vq->ready) {
+        vq->addr = *addr;
+    }
+    queue_unlock(vq);
+}
+
+bool virtio_queue_is_ready(VirtIODevice *vdev, unsigned n)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    return vq != NULL && vq->ready;
+}
+
+void virtio_queue_set_ready(VirtIODevice *vdev, unsigned n, bool ready)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    if (vq == NULL || vq->ready == ready) {
+        return;
+    }
+    queue_lock_idle(vq);
+    vq->ready = ready;
+    if (!ready) {
+        VirtQueueAddresses addr = vq->addr;
+        unsigned size = vq->size;
+
+        queue_reset(vq);
+        vq->addr = addr;
+        vq->size = size;
+    }
+    queue_unlock(vq);
+    virtio_queue_kick(vq);
+}
+
+uint16_t virtio_queue_avail_index(VirtIODevice *vdev, unsigned n)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+    uint16_t index;
+
+    if (vq == NULL) {
+        return 0;
+    }
+    queue_lock_idle(vq);
+    index = vq->last_avail;
+    queue_unlock(vq);
+    virtio_queue_kick(vq);
+    return index;
+}
+
+void virtio_queue_set_avail_index(VirtIODevice *vdev, unsigned n, uint16_t index)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    if (vq == NULL) {
+        return;
+    }
+    queue_lock_idle(vq);
+    vq->last_avail = index;
+    vq->seen_avail = index;
+    vq->used_idx = index; /* requests complete in order: all before it were returned */
+    queue_unlock(vq);
+}
+
+void virtio_queue_unmap(VirtIODevice *vdev, unsigned n)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    if (vq == NULL) {
+        return;
+    }
+    queue_lock_idle(vq);
+    queue_unmap(vq);
+    queue_unlock(vq);
+    virtio_queue_kick(vq); /* what was available meanwhile */
+}
+
+int virtio_queue_kick_fd(VirtIODevice *vdev, unsigned n)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    return vq != NULL ? vq->kick_fd : -1;
+}
+
+void virtio_queue_notify_device(VirtIODevice *vdev, unsigned n)
+{
+    VirtQueue *vq = get_queue(vdev, n);
+
+    if (vq != NULL) {
+        virtio_queue_kick(vq);
+    }
+}
+
+/* ---- life cycle ---- */
+
+void virtio_attach(VirtIODevice *vdev, const VirtIOTransportOps *ops, void *opaque,
+                   AddressSpace *dma)
+{
+    VirtIOCore *core = virtio_core(vdev);
+
+    g_assert(!device_is_realized(HUMPY_DEVICE(vdev)) && core->ops == NULL);
+    core->ops = ops;
+    core->ops_opaque = opaque;
+    core->dma = dma;
+}
+
+void virtio_detach(VirtIODevice *vdev)
+{
+    VirtIOCore *core = virtio_core(vdev);
+
+    g_assert(!device_is_realized(HUMPY_DEVICE(vdev)));
+    core->ops = NULL;
+    core->dma = NULL;
+}
+
+static void stop_queues(VirtIOCore *core)
+{
+    for (unsigned i = 0; i < core->queues->len; i++) {
+        queue_stop_watch(g_ptr_array_index(core->queues, i));
+    }
+}
+
+static void virtio_device_unrealize(Device *dev)
+{
+    VirtIODevice *vdev = HUMPY_VIRTIO_DEVICE(dev);
+    VirtIOCore *core = virtio_core(vdev);
+    VirtIODeviceClass *klass = HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev);
+
+    virtio_reset(vdev);
+    stop_queues(core);
+    if (klass->unrealize != NULL) {
+        klass->unrealize(vdev);
+    }
+    g_ptr_array_set_size(core->queues, 0);
+    g_clear_pointer(&core->iothread, iothread_free);
+}
+
+static bool start_queues(VirtIOCore *core, GError **error)
+{
+    for (unsigned i = 0; i < core->queues->len; i++) {
+        if (!queue_start_watch(g_ptr_array_index(core->queues, i), error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool virtio_device_realize(Device *dev, GError **error)
+{
+    VirtIODevice *vdev = HUMPY_VIRTIO_DEVICE(dev);
+    VirtIOCore *core = virtio_core(vdev);
+
+    if (core->ops == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
+                    "%s needs a virtio-bus to be plugged into", device_type(dev));
+        return false;
+    }
+    core->iothread =
+        iothread_new(device_id(dev) != NULL ? device_id(dev) : device_type(dev), error);
+    if (core->iothread == NULL) {
+        return false;
+    }
+    if (!HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev)->realize(vdev, error)) {
+        g_ptr_array_set_size(core->queues, 0);
+        g_clear_pointer(&core->iothread, iothread_free);
+        return false;
+    }
+    if (!start_queues(core, error)) {
+        virtio_device_unrealize(dev);
+        return false;
+    }
+    return true;
+}
+
+static void virtio_device_reset(Device *dev)
+{
+    virtio_reset(HUMPY_VIRTIO_DEVICE(dev));
+}
+
+static void virtio_device_finalize(GObject *obj)
+{
+    VirtIOCore *core = virtio_core(HUMPY_VIRTIO_DEVICE(obj));
+
+    g_ptr_array_unref(core->queues);
+    g_free(core->config);
+    g_mutex_clear(&core->lock);
+    G_OBJECT_CLASS(virtio_device_parent_class)->finalize(obj);
+}
+
+static void virtio_device_init(VirtIODevice *vdev)
+{
+    VirtIOCore *core = virtio_core(vdev);
+
+    g_mutex_init(&core->lock);
+    core->queues = g_ptr_array_new_with_free_func((GDestroyNotify)queue_free);
+}
+
+static void virtio_device_class_init(VirtIODeviceClass *klass)
+{
+    DeviceClass *dc = HUMPY_DEVICE_CLASS(klass);
+
+    G_OBJECT_CLASS(klass)->finalize = virtio_device_finalize;
+    dc->bus = "virtio-bus";
+    dc->realize = virtio_device_realize;
+    dc->unrealize = virtio_device_unrealize;
+    dc->reset = virtio_device_reset;
+}
