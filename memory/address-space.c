@@ -16,7 +16,7 @@ AddressSpace *address_space_new(MemoryRegion *root, const char *name)
     as->name = g_strdup(name);
     as->root = root;
     as->view = flatview_new(0);
-    as->eventfds = g_array_new(FALSE, FALSE, sizeof(SpaceEventfd));
+    as->eventfds = space_eventfds_new();
     memory_region_transaction_begin();
     if (root->spaces == NULL) {
         root->spaces = g_ptr_array_new();
@@ -45,9 +45,6 @@ void address_space_free(AddressSpace *as)
     all = (FlatSlice){ 0, as->view->n };
     g_array_append_val(slices, all);
     flatview_retire(as->view, slices);
-    for (guint i = 0; i < as->eventfds->len; i++) {
-        ioeventfd_unref(g_array_index(as->eventfds, SpaceEventfd, i).e);
-    }
     g_array_unref(as->eventfds);
     g_free(as->name);
     g_free(as);

@@ -106,7 +106,9 @@ static FlatView *splice(const FlatView *before, GArray *changes, const FlatRange
 
         memcpy(&after->ranges[to], &before->ranges[from], kept * sizeof(FlatRange));
         to += kept;
-        memcpy(&after->ranges[to], &rendered[c->after.first], fresh * sizeof(FlatRange));
+        if (fresh > 0) { /* else rendered may be NULL */
+            memcpy(&after->ranges[to], &rendered[c->after.first], fresh * sizeof(FlatRange));
+        }
         c->after = (FlatSlice){ to, to + fresh };
         to += fresh;
         from = c->before.end;
@@ -141,19 +143,6 @@ static int by_eventfd(const void *a, const void *b)
         }
     }
     return 0;
-}
-
-static void eventfd_clear(void *data)
-{
-    ioeventfd_unref(((SpaceEventfd *)data)->e);
-}
-
-static GArray *eventfds_new(void)
-{
-    GArray *array = g_array_new(FALSE, FALSE, sizeof(SpaceEventfd));
-
-    g_array_set_clear_func(array, eventfd_clear);
-    return array;
 }
 
 static void eventfds_append(GArray *array, const SpaceEventfd *e)
@@ -198,7 +187,7 @@ static guint eventfds_search(const GArray *array, hwaddr addr)
 static void eventfds_change(SpaceUpdate *u, const Change *c)
 {
     GArray *all = u->as->eventfds;
-    g_autoptr(GArray) now = eventfds_new();
+    g_autoptr(GArray) now = space_eventfds_new();
     guint first = eventfds_search(all, c->window.first);
     guint end = c->window.last == UINT64_MAX ? all->len : eventfds_search(all, c->window.last + 1);
     guint i = first, k = 0;
@@ -329,8 +318,8 @@ static bool update_make(SpaceUpdate *u, AddressSpace *as)
     *u = (SpaceUpdate){ .as = as, .before = as->view };
     u->after = splice(as->view, changes, (const FlatRange *)(void *)rendered->data);
     u->changes = g_steal_pointer(&changes);
-    u->eventfds_gone = eventfds_new();
-    u->eventfds_new = eventfds_new();
+    u->eventfds_gone = space_eventfds_new();
+    u->eventfds_new = space_eventfds_new();
     for (guint i = 0; i < u->changes->len; i++) {
         eventfds_change(u, &g_array_index(u->changes, Change, i));
     }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct {
-    struct rcu_head rcu;
+    MemDeferred deferred;
     FlatView *view;
     GArray *slices;
 } Retired;
@@ -65,11 +65,10 @@ static void flat_range_release(const FlatRange *range)
     gate_unref(range->gate);
 }
 
-static void retired_free(struct rcu_head *head)
+static void retired_free(MemDeferred *deferred)
 {
-    Retired *retired = caa_container_of(head, Retired, rcu);
+    Retired *retired = caa_container_of(deferred, Retired, deferred);
 
-    mem_rcu_reclaim(head);
     for (guint i = 0; i < retired->slices->len; i++) {
         const FlatSlice *slice = &g_array_index(retired->slices, FlatSlice, i);
 
@@ -88,10 +87,5 @@ void flatview_retire(FlatView *view, GArray *slices)
 
     retired->view = view;
     retired->slices = slices;
-    mem_rcu_call(&retired->rcu, retired_free);
-}
-
-void memory_drain(void)
-{
-    urcu_memb_barrier();
+    mem_defer(&retired->deferred, retired_free);
 }

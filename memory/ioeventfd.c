@@ -44,6 +44,19 @@ void ioeventfd_list_unref(IoeventfdList *list)
     g_free(list);
 }
 
+static void space_eventfd_clear(void *data)
+{
+    ioeventfd_unref(((SpaceEventfd *)data)->e);
+}
+
+GArray *space_eventfds_new(void)
+{
+    GArray *array = g_array_new(FALSE, FALSE, sizeof(SpaceEventfd));
+
+    g_array_set_clear_func(array, space_eventfd_clear);
+    return array;
+}
+
 bool ioeventfd_list_signal(const IoeventfdList *list, hwaddr offset, unsigned size, uint64_t value)
 {
     static const uint64_t one = 1;

@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct MemThread {
     bool registered;
+    bool adopted;    /* liburcu registered it by itself */
     unsigned depth;  /* regions this thread is inside through accesses */
     unsigned n_held; /* MemoryLocks */
     const MemoryRegion *inside[MEM_MAX_DEPTH];
@@ -34,6 +35,8 @@ typedef struct MemThread {
 
 extern _Thread_local MemThread mem_thread;
 void mem_thread_register_self(void);
+/* For liburcu's reclaim thread: twice in liburcu's list would be once too many. */
+void mem_thread_adopt_self(void);
 
 static inline MemThread *mem_thread_self(void)
 {
@@ -42,6 +45,15 @@ static inline MemThread *mem_thread_self(void)
     }
     return &mem_thread;
 }
+
+/* ---- defer.c ---- */
+typedef struct MemDeferred {
+    struct rcu_head rcu;
+    void (*fn)(struct MemDeferred *deferred);
+} MemDeferred;
+
+/* Calls fn in liburcu's reclaim thread when no read section that is open now is left. */
+void mem_defer(MemDeferred *deferred, void (*fn)(MemDeferred *deferred));
 
 /* ---- lock.c ---- */
 /* FALSE: refused, because t holds it or would wait in a circle. */
@@ -90,7 +102,7 @@ static inline void gate_leave(MemoryGate *gate)
 
 /* ---- ram.c ---- */
 typedef struct RAMBlock {
-    struct rcu_head rcu;
+    MemDeferred deferred;
     MemoryGate *gate; /* referenced */
     uint8_t *host;
     uint64_t size;
@@ -135,6 +147,8 @@ typedef struct {
     MemoryRegion *mr;
     Ioeventfd *e; /* referenced */
 } SpaceEventfd;
+
+GArray *space_eventfds_new(void); /* lets go of what is removed */
 
 /* ---- region.c ---- */
 enum { REGION_CONTAINER = 1, REGION_IO, REGION_RAM, REGION_ROM_DEVICE, REGION_ALIAS };

@@ -14,7 +14,7 @@
 
 /* Every block, sorted by host address; replaced as a whole (RCU), so unmap needs no lock. */
 typedef struct {
-    struct rcu_head rcu;
+    MemDeferred deferred;
     size_t n;
     RAMBlock *v[];
 } BlockTable;
@@ -22,10 +22,9 @@ typedef struct {
 static pthread_mutex_t blocks_lock = PTHREAD_MUTEX_INITIALIZER;
 static BlockTable *blocks;
 
-static void table_free(struct rcu_head *head)
+static void table_free(MemDeferred *deferred)
 {
-    mem_rcu_reclaim(head);
-    g_free(caa_container_of(head, BlockTable, rcu));
+    g_free(caa_container_of(deferred, BlockTable, deferred));
 }
 
 /* Index of the first block that ends above host. */
@@ -71,7 +70,7 @@ static void table_change(RAMBlock *block, bool add)
     mem_rcu_publish(&blocks, table);
     pthread_mutex_unlock(&blocks_lock);
     if (old != NULL) {
-        mem_rcu_call(&old->rcu, table_free);
+        mem_defer(&old->deferred, table_free);
     }
 }
 
@@ -86,11 +85,10 @@ const RAMBlock *ram_block_of_host(const void *host)
     return table->v[i];
 }
 
-static void block_free(struct rcu_head *head)
+static void block_free(MemDeferred *deferred)
 {
-    RAMBlock *block = caa_container_of(head, RAMBlock, rcu);
+    RAMBlock *block = caa_container_of(deferred, RAMBlock, deferred);
 
-    mem_rcu_reclaim(head);
     gate_unref(block->gate);
     g_free(block);
 }
@@ -160,5 +158,5 @@ void ram_block_free(RAMBlock *block)
         close(block->fd);
     }
     /* ram_block_of_host() of another block's address may look at this one until now. */
-    mem_rcu_call(&block->rcu, block_free);
+    mem_defer(&block->deferred, block_free);
 }

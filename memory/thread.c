@@ -28,7 +28,9 @@ static void thread_leave(MemThread *t)
     gone_unassigned_writes += t->unassigned_writes;
     t->unassigned_reads = t->unassigned_writes = 0;
     pthread_mutex_unlock(&threads_lock);
-    urcu_memb_unregister_thread();
+    if (!t->adopted) {
+        urcu_memb_unregister_thread();
+    }
     t->registered = false;
 }
 
@@ -44,10 +46,8 @@ static void thread_key_make(void)
     }
 }
 
-void mem_thread_register_self(void)
+static void thread_join(MemThread *t, bool adopt)
 {
-    MemThread *t = &mem_thread;
-
     if (t->registered) {
         return;
     }
@@ -56,7 +56,10 @@ void mem_thread_register_self(void)
     if (pthread_setspecific(thread_key, t) != 0) {
         g_error("memory: no memory to register a thread");
     }
-    urcu_memb_register_thread();
+    t->adopted = adopt;
+    if (!adopt) {
+        urcu_memb_register_thread();
+    }
     pthread_mutex_lock(&threads_lock);
     t->next = threads;
     t->prev = &threads;
@@ -66,6 +69,16 @@ void mem_thread_register_self(void)
     threads = t;
     pthread_mutex_unlock(&threads_lock);
     t->registered = true;
+}
+
+void mem_thread_register_self(void)
+{
+    thread_join(&mem_thread, false);
+}
+
+void mem_thread_adopt_self(void)
+{
+    thread_join(&mem_thread, true);
 }
 
 void memory_thread_register(void)

@@ -240,7 +240,8 @@ uint64_t memory_unassigned_reads(void);
 uint64_t memory_unassigned_writes(void);
 
 /* Waits until every view retired so far is freed and the references it held are dropped. Not from
- * ops, transactions, listeners or finalizers. For orderly shutdown and tests. */
+ * transactions, listeners or finalizers, nor from ops of a device that another device's finalizer
+ * waits for. For orderly shutdown and tests. */
 void memory_drain(void);
 
 /* Every thread that does accesses needs this once before and once after (liburcu memb). A thread

@@ -450,7 +450,10 @@ G_DEFINE_TYPE(Owner, owner, G_TYPE_OBJECT)
 static void owner_finalize(GObject *object)
 {
     Owner *owner = (Owner *)object;
+    uint64_t value;
 
+    /* A finalizer may use memory, whichever thread it is in, liburcu's among them. */
+    address_space_ld(owner->dev.world->as, 0x2000, 4, &value);
     memory_region_destroy(&owner->dev.mr);
     memory_lock_destroy(&owner->dev.lock);
     __atomic_fetch_add(&n_finalized, 1, __ATOMIC_SEQ_CST);
