@@ -4,6 +4,8 @@
  */
 #include "hw/core/device.h"
 
+#include <string.h>
+
 #include "util/error.h"
 
 typedef struct {
@@ -208,13 +210,39 @@ static GPtrArray *type_names(bool user_creatable_only)
     return names;
 }
 
+static GType concrete_type(const char *name)
+{
+    GType type = g_type_from_name(name);
+
+    return type != 0 && g_type_is_a(type, TYPE_DEVICE) && !G_TYPE_IS_ABSTRACT(type) ? type : 0;
+}
+
+/* On QEMU "virtio-X" and "virtio-X-pci" are PCI devices. Without PCI, point to the same device for
+ * a virtio-mmio transport rather than give the guest another device than was asked for. */
+static bool is_known_without_pci(const char *name, GError **error)
+{
+    g_autofree char *base = g_strdup(name);
+    g_autofree char *other = NULL;
+
+    if (g_str_has_suffix(base, "-pci")) {
+        base[strlen(base) - strlen("-pci")] = '\0';
+    }
+    other = g_strconcat(base, "-device", NULL);
+    if (concrete_type(other) == 0) {
+        return false;
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                "device type '%s' is a PCI device and there is no PCI yet (use '%s')", name, other);
+    return true;
+}
+
 /* The type called name, or 0 with *error. */
 static GType find_type(const char *name, GError **error)
 {
-    GType type = g_type_from_name(name);
+    GType type = concrete_type(name);
     g_autoptr(GPtrArray) names = NULL;
 
-    if (type != 0 && g_type_is_a(type, TYPE_DEVICE) && !G_TYPE_IS_ABSTRACT(type)) {
+    if (type != 0 || is_known_without_pci(name, error)) {
         return type;
     }
     names = type_names(true);
