@@ -48,12 +48,12 @@ static GByteArray *make_image(size_t len, uint64_t text_offset, uint64_t image_s
     return b;
 }
 
-static GByteArray *gzip(const void *data, size_t len)
+static GByteArray *gzip_at_level(const void *data, size_t len, int level)
 {
     GByteArray *out = g_byte_array_new();
     z_stream z = {};
 
-    g_assert_cmpint(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), ==,
+    g_assert_cmpint(deflateInit2(&z, level, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), ==,
                     Z_OK);
     g_byte_array_set_size(out, deflateBound(&z, len) + 64);
     z.next_in = (void *)data;
@@ -64,6 +64,11 @@ static GByteArray *gzip(const void *data, size_t len)
     g_byte_array_set_size(out, z.total_out);
     deflateEnd(&z);
     return out;
+}
+
+static GByteArray *gzip(const void *data, size_t len)
+{
+    return gzip_at_level(data, len, 6);
 }
 
 static GByteArray *zboot(const GByteArray *payload, const char *compression)
@@ -223,9 +228,11 @@ static bool load(const GByteArray *file, size_t ram_size, uint8_t **ram, uint64_
     g_autoptr(LoaderStream) stream = loader_open_bytes(file->data, file->len);
     g_autofree uint8_t *mem = g_malloc0(ram_size + 1);
     Arm64Image image;
-    bool ok = arm64_image_load(stream, mem, ram_size, &image, used, error);
+    bool ok;
 
-    g_assert_cmphex(mem[ram_size], ==, 0);
+    mem[ram_size] = 0xee; /* a guard */
+    ok = arm64_image_load(stream, mem, ram_size, &image, used, error);
+    g_assert_cmphex(mem[ram_size], ==, 0xee);
     *ram = g_steal_pointer(&mem);
     return ok;
 }
@@ -276,6 +283,25 @@ static void load_gzip_members(void)
     g_autoptr(GByteArray) second = gzip(image->data + 1000, image->len - 1000);
 
     g_byte_array_append(packed, second->data, second->len);
+    load_ok(packed, image, 0);
+}
+
+/* The second member's magic lies across the reader's 64 KiB of input. */
+static void load_gzip_straddling(void)
+{
+    g_autoptr(GByteArray) image = make_image(300000, 0, 400000, 2);
+    g_autoptr(GByteArray) packed = NULL;
+    size_t len = 65400;
+
+    do {
+        g_clear_pointer(&packed, g_byte_array_unref);
+        packed = gzip_at_level(image->data, ++len, 0);
+    } while (packed->len % 65536 != 65535);
+    {
+        g_autoptr(GByteArray) second = gzip(image->data + len, image->len - len);
+
+        g_byte_array_append(packed, second->data, second->len);
+    }
     load_ok(packed, image, 0);
 }
 
@@ -377,6 +403,13 @@ static void load_signature(void)
     g_autoptr(GByteArray) image = make_image(5000, 0, 4096, 2);
 
     load_ok(image, image, 0);
+}
+
+static void load_file_longer_than_ram(void)
+{
+    g_autoptr(GByteArray) image = make_image(RAM + 1, 0, RAM, 2);
+
+    load_fails(image, HUMPY_ERROR_RANGE, "is longer than the");
 }
 
 static void load_fills_ram_exactly(void)
@@ -581,6 +614,7 @@ int main(int argc, char **argv)
         { "/image/load/plain", load_plain },
         { "/image/load/gzip", load_gzip },
         { "/image/load/gzip-with-several-members", load_gzip_members },
+        { "/image/load/gzip-member-across-input-blocks", load_gzip_straddling },
         { "/image/load/gzip-with-padding", load_gzip_padding },
         { "/image/load/truncated-gzip-is-refused", load_gzip_truncated },
         { "/image/load/damaged-gzip-is-refused", load_gzip_damaged },
@@ -591,6 +625,7 @@ int main(int argc, char **argv)
         { "/image/load/larger-than-ram-is-refused", load_too_big },
         { "/image/load/text-offset-beyond-ram-is-refused", load_text_offset_beyond_ram },
         { "/image/load/appended-signature-is-taken", load_signature },
+        { "/image/load/file-longer-than-ram-is-refused", load_file_longer_than_ram },
         { "/image/load/fills-ram-exactly", load_fills_ram_exactly },
         { "/loader/file/missing-is-named", file_missing },
         { "/loader/file/only-regular", file_not_regular },
