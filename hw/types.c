@@ -2,6 +2,7 @@
  * Every device and machine type of this build, in the order in which help lists them. A new type
  * is one line here; constructors would be dropped by the linker with the rest of their object.
  */
+#include "hw/arm/virt.h"
 #include "hw/char/pl011.h"
 #include "hw/core/device.h"
 #include "hw/core/machine.h"
@@ -19,6 +20,8 @@ static GType (*const types[])(void) = {
     virtio_mmio_get_type,
     virtio_blk_get_type,
     virtio_rng_get_type,
+    /* machines */
+    virt_machine_get_type,
 };
 
 void hw_register_types(void)

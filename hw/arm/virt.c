@@ -8,6 +8,8 @@
  */
 #include "hw/arm/virt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libfdt.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "hw/rtc/pl031.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "util/error.h"
+#include "util/fd.h"
 #include "util/keyval.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -95,6 +98,7 @@ static bool check_cpu(VirtMachine *v, const char *text, Accel *accel, GError **e
     g_autoptr(KeyVal) kv = keyval_parse(text != NULL ? text : cpu_types[0].name, "type", error);
     const char *type, *pmu, *unknown;
 
+    v->cpu_compatible = NULL;
     if (kv == NULL) {
         return false;
     }
@@ -341,14 +345,25 @@ static bool check_boot_options(const MachineConfig *config, bool needs_kernel, G
 
 static bool dump_fdt(const char *path, const void *fdt, GError **error)
 {
-    g_autoptr(GError) local = NULL;
+    g_auto(Fd) fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    size_t size = fdt_totalsize(fdt);
+    const char *what = "cannot open";
 
-    if (!g_file_set_contents(path, fdt, fdt_totalsize(fdt), &local)) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "-machine dumpdtb=%s: %s", path,
-                    local->message);
-        return false;
+    if (fd >= 0) {
+        what = "cannot write";
+        for (size_t done = 0; done < size;) {
+            ssize_t n = write(fd, (const char *)fdt + done, size - done);
+
+            if (n < 0 && errno != EINTR) {
+                goto fail;
+            }
+            done += MAX(n, 0);
+        }
+        return true;
     }
-    return true;
+fail:
+    error_set_errno(error, errno, "-machine dumpdtb=%s: %s", path, what);
+    return false;
 }
 
 static bool virt_boot(Machine *m, GError **error)
