@@ -9,7 +9,7 @@
  *
  * An entry that carries the answer of a read is left alone for a while: on Gunyah a signal would
  * make the kernel drop the answer. A thread that has not entered yet sees the request and parks
- * with the answer in hand; one that has been inside HOLD_US has surely delivered it.
+ * with the answer in hand; one that has been inside vcpu_hold_us has surely delivered it.
  */
 #include "vcpu.h"
 
@@ -24,7 +24,6 @@ enum {
     KICK_SIGNAL = SIGUSR1,
     RETRY_FIRST_US = 500,
     RETRY_LAST_US = 16000,
-    HOLD_US = 20000,
 };
 
 typedef enum { VCPU_GO, VCPU_PAUSE, VCPU_STOP } VcpuRequest;
@@ -57,6 +56,8 @@ struct VcpuSet {
     GCond resume; /* request has changed */
     int request;  /* VcpuRequest: written under lock, read without */
 };
+
+int64_t vcpu_hold_us = 20000;
 
 static __thread bool in_vcpu_thread;
 
@@ -209,7 +210,7 @@ static bool kick_must_wait(Vcpu *vcpu, int64_t now)
         vcpu->seen_entry = entry;
         vcpu->held_since = now;
     }
-    return now - vcpu->held_since < HOLD_US;
+    return now - vcpu->held_since < vcpu_hold_us;
 }
 
 /* Called with set->lock held; returns with it held when every thread has parked. */

@@ -8,6 +8,10 @@
 
 typedef struct VcpuSet VcpuSet;
 
+/* How long an entry that carries a read's answer is spared signals, in microseconds. Only tests
+ * change it. */
+extern int64_t vcpu_hold_us;
+
 VcpuSet *vcpu_set_new(Accel *accel, unsigned n);
 /* Threads have been stopped. NULL is fine. */
 void vcpu_set_free(VcpuSet *set);
