@@ -261,5 +261,5 @@ void queue_reset(VirtQueue *vq)
     vq->seen_avail = 0;
     vq->used_idx = 0;
     vq->signalled = 0;
-    vq->signalled_valid = false;
+    vq->signalled_valid = true;
 }

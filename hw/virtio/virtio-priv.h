@@ -56,7 +56,7 @@ struct VirtQueue {
     uint16_t seen_avail;  /* newest avail->idx read and checked */
     uint16_t used_idx;    /* ours; the ring's copy is never read back */
     uint16_t signalled;   /* used_idx at the last interrupt decision */
-    bool signalled_valid; /* FALSE: none yet, interrupt at the next push */
+    bool signalled_valid; /* FALSE: not known, interrupt at the next push */
     unsigned budget;      /* pops left in this run of the handler */
     unsigned in_flight;   /* elements popped and neither pushed nor dropped */
     bool restart;         /* handler must run again: budget ended */

@@ -423,6 +423,7 @@ void virtio_queue_set_avail_index(VirtIODevice *vdev, unsigned n, uint16_t index
     vq->last_avail = index;
     vq->seen_avail = index;
     vq->used_idx = index; /* requests complete in order: all before it were returned */
+    vq->signalled_valid = false;
     queue_unlock(vq);
 }
 

@@ -4,6 +4,8 @@
 #include "virtio-driver.h"
 
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "util/error.h"
 
@@ -340,6 +342,49 @@ unsigned guest_submit(Guest *g, unsigned queue, const Buf *bufs, unsigned n)
 uint16_t guest_used_idx(Guest *g, unsigned queue)
 {
     return load16(g, g->queues[queue].used + 2);
+}
+
+typedef struct {
+    int fd;
+    GMutex lock;
+    GCond changed;
+    bool passed;
+} Barrier;
+
+static void barrier_reached(void *opaque)
+{
+    Barrier *b = opaque;
+    eventfd_t count;
+
+    g_assert_cmpint(eventfd_read(b->fd, &count), ==, 0);
+    g_mutex_lock(&b->lock);
+    b->passed = true;
+    g_cond_signal(&b->changed);
+    g_mutex_unlock(&b->lock);
+}
+
+/* Descriptors are served in the order in which they became readable. */
+void guest_barrier(Guest *g)
+{
+    IoThread *thread = virtio_iothread(HUMPY_VIRTIO_DEVICE(g->dev));
+    Barrier b = { .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+    g_autoptr(GError) error = NULL;
+    uint64_t id;
+
+    g_mutex_init(&b.lock);
+    g_cond_init(&b.changed);
+    id = iothread_watch(thread, b.fd, barrier_reached, &b, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(eventfd_write(b.fd, 1), ==, 0);
+    g_mutex_lock(&b.lock);
+    while (!b.passed) {
+        g_cond_wait(&b.changed, &b.lock);
+    }
+    g_mutex_unlock(&b.lock);
+    iothread_unwatch(thread, id);
+    close(b.fd);
+    g_cond_clear(&b.changed);
+    g_mutex_clear(&b.lock);
 }
 
 static Used take_used(Guest *g, GuestQueue *q)

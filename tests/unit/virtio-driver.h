@@ -140,6 +140,8 @@ void guest_notify(Guest *g, unsigned queue);
 /* chain + publish + notify */
 unsigned guest_submit(Guest *g, unsigned queue, const Buf *bufs, unsigned n);
 
+/* Returns when the device has seen every notification made before. */
+void guest_barrier(Guest *g);
 uint16_t guest_used_idx(Guest *g, unsigned queue);
 /* The next used entry, sleeping for interrupts, which it acknowledges. */
 Used guest_wait(Guest *g, unsigned queue);
