@@ -114,13 +114,22 @@ void *arm_boot_fdt(const ArmBootRequest *req, GError **error)
     return make_fdt(req, error);
 }
 
+static LoaderDest guest_ram(const ArmBootRequest *req)
+{
+    return (LoaderDest){
+        .host = memory_region_get_ram_ptr(req->ram),
+        .fd = memory_region_get_fd(req->ram),
+        .size = memory_region_size(req->ram),
+    };
+}
+
 static bool load_kernel(const ArmBootRequest *req, Arm64Image *image, uint64_t *used,
                         GError **error)
 {
     g_autoptr(LoaderStream) stream = loader_open(req->config->kernel, error);
+    LoaderDest ram = guest_ram(req);
 
-    if (stream == NULL || !arm64_image_load(stream, memory_region_get_ram_ptr(req->ram),
-                                            memory_region_size(req->ram), image, used, error)) {
+    if (stream == NULL || !arm64_image_load(stream, &ram, image, used, error)) {
         g_prefix_error(error, "-kernel %s: ", req->config->kernel);
         return false;
     }
@@ -138,21 +147,20 @@ static bool load_initrd(const ArmBootRequest *req, uint64_t offset, uint64_t *st
                         GError **error)
 {
     g_autoptr(LoaderStream) stream = loader_open(req->config->initrd, error);
-    uint64_t ram_size = memory_region_size(req->ram);
+    LoaderDest ram = guest_ram(req);
     uint64_t window = req->ram_base & ~(initrd_window_align - 1);
-    uint64_t size;
-    size_t got;
+    uint64_t size, got;
 
     if (stream == NULL) {
         goto fail;
     }
     size = loader_size(stream);
     *start = align_up(offset, INITRD_ALIGN);
-    if (*start > ram_size || size > ram_size - *start) {
+    if (*start > ram.size || size > ram.size - *start) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                     "its %" G_GUINT64_FORMAT " bytes do not fit behind kernel and device tree at "
                     "0x%" G_GINT64_MODIFIER "x in the %" G_GUINT64_FORMAT " MiB of memory (see -m)",
-                    size, req->ram_base + *start, ram_size >> 20);
+                    size, req->ram_base + *start, ram.size >> 20);
         goto fail;
     }
     *end = *start + size;
@@ -163,8 +171,7 @@ static bool load_initrd(const ArmBootRequest *req, uint64_t offset, uint64_t *st
                     size);
         goto fail;
     }
-    if (!loader_read(stream, (char *)memory_region_get_ram_ptr(req->ram) + *start, size, &got,
-                     error)) {
+    if (!loader_copy(stream, &ram, *start, size, &got, error)) {
         goto fail;
     }
     return true;
@@ -176,14 +183,15 @@ fail:
 /* Makes execution that starts at entry reach the kernel. */
 static bool place_branch(const ArmBootRequest *req, uint64_t entry, uint64_t kernel, GError **error)
 {
-    uint64_t size = memory_region_size(req->ram);
+    LoaderDest ram = guest_ram(req);
     uint32_t insn;
 
     if (entry == kernel) {
         return true;
     }
-    if (entry % 4 != 0 || entry < req->ram_base || entry - req->ram_base > size - sizeof(insn) ||
-        entry > kernel - sizeof(insn) || kernel - entry >= A64_B_REACH) {
+    if (entry % 4 != 0 || entry < req->ram_base ||
+        entry - req->ram_base > ram.size - sizeof(insn) || entry > kernel - sizeof(insn) ||
+        kernel - entry >= A64_B_REACH) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                     "-kernel %s: accelerator '%s' starts at 0x%" G_GINT64_MODIFIER
                     "x, from where the kernel at 0x%" G_GINT64_MODIFIER "x cannot be reached",
@@ -191,15 +199,13 @@ static bool place_branch(const ArmBootRequest *req, uint64_t entry, uint64_t ker
         return false;
     }
     insn = GUINT32_TO_LE(A64_B | (uint32_t)((kernel - entry) / sizeof(insn)));
-    memcpy((char *)memory_region_get_ram_ptr(req->ram) + (entry - req->ram_base), &insn,
-           sizeof(insn));
-    return true;
+    return loader_store(&ram, entry - req->ram_base, &insn, sizeof(insn), error);
 }
 
 bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_out, GError **error)
 {
     g_autofree void *fdt = NULL;
-    uint64_t ram_size = memory_region_size(req->ram);
+    LoaderDest ram = guest_ram(req);
     uint64_t used, fdt_at, fdt_room, entry, initrd = 0, initrd_end = 0;
     Arm64Image image;
 
@@ -212,12 +218,12 @@ bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_ou
     }
     fdt_at = align_up(used, FDT_ALIGN);
     fdt_room = MAX(accel_dtb_room(req->accel, fdt_totalsize(fdt)), fdt_totalsize(fdt));
-    if (fdt_at > ram_size || fdt_room > ram_size - fdt_at) {
+    if (fdt_at > ram.size || fdt_room > ram.size - fdt_at) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                     "-m: %" G_GUINT64_FORMAT
                     " MiB of memory have no room for the device tree: %" G_GUINT64_FORMAT
                     " KiB behind the kernel at 0x%" G_GINT64_MODIFIER "x",
-                    ram_size >> 20, fdt_room >> 10, req->ram_base + fdt_at);
+                    ram.size >> 20, fdt_room >> 10, req->ram_base + fdt_at);
         return false;
     }
     if (req->config->initrd != NULL) {
@@ -229,8 +235,9 @@ bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_ou
             return false;
         }
     }
-    memcpy((char *)memory_region_get_ram_ptr(req->ram) + fdt_at, fdt, fdt_totalsize(fdt));
-
+    if (!loader_store(&ram, fdt_at, fdt, fdt_totalsize(fdt), error)) {
+        return false;
+    }
     *boot = (AccelBootInfo){
         .entry = req->ram_base + image.text_offset,
         .dtb_gpa = req->ram_base + fdt_at,

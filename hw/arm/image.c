@@ -192,27 +192,26 @@ static bool set_too_big(GError **error, uint64_t needed, uint64_t room)
     return false;
 }
 
-bool arm64_image_load(LoaderStream *stream, void *ram, uint64_t ram_size, Arm64Image *image,
+bool arm64_image_load(LoaderStream *stream, const LoaderDest *ram, Arm64Image *image,
                       uint64_t *used, GError **error)
 {
     uint8_t head[ARM64_IMAGE_HEAD];
-    uint64_t room, file_max, needed;
-    uint8_t *dest, more;
-    size_t got, rest, extra;
+    uint64_t room, file_max, needed, rest;
+    uint8_t more;
+    size_t got, extra;
 
     if (!unwrap(stream, error) || !loader_read(stream, head, sizeof(head), &got, error) ||
         !arm64_image_parse(head, got, image, error)) {
         return false;
     }
-    room = ram_size > image->text_offset ? ram_size - image->text_offset : 0;
+    room = ram->size > image->text_offset ? ram->size - image->text_offset : 0;
     if (image->memory_size > room || got > room) {
         return set_too_big(error, MAX(image->memory_size, got), room);
     }
     file_max = image->memory_size != 0 ? image->memory_size + SIGNATURE_MAX : OLD_FILE_MAX;
     file_max = MIN(file_max, room);
-    dest = (uint8_t *)ram + image->text_offset;
-    memcpy(dest, head, got);
-    if (!loader_read(stream, dest + got, file_max - got, &rest, error) ||
+    if (!loader_store(ram, image->text_offset, head, got, error) ||
+        !loader_copy(stream, ram, image->text_offset + got, file_max - got, &rest, error) ||
         !loader_read(stream, &more, 1, &extra, error)) {
         return false;
     }

@@ -15,7 +15,7 @@
 #include "util/error.h"
 #include "util/fd.h"
 
-enum { INPUT_SIZE = 64 * 1024, ZLIB_GZIP = 16 + MAX_WBITS };
+enum { INPUT_SIZE = 64 << 10, COPY_SIZE = 256 << 10, ZLIB_GZIP = 16 + MAX_WBITS };
 
 struct LoaderStream {
     Fd fd; /* or -1: bytes */
@@ -218,6 +218,43 @@ bool loader_read(LoaderStream *stream, void *buf, size_t len, size_t *got, GErro
         return false;
     }
     stream->next += *got;
+    return true;
+}
+
+bool loader_store(const LoaderDest *dest, uint64_t at, const void *buf, size_t len, GError **error)
+{
+    g_assert(at <= dest->size && len <= dest->size - at);
+    if (dest->fd < 0) {
+        memcpy((char *)dest->host + at, buf, len);
+        return true;
+    }
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pwrite(dest->fd, (const char *)buf + done, len - done, at + done);
+
+        if (n < 0 && errno != EINTR) {
+            error_set_errno(error, errno, "cannot write %zu bytes into guest memory", len);
+            return false;
+        }
+        done += MAX(n, 0);
+    }
+    return true;
+}
+
+bool loader_copy(LoaderStream *stream, const LoaderDest *dest, uint64_t at, uint64_t max,
+                 uint64_t *got, GError **error)
+{
+    g_autofree void *buf = g_malloc(COPY_SIZE);
+    size_t want, n;
+
+    *got = 0;
+    do {
+        want = MIN(max - *got, COPY_SIZE);
+        if (!loader_read(stream, buf, want, &n, error) ||
+            !loader_store(dest, at + *got, buf, n, error)) {
+            return false;
+        }
+        *got += n;
+    } while (n == want && *got < max);
     return true;
 }
 

@@ -227,11 +227,12 @@ static bool load(const GByteArray *file, size_t ram_size, uint8_t **ram, uint64_
 {
     g_autoptr(LoaderStream) stream = loader_open_bytes(file->data, file->len);
     g_autofree uint8_t *mem = g_malloc0(ram_size + 1);
+    LoaderDest dest = { .host = mem, .fd = -1, .size = ram_size };
     Arm64Image image;
     bool ok;
 
     mem[ram_size] = 0xee; /* a guard */
-    ok = arm64_image_load(stream, mem, ram_size, &image, used, error);
+    ok = arm64_image_load(stream, &dest, &image, used, error);
     g_assert_cmphex(mem[ram_size], ==, 0xee);
     *ram = g_steal_pointer(&mem);
     return ok;
