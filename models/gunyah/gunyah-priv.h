@@ -156,6 +156,8 @@ bool mem_charge(struct GhVm *vm, Mapping *m);
 int mem_take(Mapping *m);
 void mem_give_back(Mapping *m);
 void mem_free(Mapping *m);
+/* android15 maps what the host keeps without execute rights. */
+bool mem_shared_without_exec(const struct GhVm *vm, const Mapping *m);
 void mem_unmap_engine(struct GhVm *vm, Mapping *m);
 /* Mappings of the model's own, which lending never takes. */
 void lend_register_view(const uint8_t *view, uint64_t size);

@@ -151,6 +151,11 @@ static int pin_mapping(GhVm *vm, Mapping *m)
     return make_view(m);
 }
 
+bool mem_shared_without_exec(const GhVm *vm, const Mapping *m)
+{
+    return vm->knobs.rev == REV_ANDROID15 && !m->lend && !vm->knobs.share_exec;
+}
+
 /* With mm_lock. Newer kernels give a region to a running VM at once, android14 never does. */
 static void insert(GhVm *vm, Mapping *m)
 {
@@ -161,6 +166,7 @@ static void insert(GhVm *vm, Mapping *m)
             return;
         }
         m->given = true;
+        m->no_exec = mem_shared_without_exec(vm, m);
         m->ipa = m->gpa;
         m->placed = true;
         mem_map_engine(vm, m);

@@ -203,7 +203,7 @@ static RmError place_as_told(GhVm *vm)
     for (GList *l = vm->mappings; l; l = l->next) {
         Mapping *m = l->data;
 
-        m->no_exec = vm->knobs.rev == REV_ANDROID15 && !m->lend && !vm->knobs.share_exec;
+        m->no_exec = mem_shared_without_exec(vm, m);
         if (!place(vm, m, m->gpa)) {
             return RM_VALIDATE_FAILED;
         }

@@ -7,7 +7,7 @@
 
 #include "gunyah.h"
 
-enum { TREE_MAX = 16 * 1024 };
+enum { TREE_MAX = 64 * 1024 };
 
 #define CHECK(call) g_assert_cmpint((call), ==, 0)
 

@@ -281,6 +281,15 @@ int main(int argc, char **argv)
     }
     g_test_init(&argc, &argv, NULL);
     add_device_tests();
+    add_memory_tests();
+    add_function_tests();
+    add_start_tests();
+    add_rm_tests();
     add_run_tests();
+    add_irq_tests();
+    add_hazard_tests();
+    add_teardown_tests();
+    add_android15_tests();
+    add_v17_tests();
     return g_test_run();
 }

@@ -109,4 +109,13 @@ bool guest_saw(const char *line);
 bool dmesg_has(const char *text);
 
 void add_device_tests(void);
+void add_memory_tests(void);
+void add_function_tests(void);
+void add_start_tests(void);
+void add_rm_tests(void);
 void add_run_tests(void);
+void add_irq_tests(void);
+void add_hazard_tests(void);
+void add_teardown_tests(void);
+void add_android15_tests(void);
+void add_v17_tests(void);

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The Android 15 and 16 family where it differs from android14: facts 7.
+ */
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "gunyah.h"
+
+#define REV "rev=android15"
+
+static void test_probe(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    assert_errno(vm_call(vm, GH_VM_SET_USER_MEM_REGION, NULL), EFAULT);
+    assert_errno(vm_call(vm, GH_VM_SET_BOOT_CONTEXT, NULL), EFAULT);
+    assert_errno(vm_call(vm, GH_VM_RECLAIM_REGION, NULL), EFAULT);
+    assert_errno(vm_call(vm, GH_VM_ANDROID_MAP_CMA_MEM, NULL), EFAULT);
+    assert_errno(vm_call(vm, GH_VM_ANDROID_SET_AUTH_TYPE, NULL), EFAULT);
+    assert_errno(vm_call(vm, GH_VM_MAP_MEM, NULL), ENOTTY);
+    g_assert_cmpint(vm_call(vm, GH_VM_ANDROID_CHECK_EXTENSION, NULL), ==, 0);
+}
+
+static void test_vcpu_unknown(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    assert_ok(add_vcpu(vm, 0));
+    assert_errno(host->ioctl(vm->vcpu[0], _IO('G', 0x77), 0), ENOTTY);
+}
+
+static void test_labels(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    assert_ok(add_region(vm, 1, RAM_GPA, 4096, vm->ram, false));
+    assert_ok(add_region(vm, 1, RAM_GPA + 4096, 4096, vm->ram, false));
+    assert_errno(add_region(vm, 2, RAM_GPA, 4096, vm->ram, false), EEXIST);
+}
+
+static void test_swap_backed(void)
+{
+    g_autoptr(Vm) vm = NULL;
+    g_autofree char *path = NULL;
+    void *map;
+    int fd;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    fd = g_file_open_tmp("humpy-XXXXXX", &path, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    unlink(path);
+    if (ftruncate(fd, 4096) < 0) {
+        g_assert_not_reached();
+    }
+    map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (g_str_has_prefix(path, "/dev/shm")) {
+        g_test_skip("temporary files are in memory here");
+    } else {
+        assert_errno(add_region(vm, 0, RAM_GPA, 4096, map, false), EIO);
+    }
+    munmap(map, 4096);
+}
+
+static void test_remove_size_0(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    assert_ok(add_vcpu(vm, 0));
+    assert_errno(remove_function(vm, GH_FN_VCPU, NULL, 0), ENOENT);
+}
+
+static void test_fw_overflow(void)
+{
+    const struct gh_vm_firmware_config fw = { .guest_phys_addr = UINT64_MAX, .size = 2 };
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    assert_errno(vm_call(vm, GH_VM_ANDROID_SET_FW_CONFIG, &fw), EOVERFLOW);
+}
+
+static int boot_context(Vm *vm, unsigned set, unsigned index, uint64_t value)
+{
+    const struct gh_vm_boot_context context = { .reg = GH_BOOT_CONTEXT_REG(set, index),
+                                                .value = value };
+
+    return vm_call(vm, GH_VM_SET_BOOT_CONTEXT, &context);
+}
+
+static void test_boot_context(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    assert_errno(boot_context(vm, GH_BOOT_CONTEXT_SET_X, 32, 0), EINVAL);
+    assert_errno(boot_context(vm, GH_BOOT_CONTEXT_SET_PC, 1, 0), EINVAL);
+    assert_errno(boot_context(vm, GH_BOOT_CONTEXT_SET_SP, 3, 0), EINVAL);
+    assert_errno(boot_context(vm, 3, 0, 0), EINVAL);
+    assert_ok(boot_context(vm, GH_BOOT_CONTEXT_SET_PC, 0, RAM_GPA + 0x1000));
+    assert_ok(boot_context(vm, GH_BOOT_CONTEXT_SET_X, 3, 42));
+    start(vm, NULL, "off");
+    g_assert_true(guest_saw("boot 0 pc=0x80001000 x0=0x80100000"));
+    g_assert_true(guest_saw("set 0 reg3=0x2a"));
+    assert_errno(boot_context(vm, GH_BOOT_CONTEXT_SET_PC, 0, 0), EINVAL);
+}
+
+/* The driver takes SP index 2, the resource manager does not. */
+static void test_boot_context_rm(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    assert_ok(boot_context(vm, GH_BOOT_CONTEXT_SET_SP, 2, 0));
+    prepare(vm, &(DtSpec){ .n_cpus = 1 }, false);
+    assert_errno(vm_call(vm, GH_VM_START, NULL), EINVAL);
+}
+
+static void test_auth_type(void)
+{
+    const struct gh_auth_desc desc = { .type = 1 };
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV ",extension=1");
+    assert_errno(vm_call(vm, GH_VM_ANDROID_SET_AUTH_TYPE, &desc), ENOENT);
+    g_assert_cmpint(vm_call(vm, GH_VM_ANDROID_CHECK_EXTENSION, NULL), ==, 1);
+}
+
+static int reclaim(Vm *vm, uint64_t gpa, uint64_t size)
+{
+    const struct gh_address_range range = { gpa, size };
+
+    return vm_call(vm, GH_VM_RECLAIM_REGION, &range);
+}
+
+static void test_reclaim(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    prepare(vm, &(DtSpec){ .n_cpus = 1 }, true);
+    assert_errno(reclaim(vm, RAM_GPA + 1, 4096), EINVAL);
+    assert_ok(reclaim(vm, RAM_GPA, RAM_SIZE)); /* still the caller's */
+    assert_ok(vm_call(vm, GH_VM_START, NULL));
+    assert_errno(reclaim(vm, RAM_GPA, RAM_SIZE), EBUSY);
+    g_assert_true(gunyah_model_vm_exit(vm->vm, GH_RM_EXIT_TYPE_VM_EXIT, NULL, 0));
+    assert_ok(reclaim(vm, RAM_GPA, RAM_SIZE));
+    ((volatile uint8_t *)vm->ram)[0] = 1; /* no fault */
+}
+
+static void test_resume_action(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    start(vm, NULL, "r4 0x9000000; w4 0x9000004 7; w4 0x9000008 8; off");
+    vm->run[0]->mmio.resume_action = 0x5a;
+    assert_ok(run(vm, 0));
+    g_assert_cmpuint(vm->run[0]->mmio.resume_action, ==, GH_VCPU_RESUME_HANDLED); /* preset */
+    vm->run[0]->mmio.resume_action = GH_VCPU_RESUME_FAULT;
+    assert_ok(run(vm, 0));
+    g_assert_true(guest_saw("0 fault 0x9000000"));
+    vm->run[0]->mmio.resume_action = GH_VCPU_RESUME_RETRY;
+    assert_ok(run(vm, 0));
+    g_assert_cmphex(vm->run[0]->mmio.phys_addr, ==, DEVICE + 4); /* the same again */
+    vm->run[0]->mmio.resume_action = 9;
+    assert_errno(run(vm, 0), EINVAL);
+}
+
+static void test_page_fault(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV ",page-fault=2");
+    start(vm, NULL, "w4 0x9000000 1");
+    for (int i = 0; i < 2; i++) {
+        assert_ok(run(vm, 0)); /* running again retries, whatever resume_action says */
+        g_assert_cmpuint(vm->run[0]->exit_reason, ==, GH_VCPU_EXIT_PAGE_FAULT);
+        g_assert_cmpint(vm->run[0]->page_fault.attempt, ==, -ENOMEM);
+        g_assert_cmpuint(vm->run[0]->page_fault.resume_action, ==, GH_VCPU_RESUME_FAULT);
+    }
+    assert_ok(run(vm, 0));
+    g_assert_cmpuint(vm->run[0]->exit_reason, ==, GH_VCPU_EXIT_MMIO);
+}
+
+/* memlock is charged when a page is touched, so the region call succeeds. */
+static void test_memlock_late(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV ",memlock=1M");
+    start(vm, NULL, "w4 0x9000000 1");
+    assert_ok(run(vm, 0));
+    g_assert_cmpuint(vm->run[0]->exit_reason, ==, GH_VCPU_EXIT_PAGE_FAULT);
+    g_assert_cmpint(vm->run[0]->page_fault.attempt, ==, -ENOMEM);
+}
+
+static void test_rights(void)
+{
+    g_autoptr(Vm) shared = NULL;
+    g_autoptr(Vm) lent = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    shared = vm_new(REV);
+    start(shared, NULL, "off");
+    g_assert_true(guest_saw("map 0x80000000+0x400000 rw-"));
+    g_clear_pointer(&shared, vm_free);
+    lent = vm_new(REV);
+    prepare(lent, &(DtSpec){ .n_cpus = 1 }, true);
+    assert_ok(vm_call(lent, GH_VM_START, NULL));
+    g_assert_true(guest_saw("map 0x80000000+0x400000 rwx"));
+}
+
+static void test_late_region(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    start(vm, NULL, "w4 0x9000000 1");
+    assert_ok(add_region(vm, 1, 0x90000000, 4096, vm->ram, false));
+    g_assert_true(guest_saw("map 0x90000000+0x1000 rw-"));
+}
+
+static void test_synchronous_close(void)
+{
+    GunyahModelStats stats;
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV ",teardown-ms=50");
+    vm_close(&vm->vm);
+    gunyah_model_stats(&stats); /* no settling */
+    g_assert_cmpuint(stats.vms, ==, 0);
+}
+
+void add_android15_tests(void)
+{
+    g_test_add_func("/android15/probe/null-tells-which-calls-exist", test_probe);
+    g_test_add_func("/android15/vcpu/unknown-call-is-enotty", test_vcpu_unknown);
+    g_test_add_func("/android15/memory/labels-may-repeat", test_labels);
+    g_test_add_func("/android15/memory/file-backed-is-eio", test_swap_backed);
+    g_test_add_func("/android15/memory/memlock-is-charged-late", test_memlock_late);
+    g_test_add_func("/android15/memory/shared-is-not-executable", test_rights);
+    g_test_add_func("/android15/memory/late-region-is-given", test_late_region);
+    g_test_add_func("/android15/memory/reclaim-region", test_reclaim);
+    g_test_add_func("/android15/function/remove-with-size-0-is-enoent", test_remove_size_0);
+    g_test_add_func("/android15/firmware/overflow", test_fw_overflow);
+    g_test_add_func("/android15/boot-context/registers", test_boot_context);
+    g_test_add_func("/android15/boot-context/rm-refuses-sp-2", test_boot_context_rm);
+    g_test_add_func("/android15/auth-type/no-manager-is-enoent", test_auth_type);
+    g_test_add_func("/android15/run/resume-action", test_resume_action);
+    g_test_add_func("/android15/run/page-fault", test_page_fault);
+    g_test_add_func("/android15/close/teardown-is-in-the-last-close", test_synchronous_close);
+}
