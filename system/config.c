@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Life and death of the command line's record.
+ */
+#include "config.h"
+
+VmConfig *vm_config_new(void)
+{
+    VmConfig *config = g_new0(VmConfig, 1);
+
+    config->accels = g_ptr_array_new_with_free_func(g_free);
+    config->drives = g_ptr_array_new_with_free_func(g_free);
+    config->blockdevs = g_ptr_array_new_with_free_func(g_free);
+    config->devices = g_ptr_array_new_with_free_func(g_free);
+    config->chardevs = g_ptr_array_new_with_free_func(g_free);
+    config->serials = g_ptr_array_new_with_free_func(g_free);
+    config->machine_properties = keyval_parse("", NULL, NULL);
+    return config;
+}
+
+void vm_config_free(VmConfig *config)
+{
+    if (config == NULL) {
+        return;
+    }
+    g_ptr_array_unref(config->accels);
+    g_ptr_array_unref(config->drives);
+    g_ptr_array_unref(config->blockdevs);
+    g_ptr_array_unref(config->devices);
+    g_ptr_array_unref(config->chardevs);
+    g_ptr_array_unref(config->serials);
+    keyval_free(config->machine_properties);
+    g_free(config->machine);
+    g_free(config->dumpdtb);
+    g_free(config->cpu);
+    g_free(config->name);
+    g_free(config->kernel);
+    g_free(config->initrd);
+    g_free(config->append);
+    g_free(config->dtb);
+    g_free(config->output);
+    g_free(config);
+}

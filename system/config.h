@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What the command line asked for, before any of it is made: option handlers (options-*.c) fill it,
+ * vm.c builds from it, once per life of the VM.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/keyval.h"
+
+typedef struct {
+    GPtrArray *accels; /* of char *, in the order to be tried; from -accel or -machine accel= */
+    bool accel_option; /* -accel was given */
+    char *machine;     /* type, or NULL */
+    KeyVal *machine_properties; /* what -machine says besides type, accel and dumpdtb */
+    char *dumpdtb;
+
+    char *cpu;
+    unsigned smp, max_cpus; /* 0: not given */
+    uint64_t ram_size;      /* 0: not given */
+    char *name;
+    char *kernel, *initrd, *append, *dtb;
+
+    /* Texts as typed (char *), in that order. */
+    GPtrArray *drives, *blockdevs, *devices, *chardevs, *serials;
+    bool nographic, nodefaults, display_none;
+    bool no_reboot;
+
+    char *output; /* help or version: to be printed instead of starting anything */
+} VmConfig;
+
+VmConfig *vm_config_new(void);
+void vm_config_free(VmConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmConfig, vm_config_free)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Between drives.c (-drive) and blockdev.c (-blockdev).
+ */
+#pragma once
+
+#include "block/block.h"
+#include "drives.h"
+
+struct Drives {
+    GPtrArray *backends; /* of BlockBackend, each referenced */
+    GPtrArray *devices;  /* of DriveDevice */
+    GHashTable *ids;     /* id of a -drive to its node name */
+    GHashTable *files;   /* node name to FileNode: -blockdev driver=file */
+};
+
+/* Opens one back end and keeps it. node_name is borrowed from it. */
+bool drives_add(Drives *drives, const BlockOptions *options, const char **node_name,
+                GError **error);
+/* read-only, auto-read-only, discard, cache.direct and cache.no-flush. */
+bool drives_take_common(KeyVal *kv, BlockOptions *options, GError **error);
+bool drives_take_locking(KeyVal *kv, const char *key, BlockOptions *options, GError **error);
+/* FALSE if format is not raw, or was not given and the file looks like something else. */
+bool drives_check_format(const char *filename, const char *format, GError **error);
+
+/* ---- blockdev.c ---- */
+void file_node_free(gpointer node);
+bool blockdev_read(Drives *drives, const char *text, GError **error);
+/* Opens the driver=file nodes that no raw node sits on; a device may use those as they are. */
+bool blockdev_open_files(Drives *drives, GError **error);

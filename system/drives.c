@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * -drive: one option for image, format and device. What -blockdev does is in blockdev.c; reading
+ * and locking files is block/'s.
+ */
+#include "drives.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "block/block.h"
+#include "drives-priv.h"
+#include "util/error.h"
+#include "util/fd.h"
+
+static void drive_device_free(gpointer data)
+{
+    DriveDevice *d = data;
+
+    g_free(d->option);
+    g_free(d->device);
+    g_free(d);
+}
+
+void drives_close(Drives *drives)
+{
+    if (drives == NULL) {
+        return;
+    }
+    g_ptr_array_unref(drives->devices);
+    g_hash_table_unref(drives->ids);
+    g_hash_table_unref(drives->files);
+    g_ptr_array_unref(drives->backends);
+    g_free(drives);
+}
+
+const char *drives_node_name(const Drives *drives, const char *name)
+{
+    const char *node = g_hash_table_lookup(drives->ids, name);
+
+    return node != NULL ? node : name;
+}
+
+const GPtrArray *drives_devices(const Drives *drives)
+{
+    return drives->devices;
+}
+
+bool drives_add(Drives *drives, const BlockOptions *options, const char **node_name, GError **error)
+{
+    BlockBackend *blk = block_open(options, error);
+
+    if (blk == NULL) {
+        return false;
+    }
+    g_ptr_array_add(drives->backends, blk);
+    *node_name = block_node_name(blk);
+    return true;
+}
+
+/* ---- reading options ---- */
+
+/* text is what key says, or NULL. */
+static bool parse_discard(const char *text, BlockOptions *options, GError **error)
+{
+    if (text == NULL) {
+        return true;
+    }
+    options->discard_unmap = strcmp(text, "unmap") == 0 || strcmp(text, "on") == 0;
+    if (!options->discard_unmap && strcmp(text, "ignore") != 0 && strcmp(text, "off") != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "discard is '%s' but must be one of: ignore, unmap", text);
+        return false;
+    }
+    return true;
+}
+
+bool drives_take_locking(KeyVal *kv, const char *key, BlockOptions *options, GError **error)
+{
+    const char *text = keyval_take(kv, key);
+
+    if (text != NULL && strcmp(text, "auto") == 0) {
+        return true;
+    }
+    return keyval_take_bool(kv, key, &options->locking, error);
+}
+
+bool drives_take_common(KeyVal *kv, BlockOptions *options, GError **error)
+{
+    return keyval_take_bool(kv, "read-only", &options->read_only, error) &&
+           keyval_take_bool(kv, "auto-read-only", &options->auto_read_only, error) &&
+           keyval_take_bool(kv, "cache.direct", &options->cache_direct, error) &&
+           keyval_take_bool(kv, "cache.no-flush", &options->cache_no_flush, error) &&
+           parse_discard(keyval_take(kv, "discard"), options, error);
+}
+
+static const char *const drive_keys[] = {
+    "file",
+    "if",
+    "id",
+    "format",
+    "driver",
+    "node-name",
+    "readonly",
+    "read-only",
+    "auto-read-only",
+    "cache",
+    "cache.direct",
+    "discard",
+    "media",
+    "cache.no-flush",
+    "cache.writeback",
+    "snapshot",
+    "file.locking",
+    "file.filename",
+    NULL,
+};
+
+static bool take_cache(KeyVal *kv, BlockOptions *options, GError **error)
+{
+    const char *mode = keyval_take(kv, "cache");
+    bool writeback;
+
+    if (mode != NULL && !block_options_set_cache(options, mode, error)) {
+        return false;
+    }
+    writeback = !options->writethrough;
+    if (!keyval_take_bool(kv, "cache.writeback", &writeback, error)) {
+        return false;
+    }
+    options->writethrough = !writeback;
+    return true;
+}
+
+/* What this version does not do, but would be wrong to ignore. */
+static bool check_refused(KeyVal *kv, GError **error)
+{
+    const char *media = keyval_take(kv, "media");
+    bool snapshot = false;
+
+    if (!keyval_take_bool(kv, "snapshot", &snapshot, error)) {
+        return false;
+    }
+    if (snapshot) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "snapshot=on is not supported (copy the image instead)");
+        return false;
+    }
+    if (media != NULL && strcmp(media, "disk") != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "media=%s is not supported (only media=disk)", media);
+        return false;
+    }
+    return true;
+}
+
+bool drives_check_format(const char *filename, const char *format, GError **error)
+{
+    static const struct {
+        const char *magic;
+        const char *name;
+    } others[] = {
+        { "QFI\xfb", "qcow2" },     { "QED", "qed" },      { "KDMV", "vmdk" },
+        { "COWD", "vmdk" },         { "conectix", "vpc" }, { "vhdxfile", "vhdx" },
+        { "LUKS\xba\xbe", "luks" }, { "<<< ", "vdi" },
+    };
+    g_auto(Fd) fd = -1;
+    char head[8] = {};
+
+    if (format != NULL) {
+        if (strcmp(format, "raw") != 0) {
+            error_set_unknown(error, "format", format, (const char *const[]){ "raw", NULL });
+            return false;
+        }
+        return true;
+    }
+    fd = open(filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || pread(fd, head, sizeof(head), 0) < 0) {
+        return true; /* opening it for real says what is wrong */
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (memcmp(head, others[i].magic, strlen(others[i].magic)) == 0) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                        "'%s' looks like a %s image, and only raw images can be used (format=raw "
+                        "to use it as it is)",
+                        filename, others[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The device for if=, or NULL. FALSE: no such interface. */
+static bool interface_device(const char *interface, const char **device, GError **error)
+{
+    static const char *const names[] = { "virtio", "none", NULL };
+
+    *device = NULL;
+    if (interface == NULL || strcmp(interface, "virtio") == 0) {
+        *device = "virtio-blk-device";
+        return true;
+    }
+    if (strcmp(interface, "none") == 0) {
+        return true;
+    }
+    error_set_unknown(error, "interface", interface, names);
+    return false;
+}
+
+static bool take_id(Drives *drives, KeyVal *kv, const char **id, BlockOptions *options,
+                    GError **error)
+{
+    *id = keyval_take(kv, "id");
+    options->node_name = keyval_take(kv, "node-name");
+    if (options->node_name != NULL && !keyval_check_id(options->node_name, error)) {
+        return false;
+    }
+    if (*id == NULL) {
+        return true;
+    }
+    if (!keyval_check_id(*id, error)) {
+        return false;
+    }
+    if (g_hash_table_contains(drives->ids, *id) || block_find(*id) != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "id '%s' is already used by another drive", *id);
+        return false;
+    }
+    if (options->node_name == NULL) {
+        options->node_name = *id;
+    }
+    return true;
+}
+
+static void add_device(Drives *drives, const char *text, const char *device, const char *node)
+{
+    DriveDevice *d = g_new0(DriveDevice, 1);
+
+    d->option = g_strdup_printf("-drive %s", text);
+    d->device = g_strdup_printf("%s,drive=%s", device, node);
+    g_ptr_array_add(drives->devices, d);
+}
+
+static const char *take_filename(KeyVal *kv, GError **error)
+{
+    const char *file = keyval_take(kv, "file");
+    const char *filename = keyval_take(kv, "file.filename");
+
+    if (file != NULL && filename != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "file and file.filename are the same thing");
+        return NULL;
+    }
+    file = file != NULL ? file : filename;
+    if (file == NULL || *file == '\0') {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "property 'file' is missing");
+        return NULL;
+    }
+    return file;
+}
+
+static bool open_drive(Drives *drives, const char *text, GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_parse(text, "file", error);
+    BlockOptions options = BLOCK_OPTIONS_INIT;
+    const char *id, *format, *driver, *device, *node;
+
+    if (kv == NULL || !take_id(drives, kv, &id, &options, error) ||
+        !interface_device(keyval_take(kv, "if"), &device, error) ||
+        !take_cache(kv, &options, error) || !drives_take_common(kv, &options, error) ||
+        !keyval_take_bool(kv, "readonly", &options.read_only, error) ||
+        !drives_take_locking(kv, "file.locking", &options, error) || !check_refused(kv, error)) {
+        return false;
+    }
+    format = keyval_take(kv, "format");
+    driver = keyval_take(kv, "driver");
+    options.filename = take_filename(kv, error);
+    if (options.filename == NULL || !keyval_check_unused(kv, drive_keys, error) ||
+        !drives_check_format(options.filename, format != NULL ? format : driver, error) ||
+        !drives_add(drives, &options, &node, error)) {
+        return false;
+    }
+    if (id != NULL) {
+        g_hash_table_insert(drives->ids, g_strdup(id), g_strdup(node));
+    }
+    if (device != NULL) {
+        add_device(drives, text, device, node);
+    }
+    return true;
+}
+
+/* ---- all ---- */
+
+static Drives *drives_new(void)
+{
+    Drives *drives = g_new0(Drives, 1);
+
+    drives->backends = g_ptr_array_new_with_free_func((GDestroyNotify)block_unref);
+    drives->devices = g_ptr_array_new_with_free_func(drive_device_free);
+    drives->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    drives->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, file_node_free);
+    return drives;
+}
+
+Drives *drives_open(const VmConfig *config, GError **error)
+{
+    g_autoptr(Drives) drives = drives_new();
+
+    for (unsigned i = 0; i < config->blockdevs->len; i++) {
+        const char *text = g_ptr_array_index(config->blockdevs, i);
+
+        if (!blockdev_read(drives, text, error)) {
+            g_prefix_error(error, "-blockdev %s: ", text);
+            return NULL;
+        }
+    }
+    if (!blockdev_open_files(drives, error)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < config->drives->len; i++) {
+        const char *text = g_ptr_array_index(config->drives, i);
+
+        if (!open_drive(drives, text, error)) {
+            g_prefix_error(error, "-drive %s: ", text);
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&drives);
+}

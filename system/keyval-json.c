@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The JSON form that -blockdev and -device take as well, brought into the key=value form, nested
+ * objects as dotted keys, so that one reader serves both.
+ */
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#include "options.h"
+#include "util/error.h"
+
+enum { DEEPEST = 8 };
+
+static bool append_object(GString *out, const char *prefix, JsonObject *object, unsigned depth,
+                          GError **error);
+
+static bool syntax(GError **error, const char *key, const char *what)
+{
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "JSON member '%s' %s", key, what);
+    return false;
+}
+
+/* A key that could be typed in the other form, too. */
+static bool key_is_plain(const char *key)
+{
+    return *key != '\0' && strspn(key, "-_.0123456789abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(key);
+}
+
+static bool append_member(GString *out, const char *key, JsonNode *node, unsigned depth,
+                          GError **error)
+{
+    g_autofree char *text = NULL;
+
+    if (JSON_NODE_HOLDS_OBJECT(node)) {
+        return append_object(out, key, json_node_get_object(node), depth + 1, error);
+    }
+    if (!JSON_NODE_HOLDS_VALUE(node)) {
+        return syntax(error, key, "is neither a value nor an object");
+    }
+    switch (json_node_get_value_type(node)) {
+    case G_TYPE_STRING: {
+        g_auto(GStrv) parts = g_strsplit(json_node_get_string(node), ",", -1);
+
+        text = g_strjoinv(",,", parts);
+        break;
+    }
+    case G_TYPE_BOOLEAN:
+        text = g_strdup(json_node_get_boolean(node) ? "on" : "off");
+        break;
+    case G_TYPE_INT64:
+        text = g_strdup_printf("%" G_GINT64_FORMAT, json_node_get_int(node));
+        break;
+    default:
+        return syntax(error, key, "is not a string, a whole number or a boolean");
+    }
+    g_string_append_printf(out, "%s%s=%s", out->len > 0 ? "," : "", key, text);
+    return true;
+}
+
+static bool append_object(GString *out, const char *prefix, JsonObject *object, unsigned depth,
+                          GError **error)
+{
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *node;
+
+    if (depth > DEEPEST) {
+        return syntax(error, prefix, "is nested too deeply");
+    }
+    json_object_iter_init_ordered(&iter, object);
+    while (json_object_iter_next_ordered(&iter, &name, &node)) {
+        g_autofree char *key =
+            prefix != NULL ? g_strdup_printf("%s.%s", prefix, name) : g_strdup(name);
+
+        if (!key_is_plain(name)) {
+            return syntax(error, key, "is not a property name");
+        }
+        if (!append_member(out, key, node, depth, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+KeyVal *keyval_parse_or_json(const char *text, const char *implied_key, GError **error)
+{
+    g_autoptr(JsonParser) parser = NULL;
+    g_autoptr(GString) flat = NULL;
+    g_autoptr(GError) cause = NULL;
+
+    if (*text != '{') {
+        return keyval_parse(text, implied_key, error);
+    }
+    parser = json_parser_new();
+    if (!json_parser_load_from_data(parser, text, -1, &cause)) {
+        g_strdelimit(cause->message, "\n", ' ');
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "not valid JSON: %s", cause->message);
+        return NULL;
+    }
+    flat = g_string_new(NULL);
+    if (!append_object(flat, NULL, json_node_get_object(json_parser_get_root(parser)), 0, error)) {
+        return NULL;
+    }
+    return keyval_parse(flat->str, NULL, error);
+}

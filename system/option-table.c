@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The table of options, with the handlers that only take down a text or a flag.
+ */
+#include "chardev/chardev.h"
+#include "hw/core/device.h"
+#include "options.h"
+#include "util/error.h"
+
+/* ---- handlers ---- */
+
+#define TEXT_HANDLER(field)                                                                        \
+    static bool take_##field(VmConfig *config, const char *arg, GError **error)                    \
+    {                                                                                              \
+        g_free(config->field);                                                                     \
+        config->field = g_strdup(arg);                                                             \
+        return true;                                                                               \
+    }
+#define LIST_HANDLER(field)                                                                        \
+    static bool take_##field(VmConfig *config, const char *arg, GError **error)                    \
+    {                                                                                              \
+        g_ptr_array_add(config->field, g_strdup(arg));                                             \
+        return true;                                                                               \
+    }
+#define FLAG_HANDLER(field)                                                                        \
+    static bool take_##field(VmConfig *config, const char *arg, GError **error)                    \
+    {                                                                                              \
+        config->field = true;                                                                      \
+        return true;                                                                               \
+    }
+
+TEXT_HANDLER(kernel)
+TEXT_HANDLER(initrd)
+TEXT_HANDLER(append)
+TEXT_HANDLER(dtb)
+LIST_HANDLER(drives)
+LIST_HANDLER(blockdevs)
+LIST_HANDLER(serials)
+FLAG_HANDLER(nographic)
+FLAG_HANDLER(nodefaults)
+FLAG_HANDLER(no_reboot)
+
+static bool take_chardev(VmConfig *config, const char *arg, GError **error)
+{
+    if (g_str_equal(arg, "help") || g_str_equal(arg, "?")) {
+        config->output = chardev_help();
+        return true;
+    }
+    g_ptr_array_add(config->chardevs, g_strdup(arg));
+    return true;
+}
+
+static bool take_device(VmConfig *config, const char *arg, GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_parse_or_json(arg, "driver", error);
+    const char *type;
+
+    if (kv == NULL) {
+        return false;
+    }
+    type = keyval_get(kv, "driver");
+    if (type == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "the device type is missing");
+        return false;
+    }
+    if (g_str_equal(type, "help") || g_str_equal(type, "?")) {
+        config->output = device_help();
+        return true;
+    }
+    if (keyval_get(kv, "help") != NULL) {
+        config->output = device_type_help(type, error);
+        return config->output != NULL;
+    }
+    g_ptr_array_add(config->devices, g_strdup(arg));
+    return true;
+}
+
+static bool take_display(VmConfig *config, const char *arg, GError **error)
+{
+    static const char *const names[] = { "none", NULL };
+
+    if (!g_str_equal(arg, "none")) {
+        error_set_unknown(error, "display", arg, names);
+        return false;
+    }
+    config->display_none = true;
+    return true;
+}
+
+static bool take_help(VmConfig *config, const char *arg, GError **error)
+{
+    config->output = options_help();
+    return true;
+}
+
+static bool take_version(VmConfig *config, const char *arg, GError **error)
+{
+    config->output = g_strdup("humpy-system-aarch64 version " HUMPY_VERSION "\n");
+    return true;
+}
+
+static bool take_dump_options(VmConfig *config, const char *arg, GError **error)
+{
+    config->output = options_dump();
+    return true;
+}
+
+/* ---- the table ---- */
+
+static const Option standard_options[] = {
+    { "machine", "M", "[type=]NAME[,PROP=VALUE...]", "choose the machine",
+      "There is no default. Properties of the machine follow its name, see below; besides them, "
+      "accel=NAME[:NAME...] names the accelerators to try (as -accel, which cannot be given as "
+      "well), and dumpdtb=FILE writes the device tree the guest would get to FILE and ends. "
+      "'-machine help' lists machines, '-machine NAME,help' a machine's properties. Given more "
+      "than once, later properties win.",
+      option_machine },
+    { "accel", NULL, "[accel=]NAME[,PROP=VALUE...]", "choose the accelerator",
+      "Given more than once, the first that works on this host is used. Without it: gunyah. "
+      "'-accel help' lists accelerators, '-accel NAME,help' properties.",
+      option_accel },
+    { "cpu", NULL, "TYPE[,PROP=VALUE...]", "choose the CPU type",
+      "'-cpu help' lists the types. An accelerator decides what the guest's CPU really is.",
+      option_cpu },
+    { "smp", NULL, "[cpus=]N[,maxcpus=N][,sockets=N][,clusters=N][,cores=N][,threads=N]",
+      "number of CPUs (default 1)",
+      "CPUs cannot be added later, so maxcpus above cpus is refused. The topology is checked and "
+      "not otherwise used.",
+      option_smp },
+    { "m", NULL, "[size=]SIZE", "size of memory (default: the machine's)",
+      "A plain number is in MiB; K, M, G and T say otherwise.", option_m },
+    { "name", NULL, "[guest=]NAME[,debug-threads=on|off]", "name of the virtual machine",
+      "Threads are always named after what they do.", option_name },
+    { "device", NULL, "TYPE[,id=ID][,bus=BUS][,PROP=VALUE...]", "add a device",
+      "'-device help' lists types, '-device TYPE,help' properties. A JSON object with the member "
+      "driver is understood as well.",
+      take_device },
+    { "nodefaults", NULL, NULL, "add nothing that was not asked for",
+      "Without it the first serial port is on the terminal.", take_nodefaults },
+    { "no-reboot", NULL, NULL, "exit instead of rebooting",
+      "Without it a reset by the guest starts a fresh virtual machine from the same command line, "
+      "reading kernel, initrd and device tree anew.",
+      take_no_reboot },
+    {},
+};
+
+static const Option boot_options[] = {
+    { "kernel", NULL, "FILE", "Linux kernel: an arm64 Image, plain or compressed with gzip",
+      "Debian's vmlinuz for arm64 is such a file.", take_kernel },
+    { "initrd", NULL, "FILE", "initial RAM disk", NULL, take_initrd },
+    { "append", NULL, "TEXT", "kernel command line", NULL, take_append },
+    { "dtb", NULL, "FILE", "device tree to use instead of the machine's own",
+      "Command line, initrd and what the accelerator needs are added to it.", take_dtb },
+    {},
+};
+
+static const Option block_options[] = {
+    { "drive", NULL,
+      "file=FILE[,if=virtio|none][,id=ID][,format=raw][,readonly=on|off][,cache=MODE]"
+      "[,discard=ignore|unmap]",
+      "disk image, with its device unless if=none",
+      "cache is none, writeback (the default), writethrough, directsync or unsafe. An image of a "
+      "known other format is refused unless format=raw is given. A disk is locked against other "
+      "processes (file.locking=off: it is not).",
+      take_drives },
+    { "blockdev", NULL, "[driver=]raw|file,node-name=NAME[,PROP=VALUE...]",
+      "disk image without a device",
+      "driver=file takes filename, driver=raw takes file=NODE or file.driver=file,file.filename="
+      "FILE. Both take read-only, auto-read-only, discard, cache.direct, cache.no-flush. A JSON "
+      "object is understood as well.",
+      take_blockdevs },
+    {},
+};
+
+static const Option char_options[] = {
+    { "chardev", NULL, "TYPE,id=ID[,mux=on|off][,PROP=VALUE...]",
+      "character device for -serial chardev:ID",
+      "stdio takes signal=on|off (off: Ctrl-C goes to the guest); file takes path and append; "
+      "socket takes path, or host and port, with server=on|off and wait=on|off; null takes "
+      "nothing. With mux=on, Ctrl-A and a letter is a command, Ctrl-A h lists them.",
+      take_chardev },
+    { "serial", NULL, "DEVICE", "connect the next serial port",
+      "DEVICE is stdio, mon:stdio (Ctrl-A commands, Ctrl-C goes to the guest), null, none, "
+      "file:PATH, unix:PATH[,server][,nowait], tcp:HOST:PORT[,server][,nowait] or chardev:ID.",
+      take_serials },
+    { "nographic", NULL, NULL, "serial port on the terminal, no display",
+      "The same as -display none -serial mon:stdio, unless -serial is given.", take_nographic },
+    { "display", NULL, "none", "no display",
+      "There is no other display yet. The serial port then is only where -serial puts it.",
+      take_display },
+    {},
+};
+
+static const Option info_options[] = {
+    { "help", "h", NULL, "this text", NULL, take_help },
+    { "version", NULL, NULL, "the version", NULL, take_version },
+    { "dump-options", NULL, NULL, "all options and properties as JSON", NULL, take_dump_options },
+    {},
+};
+
+const OptionSection option_sections[] = {
+    { "Standard options", standard_options }, { "Linux boot", boot_options },
+    { "Block devices", block_options },       { "Character devices and display", char_options },
+    { "Information", info_options },          {},
+};

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Options about the machine itself: -machine, -accel, -cpu, -smp, -m, -name.
+ */
+#include <string.h>
+
+#include "accel/accel.h"
+#include "hw/core/machine.h"
+#include "options.h"
+#include "util/error.h"
+#include "util/props.h"
+
+static bool is_help(const char *text)
+{
+    return strcmp(text, "help") == 0 || strcmp(text, "?") == 0;
+}
+
+static void replace(char **where, const char *text)
+{
+    g_free(*where);
+    *where = g_strdup(text);
+}
+
+/* ---- -machine ---- */
+
+/* accel_option_check() puts "-accel TEXT: " in front, which the reader of options does as well. */
+static bool check_accel(const char *text, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *prefix = g_strdup_printf("-accel %s: ", text);
+
+    if (accel_option_check(text, &cause)) {
+        return true;
+    }
+    g_set_error_literal(error, cause->domain, cause->code,
+                        g_str_has_prefix(cause->message, prefix) ? cause->message + strlen(prefix)
+                                                                 : cause->message);
+    return false;
+}
+
+static bool use_accels(VmConfig *config, const char *list, GError **error)
+{
+    g_auto(GStrv) names = g_strsplit(list, ":", -1);
+
+    g_ptr_array_set_size(config->accels, 0);
+    for (char **name = names; *name != NULL; name++) {
+        if (!check_accel(*name, error)) {
+            return false;
+        }
+        g_ptr_array_add(config->accels, g_strdup(*name));
+    }
+    return true;
+}
+
+/* Later -machine options win over earlier ones, property by property. */
+static void merge_property(VmConfig *config, const char *key, const char *value)
+{
+    KeyValPair *pair = g_new0(KeyValPair, 1);
+
+    pair->key = g_strdup(key);
+    pair->value = g_strdup(value);
+    g_ptr_array_add(config->machine_properties->pairs, pair);
+}
+
+bool option_machine(VmConfig *config, const char *arg, GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_parse(arg, "type", error);
+    const char *type;
+
+    if (kv == NULL) {
+        return false;
+    }
+    type = keyval_take(kv, "type");
+    if (type != NULL && is_help(type)) {
+        config->output = machine_help();
+        return true;
+    }
+    if (keyval_get(kv, "help") != NULL) {
+        config->output = machine_type_help(type != NULL ? type : "", error);
+        return config->output != NULL;
+    }
+    if (type != NULL) {
+        g_autoptr(Machine) probe = machine_new(type, error);
+
+        if (probe == NULL) {
+            return false;
+        }
+        replace(&config->machine, type);
+    }
+    for (unsigned i = 0; i < kv->pairs->len; i++) {
+        const KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
+
+        if (strcmp(pair->key, "accel") == 0) {
+            if (config->accel_option) {
+                g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                            "accel= and the option -accel exclude each other");
+                return false;
+            }
+            if (!use_accels(config, pair->value, error)) {
+                return false;
+            }
+        } else if (strcmp(pair->key, "dumpdtb") == 0) {
+            replace(&config->dumpdtb, pair->value);
+        } else if (!pair->used) {
+            merge_property(config, pair->key, pair->value);
+        }
+    }
+    return true;
+}
+
+/* ---- -accel ---- */
+
+bool option_accel(VmConfig *config, const char *arg, GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_parse(arg, "accel", error);
+    const char *name;
+
+    if (kv == NULL) {
+        return false;
+    }
+    name = keyval_get(kv, "accel");
+    if (name != NULL && is_help(name)) {
+        config->output = accel_help();
+        return true;
+    }
+    if (keyval_get(kv, "help") != NULL) {
+        config->output = accel_type_help(name != NULL ? name : "", error);
+        return config->output != NULL;
+    }
+    if (!config->accel_option && config->accels->len > 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "accel= of -machine and the option -accel exclude each other");
+        return false;
+    }
+    if (!check_accel(arg, error)) {
+        return false;
+    }
+    config->accel_option = true;
+    g_ptr_array_add(config->accels, g_strdup(arg));
+    return true;
+}
+
+/* ---- -cpu, -smp, -m, -name ---- */
+
+bool option_cpu(VmConfig *config, const char *arg, GError **error)
+{
+    replace(&config->cpu, arg);
+    return true;
+}
+
+static bool take_count(KeyVal *kv, const char *key, uint64_t *count, GError **error)
+{
+    const char *text = keyval_take(kv, key);
+
+    if (text == NULL) {
+        return true;
+    }
+    if (!props_parse_u64(text, count, error)) {
+        g_prefix_error(error, "%s: ", key);
+        return false;
+    }
+    if (*count == 0 || *count > UINT16_MAX) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "%s is '%s' but must be 1 to %d", key,
+                    text, UINT16_MAX);
+        return false;
+    }
+    return true;
+}
+
+bool option_smp(VmConfig *config, const char *arg, GError **error)
+{
+    static const char *const keys[] = { "cpus",  "maxcpus", "sockets", "clusters",
+                                        "cores", "threads", NULL };
+    g_autoptr(KeyVal) kv = keyval_parse(arg, "cpus", error);
+    uint64_t cpus = 0, max = 0, product = 1;
+
+    if (kv == NULL || !take_count(kv, "cpus", &cpus, error) ||
+        !take_count(kv, "maxcpus", &max, error)) {
+        return false;
+    }
+    for (const char *const *level = keys + 2; *level != NULL; level++) {
+        uint64_t n = 1;
+
+        if (!take_count(kv, *level, &n, error)) {
+            return false;
+        }
+        product = MIN(product * n, UINT32_MAX);
+    }
+    if (!keyval_check_unused(kv, keys, error)) {
+        return false;
+    }
+    /* What is not given follows from what is: a bare topology is full of CPUs. */
+    max = max != 0 ? max : cpus != 0 ? cpus : product;
+    cpus = cpus != 0 ? cpus : max;
+    if (cpus > max) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "cpus is %" G_GUINT64_FORMAT " but maxcpus only %" G_GUINT64_FORMAT, cpus, max);
+        return false;
+    }
+    if (product > 1 && max % product != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "sockets * clusters * cores * threads is %" G_GUINT64_FORMAT
+                    ", which does not divide the %" G_GUINT64_FORMAT " CPUs",
+                    product, max);
+        return false;
+    }
+    config->smp = cpus;
+    config->max_cpus = max;
+    return true;
+}
+
+bool option_m(VmConfig *config, const char *arg, GError **error)
+{
+    enum { ROUND = 8192 }; /* as QEMU does */
+    g_autoptr(KeyVal) kv = keyval_parse(arg, "size", error);
+    const char *size;
+
+    if (kv == NULL) {
+        return false;
+    }
+    if (keyval_get(kv, "slots") != NULL || keyval_get(kv, "maxmem") != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "slots and maxmem are for memory hotplug, which is not supported");
+        return false;
+    }
+    size = keyval_take(kv, "size");
+    if (size == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "the size is missing");
+        return false;
+    }
+    if (!keyval_check_unused(kv, (const char *const[]){ "size", NULL }, error) ||
+        !props_parse_size(size, 'M', &config->ram_size, error)) {
+        return false;
+    }
+    if (config->ram_size == 0 || config->ram_size > UINT64_MAX - ROUND) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is not a size for memory", size);
+        return false;
+    }
+    config->ram_size = (config->ram_size + ROUND - 1) / ROUND * ROUND;
+    return true;
+}
+
+bool option_name(VmConfig *config, const char *arg, GError **error)
+{
+    static const char *const keys[] = { "guest", "debug-threads", NULL };
+    g_autoptr(KeyVal) kv = keyval_parse(arg, "guest", error);
+    const char *guest;
+    bool debug_threads; /* threads always have their names */
+
+    if (kv == NULL || !keyval_take_bool(kv, "debug-threads", &debug_threads, error)) {
+        return false;
+    }
+    guest = keyval_take(kv, "guest");
+    if (!keyval_check_unused(kv, keys, error)) {
+        return false;
+    }
+    if (guest != NULL) {
+        replace(&config->name, guest);
+    }
+    return true;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The command line. One table says everything about each option: -help, the man page, and the test
+ * that compares the documentation with the program all come from it.
+ */
+#pragma once
+
+#include "config.h"
+
+typedef struct {
+    const char *name;    /* without dash */
+    const char *alias;   /* a second spelling, or NULL */
+    const char *arg;     /* synopsis of the argument; NULL: takes none */
+    const char *summary; /* one line for -help */
+    const char *detail;  /* paragraph for the man page; may be NULL */
+    /* Records what was asked for. Errors state the fact; the reader of the command line puts the
+     * option as typed in front. arg is NULL where the option takes none. */
+    bool (*handler)(VmConfig *config, const char *arg, GError **error);
+} Option;
+
+typedef struct {
+    const char *title;
+    const Option *options; /* up to one without a name */
+} OptionSection;
+
+extern const OptionSection option_sections[]; /* up to one without a title */
+
+/* Reads argv into config. Stops early, with config->output set, at what only prints. */
+bool options_parse(VmConfig *config, int argc, char **argv, GError **error);
+const Option *options_find(const char *name); /* name or alias, or NULL */
+char *options_help(void);                     /* text of -help */
+char *options_dump(void);                     /* JSON text of -dump-options */
+
+/* ---- handlers, by file ---- */
+bool option_machine(VmConfig *config, const char *arg, GError **error); /* options-machine.c */
+bool option_accel(VmConfig *config, const char *arg, GError **error);
+bool option_cpu(VmConfig *config, const char *arg, GError **error);
+bool option_smp(VmConfig *config, const char *arg, GError **error);
+bool option_m(VmConfig *config, const char *arg, GError **error);
+bool option_name(VmConfig *config, const char *arg, GError **error);
+
+/* ---- keyval-json.c ---- */
+/* "a=b,c.d=e" or a JSON object {"a": "b", "c": {"d": "e"}}, which means the same. */
+KeyVal *keyval_parse_or_json(const char *text, const char *implied_key, GError **error);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Which character device each serial port of the machine gets, -serial's short forms and the
+ * default included.
+ */
+#include "serials.h"
+#include "chardev/chardev.h"
+
+static bool open_chardevs(const VmConfig *config, GError **error)
+{
+    for (unsigned i = 0; i < config->chardevs->len; i++) {
+        const char *text = g_ptr_array_index(config->chardevs, i);
+
+        if (chardev_new(text, error) == NULL) {
+            g_prefix_error(error, "-chardev %s: ", text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add(Serials *serials, const char *option, Chardev *chr)
+{
+    SerialPort port = { g_strdup(option), chr };
+
+    g_array_append_val(serials->ports, port);
+}
+
+static bool open_short(Serials *serials, const char *option, const char *text, GError **error)
+{
+    g_autofree char *id = g_strdup_printf("serial%u", serials->ports->len);
+    GError *cause = NULL;
+    Chardev *chr = chardev_new_from_short(text, id, &cause);
+
+    if (cause != NULL) {
+        g_propagate_prefixed_error(error, cause, "%s: ", option);
+        return false;
+    }
+    add(serials, option, chr);
+    return true;
+}
+
+Serials *serials_open(const VmConfig *config, GError **error)
+{
+    g_autoptr(Serials) serials = g_new0(Serials, 1);
+
+    serials->ports = g_array_new(FALSE, FALSE, sizeof(SerialPort));
+    if (!open_chardevs(config, error)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < config->serials->len; i++) {
+        const char *text = g_ptr_array_index(config->serials, i);
+        g_autofree char *option = g_strdup_printf("-serial %s", text);
+
+        if (!open_short(serials, option, text, error)) {
+            return NULL;
+        }
+    }
+    if (serials->ports->len == 0 && !config->nodefaults &&
+        (config->nographic || !config->display_none) &&
+        !open_short(serials, config->nographic ? "-nographic" : "the default -serial mon:stdio",
+                    "mon:stdio", error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&serials);
+}
+
+void serials_free(Serials *serials)
+{
+    if (serials == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < serials->ports->len; i++) {
+        g_free(g_array_index(serials->ports, SerialPort, i).option);
+    }
+    g_array_unref(serials->ports);
+    g_free(serials);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Between serials.c, which opens, and vm.c, which connects.
+ */
+#pragma once
+
+#include "vm.h"
+
+typedef struct {
+    char *option;        /* for messages */
+    struct Chardev *chr; /* NULL: nothing is connected */
+} SerialPort;
+
+struct Serials {
+    GArray *ports; /* of SerialPort */
+};

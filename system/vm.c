@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * From the configuration to a running guest, in this order: accelerator, machine with its
+ * properties, memory and board devices, -device and -drive devices, boot. And back.
+ */
+#include "vm.h"
+
+#include <string.h>
+
+#include "accel/accel.h"
+#include "hw/core/device.h"
+#include "hw/core/machine.h"
+#include "options.h"
+#include "runstate.h"
+#include "serials.h"
+#include "util/error.h"
+
+struct Vm {
+    const VmConfig *config;
+    const Drives *drives;
+    Accel *accel;
+    Machine *machine;
+};
+
+static bool make_accel(Vm *vm, GError **error)
+{
+    static const char *const by_default[] = { "gunyah", NULL };
+    g_autoptr(GPtrArray) texts = g_ptr_array_new();
+
+    for (unsigned i = 0; i < vm->config->accels->len; i++) {
+        g_ptr_array_add(texts, g_ptr_array_index(vm->config->accels, i));
+    }
+    g_ptr_array_add(texts, NULL);
+    vm->accel =
+        accel_create(texts->len > 1 ? (const char *const *)texts->pdata : by_default, error);
+    if (vm->accel == NULL) {
+        return false;
+    }
+    accel_set_event_handler(vm->accel, runstate_accel_event, NULL);
+    return true;
+}
+
+static bool set_machine_properties(Vm *vm, GError **error)
+{
+    const GPtrArray *pairs = vm->config->machine_properties->pairs;
+
+    for (unsigned i = 0; i < pairs->len; i++) {
+        const KeyValPair *pair = g_ptr_array_index(pairs, i);
+
+        if (!props_set_str(G_OBJECT(vm->machine), pair->key, pair->value, error)) {
+            g_prefix_error(error, "-machine %s,%s=%s: ", vm->config->machine, pair->key,
+                           pair->value);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool connect_serials(Vm *vm, const Serials *serials, GError **error)
+{
+    for (unsigned i = 0; i < serials->ports->len; i++) {
+        const SerialPort *port = &g_array_index(serials->ports, SerialPort, i);
+
+        if (!machine_set_serial(vm->machine, i, port->chr, error)) {
+            g_prefix_error(error, "%s: ", port->option);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_cpus(Vm *vm, GError **error)
+{
+    g_autofree char *what = NULL;
+
+    if (vm->config->max_cpus == vm->config->smp) {
+        return true;
+    }
+    what = g_strdup_printf("-smp cpus=%u,maxcpus=%u: adding CPUs later", vm->config->smp,
+                           vm->config->max_cpus);
+    return accel_require(vm->accel, ACCEL_CAP_HOTPLUG_VCPU, what, error);
+}
+
+static bool make_machine(Vm *vm, const Serials *serials, GError **error)
+{
+    const VmConfig *c = vm->config;
+    MachineConfig mc = {
+        .kernel = c->kernel,
+        .initrd = c->initrd,
+        .append = c->append,
+        .dtb = c->dtb,
+        .dumpdtb = c->dumpdtb,
+        .cpu_type = c->cpu,
+        .ram_size = c->ram_size,
+        .smp = c->smp,
+        .name = c->name,
+    };
+
+    vm->machine = machine_new(c->machine, error);
+    if (vm->machine == NULL || !set_machine_properties(vm, error)) {
+        return false;
+    }
+    machine_set_config(vm->machine, &mc);
+    machine_set_accel(vm->machine, vm->accel);
+    return connect_serials(vm, serials, error) && check_cpus(vm, error) &&
+           machine_init(vm->machine, error);
+}
+
+/* ---- devices ---- */
+
+static bool set_property(Vm *vm, Device *dev, const KeyValPair *pair, GError **error)
+{
+    const char *value = pair->value;
+
+    if (strcmp(pair->key, "drive") == 0) {
+        value = drives_node_name(vm->drives, value);
+    }
+    return props_set_str(G_OBJECT(dev), pair->key, value, error);
+}
+
+static bool set_id(Device *dev, const char *id, GHashTable *ids, GError **error)
+{
+    if (id == NULL) {
+        return true;
+    }
+    if (!keyval_check_id(id, error)) {
+        return false;
+    }
+    if (!g_hash_table_add(ids, g_strdup(id))) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "id '%s' is already used by another device", id);
+        return false;
+    }
+    device_set_id(dev, id);
+    return true;
+}
+
+static bool add_device(Vm *vm, KeyVal *kv, GHashTable *ids, GError **error)
+{
+    const char *type = keyval_take(kv, "driver"), *bus = keyval_take(kv, "bus");
+    g_autoptr(Device) dev = device_new(type, error);
+
+    if (dev == NULL || !set_id(dev, keyval_take(kv, "id"), ids, error)) {
+        return false;
+    }
+    for (unsigned i = 0; i < kv->pairs->len; i++) {
+        const KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
+
+        if (!pair->used && !set_property(vm, dev, pair, error)) {
+            return false;
+        }
+    }
+    return machine_plug(vm->machine, dev, bus, error);
+}
+
+static bool add_from_text(Vm *vm, const char *option, const char *text, GHashTable *ids,
+                          GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_parse_or_json(text, "driver", error);
+
+    if (kv == NULL || !add_device(vm, kv, ids, error)) {
+        g_prefix_error(error, "%s: ", option);
+        return false;
+    }
+    return true;
+}
+
+static bool add_devices(Vm *vm, GError **error)
+{
+    g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const GPtrArray *wanted = drives_devices(vm->drives);
+
+    for (unsigned i = 0; i < vm->config->devices->len; i++) {
+        const char *text = g_ptr_array_index(vm->config->devices, i);
+        g_autofree char *option = g_strdup_printf("-device %s", text);
+
+        if (!add_from_text(vm, option, text, ids, error)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < wanted->len; i++) {
+        const DriveDevice *d = g_ptr_array_index(wanted, i);
+
+        if (!add_from_text(vm, d->option, d->device, ids, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- life ---- */
+
+Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, GError **error)
+{
+    g_autoptr(Vm) vm = g_new0(Vm, 1);
+
+    vm->config = config;
+    vm->drives = drives;
+    if (!make_accel(vm, error) || !make_machine(vm, serials, error) || !add_devices(vm, error) ||
+        !machine_boot(vm->machine, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&vm);
+}
+
+void vm_free(Vm *vm)
+{
+    if (vm == NULL) {
+        return;
+    }
+    if (vm->machine != NULL) {
+        machine_finish(vm->machine);
+    }
+    if (vm->accel != NULL) {
+        accel_teardown(vm->accel);
+        accel_set_event_handler(vm->accel, NULL, NULL);
+    }
+    g_clear_object(&vm->machine);
+    g_clear_object(&vm->accel);
+    g_free(vm);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * One life of the virtual machine: accelerator, machine and devices made from the configuration,
+ * and everything taken down again. A reset is the end of one life and the beginning of another.
+ */
+#pragma once
+
+#include "config.h"
+#include "drives.h"
+
+typedef struct Vm Vm;
+typedef struct Serials Serials;
+
+/* Opens -chardev and -serial, once for all lives. NULL: *error starts with the option. */
+Serials *serials_open(const VmConfig *config, GError **error);
+void serials_free(Serials *serials); /* chardevs stay open until chardev_cleanup() */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Serials, serials_free)
+
+/* Builds and starts. NULL: nothing is left of it. Everything given is borrowed until vm_free(). */
+Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, GError **error);
+void vm_free(Vm *vm); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
