@@ -347,9 +347,11 @@ static bool register_guest_file(AccelGunyah *gh, const GunyahRegion *r, GError *
     return ok;
 }
 
+/* Highest first: an android14 driver tells the resource manager of the newest region first, and
+ * lent parcels without a place of their own go behind the image in the order they are told. */
 bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **error)
 {
-    for (unsigned i = 0; i < regions->len; i++) {
+    for (unsigned i = regions->len; i-- > 0;) {
         const GunyahRegion *r = &g_array_index(regions, GunyahRegion, i);
 
         if (!(gh->features.guest_mem ? register_guest_file(gh, r, error)
