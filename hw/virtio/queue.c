@@ -12,14 +12,16 @@
 #include "util/fd.h"
 #include "virtio-priv.h"
 
+/* Both sides publish an index and then read the other's wish about notifications (section 2.7.7.2,
+ * 2.7.10); sequential consistency of these four keeps them from missing each other. */
 static uint16_t load16(const __virtio16 *p)
 {
-    return le16toh(__atomic_load_n(p, __ATOMIC_RELAXED));
+    return le16toh(__atomic_load_n(p, __ATOMIC_SEQ_CST));
 }
 
 static void store16(__virtio16 *p, uint16_t value)
 {
-    __atomic_store_n(p, htole16(value), __ATOMIC_RELAXED);
+    __atomic_store_n(p, htole16(value), __ATOMIC_SEQ_CST);
 }
 
 /* Behind the rings, when event indices were negotiated. */
@@ -46,7 +48,7 @@ static bool has_next(VirtQueue *vq)
     if (vq->seen_avail != vq->last_avail) {
         return true;
     }
-    idx = le16toh(__atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE));
+    idx = load16(&vq->avail->idx);
     if ((uint16_t)(idx - vq->last_avail) > vq->size) {
         virtio_error(vq->vdev, "queue %u: available index moved from %u to %u with %u entries",
                      vq->index, vq->last_avail, idx, vq->size);
@@ -97,7 +99,7 @@ void virtio_queue_push(VirtQueue *vq, VirtQueueElement *elem, uint32_t written)
     __atomic_store_n(&slot->id, htole32(head), __ATOMIC_RELAXED);
     __atomic_store_n(&slot->len, htole32(written), __ATOMIC_RELAXED);
     vq->used_idx++;
-    __atomic_store_n(&vq->used->idx, htole16(vq->used_idx), __ATOMIC_RELEASE);
+    store16(&vq->used->idx, vq->used_idx);
     if ((uint16_t)(vq->used_idx - vq->signalled) > vq->size) {
         vq->signalled_valid = false; /* the distance no longer fits: do not reason with it */
     }
@@ -133,8 +135,6 @@ void virtio_queue_notify(VirtQueue *vq)
     if (!vq->mapped) {
         return;
     }
-    /* used->idx must be visible before the driver's wish is read, see section 2.7.7. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (wants_interrupt(vq)) {
         core->ops->notify_queue(core->ops_opaque, vq->index);
     }
@@ -148,10 +148,6 @@ static void set_notification(VirtQueue *vq, bool enable)
         }
     } else {
         store16(&vq->used->flags, enable ? 0 : VRING_USED_F_NO_NOTIFY);
-    }
-    if (enable) {
-        /* The driver must see the wish before available entries are looked for once more. */
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
 }
 
@@ -185,11 +181,11 @@ static void queue_kicked(void *opaque)
     if (eventfd_read(vq->kick_fd, &count) != 0) {
         return; /* EAGAIN: somebody read it before */
     }
-    g_mutex_lock(&vq->lock);
+    pthread_mutex_lock(&vq->lock);
     if (vq->ready && may_pop(vq) && queue_map(vq)) {
         serve(vq);
     }
-    g_mutex_unlock(&vq->lock);
+    pthread_mutex_unlock(&vq->lock);
 }
 
 void virtio_queue_kick(VirtQueue *vq)
@@ -210,7 +206,7 @@ VirtQueue *queue_new(VirtIODevice *vdev, unsigned index, unsigned size, VirtQueu
     vq->max_size = size;
     vq->handler = handler;
     vq->kick_fd = -1;
-    g_mutex_init(&vq->lock);
+    pthread_mutex_init(&vq->lock, NULL);
     queue_reset(vq);
     return vq;
 }
@@ -218,7 +214,7 @@ VirtQueue *queue_new(VirtIODevice *vdev, unsigned index, unsigned size, VirtQueu
 void queue_free(VirtQueue *vq)
 {
     fd_clear(&vq->kick_fd);
-    g_mutex_clear(&vq->lock);
+    pthread_mutex_destroy(&vq->lock);
     g_free(vq);
 }
 
@@ -242,13 +238,13 @@ void queue_stop_watch(VirtQueue *vq)
 void queue_lock_idle(VirtQueue *vq)
 {
     g_atomic_int_inc(&vq->stopping);
-    g_mutex_lock(&vq->lock);
+    pthread_mutex_lock(&vq->lock);
     g_atomic_int_add(&vq->stopping, -1);
 }
 
 void queue_unlock(VirtQueue *vq)
 {
-    g_mutex_unlock(&vq->lock);
+    pthread_mutex_unlock(&vq->lock);
 }
 
 void queue_reset(VirtQueue *vq)

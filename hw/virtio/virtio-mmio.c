@@ -11,6 +11,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
+#include <pthread.h>
 
 #include "hw/virtio/virtio-transport.h"
 #include "util/error.h"
@@ -38,7 +39,7 @@ struct _VirtIOMmio {
     uint32_t accepted[2];
     uint32_t page_shift, queue_align; /* legacy */
 
-    GMutex irq_lock;
+    pthread_mutex_t irq_lock;
     uint32_t isr;
 };
 
@@ -48,31 +49,31 @@ DEVICE_DEFINE_TYPE(VirtIOMmio, virtio_mmio, "virtio-mmio", TYPE_DEVICE)
 
 static void raise_irq(VirtIOMmio *s, uint32_t bit)
 {
-    g_mutex_lock(&s->irq_lock);
+    pthread_mutex_lock(&s->irq_lock);
     if ((s->isr & bit) == 0) {
         s->isr |= bit;
         irq_set(s->irq, 1);
     }
-    g_mutex_unlock(&s->irq_lock);
+    pthread_mutex_unlock(&s->irq_lock);
 }
 
 static void acknowledge_irq(VirtIOMmio *s, uint32_t bits)
 {
-    g_mutex_lock(&s->irq_lock);
+    pthread_mutex_lock(&s->irq_lock);
     if (s->isr != 0 && (s->isr & ~bits) == 0) {
         irq_set(s->irq, 0);
     }
     s->isr &= ~bits;
-    g_mutex_unlock(&s->irq_lock);
+    pthread_mutex_unlock(&s->irq_lock);
 }
 
 static uint32_t irq_status(VirtIOMmio *s)
 {
     uint32_t isr;
 
-    g_mutex_lock(&s->irq_lock);
+    pthread_mutex_lock(&s->irq_lock);
     isr = s->isr;
-    g_mutex_unlock(&s->irq_lock);
+    pthread_mutex_unlock(&s->irq_lock);
     return isr;
 }
 
@@ -451,13 +452,13 @@ static void virtio_mmio_reset(Device *dev)
 
 static void virtio_mmio_finalize(GObject *obj)
 {
-    g_mutex_clear(&HUMPY_VIRTIO_MMIO(obj)->irq_lock);
+    pthread_mutex_destroy(&HUMPY_VIRTIO_MMIO(obj)->irq_lock);
     G_OBJECT_CLASS(virtio_mmio_parent_class)->finalize(obj);
 }
 
 static void virtio_mmio_init(VirtIOMmio *s)
 {
-    g_mutex_init(&s->irq_lock);
+    pthread_mutex_init(&s->irq_lock, NULL);
     device_declare_irqs(HUMPY_DEVICE(s), &s->irq, 1);
 }
 

@@ -2,11 +2,13 @@
  * State of a virtio device that virtio.c (features, status, configuration) and queue.c, queue-map.c
  * (rings) share.
  *
- * Lock order: VirtQueue.lock, VirtIOCore.lock (leaf, but for the transport's interrupt lock).
+ * Lock order: VirtQueue.lock, VirtIOCore.lock (leaf, but for the transport's interrupt lock). Both
+ * are pthread mutexes, because the thread sanitizer cannot see inside GMutex.
  */
 #pragma once
 
 #include <linux/virtio_ring.h>
+#include <pthread.h>
 
 #include "hw/virtio/virtio-transport.h"
 
@@ -20,7 +22,7 @@ typedef struct {
     bool accepted_too_much;
     gint running; /* atomic: DRIVER_OK and not broken */
 
-    GMutex lock; /* what follows */
+    pthread_mutex_t lock; /* what follows */
     uint8_t status;
     bool broken;
     bool logged; /* virtio_error() has spoken */
@@ -40,7 +42,7 @@ struct VirtQueue {
     uint64_t watch;
     gint stopping; /* atomic: somebody waits for lock to stop the queue */
 
-    GMutex lock; /* what follows; held while the handler runs */
+    pthread_mutex_t lock; /* what follows; held while the handler runs */
     unsigned size;
     VirtQueueAddresses addr;
     bool ready;

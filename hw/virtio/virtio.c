@@ -91,13 +91,13 @@ void virtio_config_update(VirtIODevice *vdev, size_t offset, const void *data, s
     VirtIOCore *core = virtio_core(vdev);
 
     g_assert(offset <= core->config_size && len <= core->config_size - offset);
-    g_mutex_lock(&core->lock);
+    pthread_mutex_lock(&core->lock);
     if (memcmp(core->config + offset, data, len) != 0) {
         memcpy(core->config + offset, data, len);
         core->generation++;
         notify_config(core);
     }
-    g_mutex_unlock(&core->lock);
+    pthread_mutex_unlock(&core->lock);
 }
 
 void virtio_error(VirtIODevice *vdev, const char *fmt, ...)
@@ -109,7 +109,7 @@ void virtio_error(VirtIODevice *vdev, const char *fmt, ...)
     va_list ap;
 
     g_atomic_int_set(&core->running, 0);
-    g_mutex_lock(&core->lock);
+    pthread_mutex_lock(&core->lock);
     first = !core->broken;
     first_ever = !core->logged;
     core->broken = true;
@@ -118,7 +118,7 @@ void virtio_error(VirtIODevice *vdev, const char *fmt, ...)
         core->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
         notify_config(core);
     }
-    g_mutex_unlock(&core->lock);
+    pthread_mutex_unlock(&core->lock);
     if (first_ever) { /* a guest can do this at will: it must not fill the log */
         va_start(ap, fmt);
         text = g_strdup_vprintf(fmt, ap);
@@ -177,9 +177,9 @@ uint8_t virtio_status(VirtIODevice *vdev)
     VirtIOCore *core = virtio_core(vdev);
     uint8_t status;
 
-    g_mutex_lock(&core->lock);
+    pthread_mutex_lock(&core->lock);
     status = core->status;
-    g_mutex_unlock(&core->lock);
+    pthread_mutex_unlock(&core->lock);
     return status;
 }
 
@@ -201,9 +201,9 @@ static void start(VirtIODevice *vdev)
     VirtIODeviceClass *klass = HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev);
     bool broken;
 
-    g_mutex_lock(&core->lock);
+    pthread_mutex_lock(&core->lock);
     broken = core->broken;
-    g_mutex_unlock(&core->lock);
+    pthread_mutex_unlock(&core->lock);
     if (broken) {
         return;
     }
@@ -225,7 +225,7 @@ void virtio_set_status(VirtIODevice *vdev, uint8_t status)
         virtio_reset(vdev);
         return;
     }
-    g_mutex_lock(&core->lock);
+    pthread_mutex_lock(&core->lock);
     old = core->status;
     if ((status & ~old & VIRTIO_CONFIG_S_FEATURES_OK) != 0 && !features_acceptable(core)) {
         status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
@@ -235,7 +235,7 @@ void virtio_set_status(VirtIODevice *vdev, uint8_t status)
     }
     status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
     core->status = status | (old & VIRTIO_CONFIG_S_NEEDS_RESET);
-    g_mutex_unlock(&core->lock);
+    pthread_mutex_unlock(&core->lock);
     if ((status & ~old & VIRTIO_CONFIG_S_DRIVER_OK) != 0) {
         start(vdev);
     } else if ((old & ~status & VIRTIO_CONFIG_S_DRIVER_OK) != 0) {
@@ -249,10 +249,10 @@ void virtio_reset(VirtIODevice *vdev)
     VirtIODeviceClass *klass = HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev);
 
     drain(core);
-    g_mutex_lock(&core->lock);
+    pthread_mutex_lock(&core->lock);
     core->status = 0;
     core->broken = false;
-    g_mutex_unlock(&core->lock);
+    pthread_mutex_unlock(&core->lock);
     if (klass->reset != NULL) {
         klass->reset(vdev);
     }
@@ -280,9 +280,9 @@ void virtio_config_read(VirtIODevice *vdev, uint64_t offset, void *buf, size_t l
 
     memset(buf, 0, len);
     if (offset < core->config_size) {
-        g_mutex_lock(&core->lock);
+        pthread_mutex_lock(&core->lock);
         memcpy(buf, core->config + offset, MIN(len, core->config_size - offset));
-        g_mutex_unlock(&core->lock);
+        pthread_mutex_unlock(&core->lock);
     }
 }
 
@@ -295,11 +295,11 @@ void virtio_config_write(VirtIODevice *vdev, uint64_t offset, const void *buf, s
     if (klass->config_written == NULL || offset >= core->config_size) {
         return;
     }
-    g_mutex_lock(&core->lock);
+    pthread_mutex_lock(&core->lock);
     before = g_memdup2(core->config, core->config_size);
     memcpy(core->config + offset, buf, MIN(len, core->config_size - offset));
     klass->config_written(vdev, core->config, before);
-    g_mutex_unlock(&core->lock);
+    pthread_mutex_unlock(&core->lock);
 }
 
 uint32_t virtio_config_generation(VirtIODevice *vdev)
@@ -307,9 +307,9 @@ uint32_t virtio_config_generation(VirtIODevice *vdev)
     VirtIOCore *core = virtio_core(vdev);
     uint32_t generation;
 
-    g_mutex_lock(&core->lock);
+    pthread_mutex_lock(&core->lock);
     generation = core->generation;
-    g_mutex_unlock(&core->lock);
+    pthread_mutex_unlock(&core->lock);
     return generation;
 }
 
@@ -548,7 +548,7 @@ static void virtio_device_finalize(GObject *obj)
 
     g_ptr_array_unref(core->queues);
     g_free(core->config);
-    g_mutex_clear(&core->lock);
+    pthread_mutex_destroy(&core->lock);
     G_OBJECT_CLASS(virtio_device_parent_class)->finalize(obj);
 }
 
@@ -556,7 +556,7 @@ static void virtio_device_init(VirtIODevice *vdev)
 {
     VirtIOCore *core = virtio_core(vdev);
 
-    g_mutex_init(&core->lock);
+    pthread_mutex_init(&core->lock, NULL);
     core->queues = g_ptr_array_new_with_free_func((GDestroyNotify)queue_free);
 }
 

@@ -439,15 +439,15 @@ static void test_unplug_waits(gconstpointer kind)
 /* ---- hostile rings ---- */
 
 static unsigned messages;
-static GMutex messages_lock;
+static pthread_mutex_t messages_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static GLogWriterOutput count_messages(GLogLevelFlags level, const GLogField *fields, gsize n,
                                        gpointer data)
 {
     if ((level & G_LOG_LEVEL_MESSAGE) != 0) {
-        g_mutex_lock(&messages_lock);
+        pthread_mutex_lock(&messages_lock);
         messages++;
-        g_mutex_unlock(&messages_lock);
+        pthread_mutex_unlock(&messages_lock);
         return G_LOG_WRITER_HANDLED;
     }
     return g_log_writer_default(level, fields, n, data);

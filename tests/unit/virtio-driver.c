@@ -40,11 +40,11 @@ static void line_changed(void *opaque, int n, int level)
 {
     Guest *g = opaque;
 
-    g_mutex_lock(&g->lock);
+    pthread_mutex_lock(&g->lock);
     g->raised += level && !g->level;
     g->level = level;
-    g_cond_broadcast(&g->changed);
-    g_mutex_unlock(&g->lock);
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
 }
 
 static void set_prop(Device *dev, const char *text)
@@ -62,8 +62,8 @@ Guest *guest_new(const GuestKind *kind)
     g_autoptr(GError) error = NULL;
 
     hw_register_types();
-    g_mutex_init(&g->lock);
-    g_cond_init(&g->changed);
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->changed, NULL);
     g->legacy = kind->legacy;
     g->next_free = RAM_BASE;
     memory_region_init(&g->root, NULL, "system", UINT64_MAX);
@@ -127,8 +127,8 @@ void guest_free(Guest *g)
     memory_region_destroy(&g->ram2);
     memory_region_destroy(&g->ram);
     memory_region_destroy(&g->root);
-    g_cond_clear(&g->changed);
-    g_mutex_clear(&g->lock);
+    pthread_cond_destroy(&g->changed);
+    pthread_mutex_destroy(&g->lock);
     g_free(g);
 }
 
@@ -346,8 +346,8 @@ uint16_t guest_used_idx(Guest *g, unsigned queue)
 
 typedef struct {
     int fd;
-    GMutex lock;
-    GCond changed;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
     bool passed;
 } Barrier;
 
@@ -357,10 +357,10 @@ static void barrier_reached(void *opaque)
     eventfd_t count;
 
     g_assert_cmpint(eventfd_read(b->fd, &count), ==, 0);
-    g_mutex_lock(&b->lock);
+    pthread_mutex_lock(&b->lock);
     b->passed = true;
-    g_cond_signal(&b->changed);
-    g_mutex_unlock(&b->lock);
+    pthread_cond_signal(&b->changed);
+    pthread_mutex_unlock(&b->lock);
 }
 
 /* Descriptors are served in the order in which they became readable. */
@@ -371,20 +371,20 @@ void guest_barrier(Guest *g)
     g_autoptr(GError) error = NULL;
     uint64_t id;
 
-    g_mutex_init(&b.lock);
-    g_cond_init(&b.changed);
+    pthread_mutex_init(&b.lock, NULL);
+    pthread_cond_init(&b.changed, NULL);
     id = iothread_watch(thread, b.fd, barrier_reached, &b, &error);
     g_assert_no_error(error);
     g_assert_cmpint(eventfd_write(b.fd, 1), ==, 0);
-    g_mutex_lock(&b.lock);
+    pthread_mutex_lock(&b.lock);
     while (!b.passed) {
-        g_cond_wait(&b.changed, &b.lock);
+        pthread_cond_wait(&b.changed, &b.lock);
     }
-    g_mutex_unlock(&b.lock);
+    pthread_mutex_unlock(&b.lock);
     iothread_unwatch(thread, id);
     close(b.fd);
-    g_cond_clear(&b.changed);
-    g_mutex_clear(&b.lock);
+    pthread_cond_destroy(&b.changed);
+    pthread_mutex_destroy(&b.lock);
 }
 
 static Used take_used(Guest *g, GuestQueue *q)
@@ -404,11 +404,11 @@ Used guest_wait(Guest *g, unsigned queue)
     while (guest_used_idx(g, queue) == q->used_taken) {
         uint32_t isr;
 
-        g_mutex_lock(&g->lock);
+        pthread_mutex_lock(&g->lock);
         while (!g->level) {
-            g_cond_wait(&g->changed, &g->lock);
+            pthread_cond_wait(&g->changed, &g->lock);
         }
-        g_mutex_unlock(&g->lock);
+        pthread_mutex_unlock(&g->lock);
         isr = guest_rd(g, R_ISR);
         guest_wr(g, R_ACK, isr & ISR_USED);
         g_assert_cmphex(guest_rd(g, R_STATUS) & S_NEEDS_RESET, ==, 0);
@@ -429,11 +429,11 @@ Used guest_poll(Guest *g, unsigned queue)
 void guest_wait_isr(Guest *g, uint32_t bits)
 {
     for (;;) {
-        g_mutex_lock(&g->lock);
+        pthread_mutex_lock(&g->lock);
         while (!g->level) {
-            g_cond_wait(&g->changed, &g->lock);
+            pthread_cond_wait(&g->changed, &g->lock);
         }
-        g_mutex_unlock(&g->lock);
+        pthread_mutex_unlock(&g->lock);
         if ((guest_rd(g, R_ISR) & bits) == bits) {
             break;
         }
@@ -446,9 +446,9 @@ int guest_level(Guest *g)
 {
     int level;
 
-    g_mutex_lock(&g->lock);
+    pthread_mutex_lock(&g->lock);
     level = g->level;
-    g_mutex_unlock(&g->lock);
+    pthread_mutex_unlock(&g->lock);
     return level;
 }
 
@@ -456,9 +456,9 @@ unsigned guest_raised(Guest *g)
 {
     unsigned raised;
 
-    g_mutex_lock(&g->lock);
+    pthread_mutex_lock(&g->lock);
     raised = g->raised;
-    g_mutex_unlock(&g->lock);
+    pthread_mutex_unlock(&g->lock);
     return raised;
 }
 

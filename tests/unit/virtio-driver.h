@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "hw/virtio/virtio-mmio.h"
 
 enum {
@@ -88,8 +90,8 @@ typedef struct {
     uint64_t features;  /* negotiated */
     GuestQueue queues[8];
 
-    GMutex lock; /* what follows */
-    GCond changed;
+    pthread_mutex_t lock; /* what follows */
+    pthread_cond_t changed;
     int level;
     unsigned raised; /* 0 to 1 changes of the line */
     gint trapped;    /* atomic: accesses to the trap region */

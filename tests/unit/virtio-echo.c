@@ -10,16 +10,16 @@ DEVICE_DEFINE_TYPE(VirtIOEcho, virtio_echo, "virtio-echo-device", TYPE_VIRTIO_DE
 
 static void maybe_hold(VirtIOEcho *s)
 {
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     if (s->hold) {
         s->inside = true;
-        g_cond_broadcast(&s->changed);
+        pthread_cond_broadcast(&s->changed);
         while (s->hold) {
-            g_cond_wait(&s->changed, &s->lock);
+            pthread_cond_wait(&s->changed, &s->lock);
         }
         s->inside = false;
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static void echo_serve(VirtIODevice *vdev, VirtQueue *vq)
@@ -70,49 +70,49 @@ static void echo_started(VirtIODevice *vdev)
 
 void echo_hold(VirtIOEcho *s)
 {
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     s->hold = true;
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void echo_wait_inside(VirtIOEcho *s)
 {
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     while (!s->inside) {
-        g_cond_wait(&s->changed, &s->lock);
+        pthread_cond_wait(&s->changed, &s->lock);
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void echo_release(VirtIOEcho *s)
 {
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     s->hold = false;
-    g_cond_broadcast(&s->changed);
-    g_mutex_unlock(&s->lock);
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
 }
 
 bool echo_is_inside(VirtIOEcho *s)
 {
     bool inside;
 
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     inside = s->inside;
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
     return inside;
 }
 
 static void virtio_echo_finalize(GObject *obj)
 {
-    g_mutex_clear(&HUMPY_VIRTIO_ECHO(obj)->lock);
-    g_cond_clear(&HUMPY_VIRTIO_ECHO(obj)->changed);
+    pthread_mutex_destroy(&HUMPY_VIRTIO_ECHO(obj)->lock);
+    pthread_cond_destroy(&HUMPY_VIRTIO_ECHO(obj)->changed);
     G_OBJECT_CLASS(virtio_echo_parent_class)->finalize(obj);
 }
 
 static void virtio_echo_init(VirtIOEcho *s)
 {
-    g_mutex_init(&s->lock);
-    g_cond_init(&s->changed);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
 }
 
 static const Prop virtio_echo_props[] = {

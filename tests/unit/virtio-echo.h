@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "hw/virtio/virtio.h"
 
 enum { ECHO_DEVICE_ID = 63, ECHO_QUEUES = 2, ECHO_QUEUE_SIZE = 8, ECHO_CONFIG_SIZE = 7 };
@@ -19,8 +21,8 @@ struct _VirtIOEcho {
     bool silent;                  /* never notify the driver */
     gint resets, starts, handled; /* atomic */
 
-    GMutex lock; /* what follows */
-    GCond changed;
+    pthread_mutex_t lock; /* what follows */
+    pthread_cond_t changed;
     bool hold;   /* stay inside the next request */
     bool inside; /* is inside one */
 };
