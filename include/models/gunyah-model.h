@@ -34,6 +34,9 @@
 
 extern const HostDevOps gunyah_model_ops;
 
+/* TRUE if fd is a device, VM, vCPU or guest-memory file of the model. [any] */
+bool gunyah_model_owns(int fd);
+
 /* Replaces all knobs; NULL: those of the environment. FALSE: *error names the knob. [any] */
 bool gunyah_model_configure(const char *text, GError **error);
 

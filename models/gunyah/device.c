@@ -166,6 +166,16 @@ static uint64_t model_memlock_limit(void)
     return knobs.memlock;
 }
 
+bool gunyah_model_owns(int fd)
+{
+    Object *obj = object_get(fd);
+
+    if (obj) {
+        object_put(obj);
+    }
+    return obj != NULL;
+}
+
 bool gunyah_model_vm_exit(int vm_fd, int type, const void *reason, unsigned n)
 {
     Object *obj = object_get(vm_fd);

@@ -203,14 +203,16 @@ static void file_closed(int watch)
 
 void object_drain(void)
 {
+    static __thread bool draining; /* a last close closes descriptors of its own */
     union {
         struct inotify_event event;
         char bytes[4096];
     } buf;
 
-    if (notify_fd < 0 || object_forked()) {
+    if (notify_fd < 0 || draining || object_forked()) {
         return;
     }
+    draining = true;
     g_mutex_lock(&drain_lock);
     for (;;) {
         ssize_t n = read(notify_fd, buf.bytes, sizeof(buf.bytes));
@@ -228,4 +230,5 @@ void object_drain(void)
         }
     }
     g_mutex_unlock(&drain_lock);
+    draining = false;
 }
