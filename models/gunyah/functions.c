@@ -26,7 +26,7 @@ int fn_add(GhVm *vm, const struct gh_fn_desc *desc)
     if (!known_type(desc->type)) {
         return -ENOENT;
     }
-    g_mutex_lock(&vm->fn_lock);
+    pthread_mutex_lock(&vm->fn_lock);
     switch (desc->type) {
     case GH_FN_VCPU:
         ret = vcpu_add(vm, arg, desc->arg_size);
@@ -38,7 +38,7 @@ int fn_add(GhVm *vm, const struct gh_fn_desc *desc)
         ret = ioeventfd_add(vm, arg, desc->arg_size);
         break;
     }
-    g_mutex_unlock(&vm->fn_lock);
+    pthread_mutex_unlock(&vm->fn_lock);
     return ret;
 }
 
@@ -77,9 +77,9 @@ int fn_remove(GhVm *vm, const struct gh_fn_desc *desc)
     if (!desc->arg_size && vm->knobs.rev == REV_ANDROID14) {
         return 0;
     }
-    g_mutex_lock(&vm->fn_lock);
+    pthread_mutex_lock(&vm->fn_lock);
     found = remove_matching(vm, desc, arg);
-    g_mutex_unlock(&vm->fn_lock);
+    pthread_mutex_unlock(&vm->fn_lock);
     return found ? 0 : -ENOENT;
 }
 
@@ -97,13 +97,13 @@ void fn_populate(GhVm *vm)
 
 void fn_remove_all(GhVm *vm)
 {
-    g_mutex_lock(&vm->fn_lock);
+    pthread_mutex_lock(&vm->fn_lock);
     while (vm->vcpus->len) {
         const GhVcpu *vcpu = g_ptr_array_index(vm->vcpus, 0);
 
         vcpu_remove(vm, vcpu->id);
     }
-    g_mutex_unlock(&vm->fn_lock);
+    pthread_mutex_unlock(&vm->fn_lock);
     irqfd_remove_all(vm);
     ioeventfd_remove_all(vm);
 }

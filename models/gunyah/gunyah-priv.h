@@ -8,6 +8,7 @@
 #pragma once
 
 #include <glib.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -309,12 +310,12 @@ struct GhVm {
     Object obj;
     Knobs knobs;
     gint files; /* VM file and vCPU files */
-    GRWLock status_lock;
+    pthread_rwlock_t status_lock;
     gint status; /* VmStatus; written under status_lock or exit_lock, read atomically */
-    GMutex exit_lock;
+    pthread_mutex_t exit_lock;
     struct gh_vm_exit_info exit_info;
 
-    GMutex mm_lock;
+    pthread_mutex_t mm_lock;
     GList *mappings; /* of Mapping, newest first */
 
     struct gh_vm_dtb_config dtb;
@@ -322,13 +323,13 @@ struct GhVm {
     bool fw_set;
     GArray *boot_regs; /* of struct gh_vm_boot_context */
 
-    GMutex fn_lock;
+    pthread_mutex_t fn_lock;
     GPtrArray *vcpus;  /* of GhVcpu */
     GPtrArray *irqfds; /* of Irqfd */
     GThread *irq_thread;
     int irq_epoll, irq_stop;
 
-    GRWLock io_lock;
+    pthread_rwlock_t io_lock;
     GPtrArray *ioeventfds; /* of Ioeventfd */
 
     bool has_vmid;

@@ -86,9 +86,9 @@ int ioeventfd_add(GhVm *vm, const void *data, uint32_t size)
         g_free(io);
         return ret;
     }
-    g_rw_lock_writer_lock(&vm->io_lock);
+    pthread_rwlock_wrlock(&vm->io_lock);
     g_ptr_array_add(vm->ioeventfds, io);
-    g_rw_lock_writer_unlock(&vm->io_lock);
+    pthread_rwlock_unlock(&vm->io_lock);
     return 0;
 }
 
@@ -102,7 +102,7 @@ bool ioeventfd_remove(GhVm *vm, const struct gh_fn_ioeventfd_arg *key)
 {
     bool found = false;
 
-    g_rw_lock_writer_lock(&vm->io_lock);
+    pthread_rwlock_wrlock(&vm->io_lock);
     for (guint i = vm->ioeventfds->len; i-- > 0;) {
         Ioeventfd *io = g_ptr_array_index(vm->ioeventfds, i);
 
@@ -113,7 +113,7 @@ bool ioeventfd_remove(GhVm *vm, const struct gh_fn_ioeventfd_arg *key)
             found = true;
         }
     }
-    g_rw_lock_writer_unlock(&vm->io_lock);
+    pthread_rwlock_unlock(&vm->io_lock);
     return found;
 }
 
@@ -149,7 +149,7 @@ bool ioeventfd_write(GhVm *vm, uint64_t addr, uint32_t len, uint64_t data)
 {
     bool taken = false;
 
-    g_rw_lock_reader_lock(&vm->io_lock);
+    pthread_rwlock_rdlock(&vm->io_lock);
     for (guint i = 0; i < vm->ioeventfds->len && !taken; i++) {
         const Ioeventfd *io = g_ptr_array_index(vm->ioeventfds, i);
 
@@ -158,6 +158,6 @@ bool ioeventfd_write(GhVm *vm, uint64_t addr, uint32_t len, uint64_t data)
             taken = true;
         }
     }
-    g_rw_lock_reader_unlock(&vm->io_lock);
+    pthread_rwlock_unlock(&vm->io_lock);
     return taken;
 }

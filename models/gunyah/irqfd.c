@@ -18,7 +18,7 @@
 #include "gunyah-priv.h"
 #include "util/fd.h"
 
-static GMutex dangling_lock;
+static pthread_mutex_t dangling_lock = PTHREAD_MUTEX_INITIALIZER;
 static int dangling_epoll = -1;
 
 /* An event since the last look. */
@@ -59,12 +59,12 @@ static gpointer irq_thread(gpointer opaque)
             return NULL;
         }
         /* Asked again under the lock: START and REMOVE must see no event half taken. */
-        g_mutex_lock(&vm->fn_lock);
+        pthread_mutex_lock(&vm->fn_lock);
         n = epoll_wait(vm->irq_epoll, events, G_N_ELEMENTS(events), 0);
         for (int i = 0; i < n; i++) {
             handle_ring(events[i].data.ptr);
         }
-        g_mutex_unlock(&vm->fn_lock);
+        pthread_mutex_unlock(&vm->fn_lock);
     }
 }
 
@@ -217,7 +217,7 @@ static void leave_dangling(const Irqfd *irqfd)
     model_log("irqfd %u: removed without a doorbell while its eventfd is open: the kernel leaves "
               "a freed record on the eventfd (close the eventfd first)",
               irqfd->label);
-    g_mutex_lock(&dangling_lock);
+    pthread_mutex_lock(&dangling_lock);
     if (dangling_epoll < 0) {
         dangling_epoll = epoll_create1(EPOLL_CLOEXEC);
         if (dangling_epoll >= 0) {
@@ -233,7 +233,7 @@ static void leave_dangling(const Irqfd *irqfd)
     if (dangling_epoll < 0 || epoll_ctl(dangling_epoll, EPOLL_CTL_ADD, irqfd->epoll, &event) < 0) {
         close(irqfd->epoll);
     }
-    g_mutex_unlock(&dangling_lock);
+    pthread_mutex_unlock(&dangling_lock);
 }
 
 static void irqfd_free(Irqfd *irqfd)

@@ -12,7 +12,7 @@
 
 enum { DMESG_MAX = 64 * 1024 };
 
-static GMutex lock;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Knobs current;
 static bool configured;
 static GString *dmesg;
@@ -232,10 +232,10 @@ bool gunyah_model_configure(const char *text, GError **error)
         g_prefix_error(error, "gunyah model: ");
         return false;
     }
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     current = knobs;
     configured = true;
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     return true;
 }
 
@@ -245,7 +245,7 @@ void knobs_get(Knobs *knobs)
 {
     g_autoptr(GError) error = NULL;
 
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     if (!configured) {
         configured = true;
         if (!parse(g_getenv("HUMPY_MODEL_GUNYAH"), &current, &error)) {
@@ -254,7 +254,7 @@ void knobs_get(Knobs *knobs)
         }
     }
     *knobs = current;
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
 }
 
 void model_log(const char *fmt, ...)
@@ -265,7 +265,7 @@ void model_log(const char *fmt, ...)
     va_start(args, fmt);
     line = g_strdup_vprintf(fmt, args);
     va_end(args);
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     if (!dmesg) {
         dmesg = g_string_new(NULL);
     }
@@ -276,31 +276,31 @@ void model_log(const char *fmt, ...)
     if (current.log) {
         fprintf(stderr, "gunyah model: %s\n", line);
     }
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
 }
 
 char *gunyah_model_take_dmesg(void)
 {
     char *text;
 
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     text = dmesg ? g_string_free(dmesg, FALSE) : g_strdup("");
     dmesg = NULL;
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     return text;
 }
 
 void model_count(size_t offset)
 {
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     (*(unsigned *)((char *)&stats + offset))++;
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
 }
 
 void gunyah_model_stats(GunyahModelStats *out)
 {
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     *out = stats;
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     out->vms = vm_live_count();
 }

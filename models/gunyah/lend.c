@@ -11,7 +11,7 @@
 
 #include "gunyah-priv.h"
 
-static GMutex lock;   /* views, empty_file */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* views, empty_file */
 static GArray *views; /* of Vma: the model's own mappings, never taken away */
 static int empty_file = -1;
 static ino_t empty_ino;
@@ -20,24 +20,24 @@ void lend_register_view(const uint8_t *view, uint64_t size)
 {
     Vma range = { .start = (uintptr_t)view, .end = (uintptr_t)view + size };
 
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     if (!views) {
         views = g_array_new(FALSE, TRUE, sizeof(Vma));
     }
     g_array_append_val(views, range);
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
 }
 
 void lend_forget_view(const uint8_t *view)
 {
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     for (guint i = 0; views && i < views->len; i++) {
         if (g_array_index(views, Vma, i).start == (uintptr_t)view) {
             g_array_remove_index_fast(views, i);
             break;
         }
     }
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
 }
 
 static bool in_view(uint64_t addr)
@@ -163,10 +163,10 @@ int mem_take(Mapping *m)
 {
     bool ok;
 
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     m->taken = g_array_new(FALSE, TRUE, sizeof(TakenRange));
     ok = open_empty_file() && (m->own_view ? take_all_shared(m) : take_private(m));
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     return ok ? 0 : -ENOMEM;
 }
 

@@ -15,7 +15,7 @@
 
 #define REGION_FLAGS (GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC)
 
-static GMutex charge_lock;
+static pthread_mutex_t charge_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t charged_total;
 
 static bool page_aligned(uint64_t value)
@@ -62,13 +62,13 @@ bool mem_charge(GhVm *vm, Mapping *m)
 {
     bool ok;
 
-    g_mutex_lock(&charge_lock);
+    pthread_mutex_lock(&charge_lock);
     ok = m->size <= vm->knobs.memlock && charged_total <= vm->knobs.memlock - m->size;
     if (ok) {
         m->charged = m->size;
         charged_total += m->size;
     }
-    g_mutex_unlock(&charge_lock);
+    pthread_mutex_unlock(&charge_lock);
     return ok;
 }
 
@@ -191,10 +191,10 @@ int mem_add(GhVm *vm, const struct gh_userspace_memory_region *region, bool lend
     if (region->userspace_addr + region->memory_size < region->userspace_addr) {
         return -EFAULT;
     }
-    g_mutex_lock(&vm->mm_lock);
+    pthread_mutex_lock(&vm->mm_lock);
     ret = check_collisions(vm, region->label, region->guest_phys_addr, region->memory_size);
     if (ret < 0) {
-        g_mutex_unlock(&vm->mm_lock);
+        pthread_mutex_unlock(&vm->mm_lock);
         return ret;
     }
     m = g_new0(Mapping, 1);
@@ -211,7 +211,7 @@ int mem_add(GhVm *vm, const struct gh_userspace_memory_region *region, bool lend
     } else {
         insert(vm, m);
     }
-    g_mutex_unlock(&vm->mm_lock);
+    pthread_mutex_unlock(&vm->mm_lock);
     return ret;
 }
 
@@ -240,14 +240,14 @@ int mem_add_file(GhVm *vm, const struct gh_map_mem_args *args, int fd)
     m->view = view;
     m->own_view = true;
     lend_register_view(view, m->size);
-    g_mutex_lock(&vm->mm_lock);
+    pthread_mutex_lock(&vm->mm_lock);
     ret = check_collisions(vm, 0, m->gpa, m->size);
     if (ret < 0) {
         mem_free(m);
     } else {
         insert(vm, m);
     }
-    g_mutex_unlock(&vm->mm_lock);
+    pthread_mutex_unlock(&vm->mm_lock);
     return ret;
 }
 
@@ -255,7 +255,7 @@ int mem_unmap_file(GhVm *vm, const struct gh_map_mem_args *args)
 {
     int ret = -ENOENT;
 
-    g_mutex_lock(&vm->mm_lock);
+    pthread_mutex_lock(&vm->mm_lock);
     for (GList *l = vm->mappings; l && ret; l = l->next) {
         Mapping *m = l->data;
 
@@ -268,7 +268,7 @@ int mem_unmap_file(GhVm *vm, const struct gh_map_mem_args *args)
             break;
         }
     }
-    g_mutex_unlock(&vm->mm_lock);
+    pthread_mutex_unlock(&vm->mm_lock);
     return ret;
 }
 
@@ -283,7 +283,7 @@ int mem_reclaim_range(GhVm *vm, const struct gh_address_range *range)
         end < range->guest_phys_addr) {
         return -EINVAL;
     }
-    g_mutex_lock(&vm->mm_lock);
+    pthread_mutex_lock(&vm->mm_lock);
     for (GList *l = vm->mappings; l; l = l->next) {
         Mapping *m = l->data;
 
@@ -297,7 +297,7 @@ int mem_reclaim_range(GhVm *vm, const struct gh_address_range *range)
             mem_give_back(m);
         }
     }
-    g_mutex_unlock(&vm->mm_lock);
+    pthread_mutex_unlock(&vm->mm_lock);
     return ret;
 }
 
@@ -330,9 +330,9 @@ void mem_free(Mapping *m)
         lend_forget_view(m->view);
         munmap(m->view, m->size);
     }
-    g_mutex_lock(&charge_lock);
+    pthread_mutex_lock(&charge_lock);
     charged_total -= m->charged;
-    g_mutex_unlock(&charge_lock);
+    pthread_mutex_unlock(&charge_lock);
     g_clear_pointer(&m->vmas, g_array_unref);
     g_clear_pointer(&m->taken, g_array_unref);
     g_free(m);

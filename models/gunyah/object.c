@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
@@ -16,8 +15,9 @@
 #include "gunyah-priv.h"
 #include "util/fd.h"
 
-static GMutex table_lock;
-static GMutex drain_lock; /* held while last closes are handled, outside table_lock */
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t drain_lock =
+    PTHREAD_MUTEX_INITIALIZER; /* held while last closes are handled, outside table_lock */
 static GHashTable *by_inode;
 static GHashTable *by_watch;
 static int notify_fd = -1;
@@ -39,12 +39,12 @@ static gboolean inode_equal(gconstpointer a, gconstpointer b)
 
 static void before_fork(void)
 {
-    g_mutex_lock(&table_lock);
+    pthread_mutex_lock(&table_lock);
 }
 
 static void after_fork(void)
 {
-    g_mutex_unlock(&table_lock);
+    pthread_mutex_unlock(&table_lock);
 }
 
 /* Closes that no call of ours made (plain close(), exec, munmap()) are noticed here. */
@@ -127,12 +127,12 @@ int object_install(Object *obj, const char *name, size_t size, void **map)
         return fd;
     }
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    g_mutex_lock(&table_lock);
+    pthread_mutex_lock(&table_lock);
     if (!start_watching() || fstat(fd, &st) < 0 ||
         (obj->watch = inotify_add_watch(notify_fd, path, IN_CLOSE)) < 0) {
         int err = errno;
 
-        g_mutex_unlock(&table_lock);
+        pthread_mutex_unlock(&table_lock);
         if (map) {
             munmap(*map, size);
         }
@@ -142,7 +142,7 @@ int object_install(Object *obj, const char *name, size_t size, void **map)
     obj->ino = st.st_ino;
     g_hash_table_add(by_inode, obj);
     g_hash_table_insert(by_watch, GINT_TO_POINTER(obj->watch), obj);
-    g_mutex_unlock(&table_lock);
+    pthread_mutex_unlock(&table_lock);
     return fd_steal(&fd);
 }
 
@@ -157,14 +157,14 @@ Object *object_get(int fd)
     }
     key.dev = st.st_dev;
     key.ino = st.st_ino;
-    g_mutex_lock(&table_lock);
+    pthread_mutex_lock(&table_lock);
     if (by_inode) {
         obj = g_hash_table_lookup(by_inode, &key);
     }
     if (obj) {
         obj->busy++;
     }
-    g_mutex_unlock(&table_lock);
+    pthread_mutex_unlock(&table_lock);
     return obj;
 }
 
@@ -172,10 +172,10 @@ void object_put(Object *obj)
 {
     bool last;
 
-    g_mutex_lock(&table_lock);
+    pthread_mutex_lock(&table_lock);
     obj->busy--;
     last = obj->closed && !obj->busy;
-    g_mutex_unlock(&table_lock);
+    pthread_mutex_unlock(&table_lock);
     if (last) {
         obj->last_close(obj);
     }
@@ -186,7 +186,7 @@ static void file_closed(int watch)
     Object *obj;
     bool last = false;
 
-    g_mutex_lock(&table_lock);
+    pthread_mutex_lock(&table_lock);
     obj = g_hash_table_lookup(by_watch, GINT_TO_POINTER(watch));
     if (obj) {
         g_hash_table_remove(by_watch, GINT_TO_POINTER(watch));
@@ -195,7 +195,7 @@ static void file_closed(int watch)
         obj->closed = true;
         last = !obj->busy;
     }
-    g_mutex_unlock(&table_lock);
+    pthread_mutex_unlock(&table_lock);
     if (last) {
         obj->last_close(obj);
     }
@@ -213,7 +213,7 @@ void object_drain(void)
         return;
     }
     draining = true;
-    g_mutex_lock(&drain_lock);
+    pthread_mutex_lock(&drain_lock);
     for (;;) {
         ssize_t n = read(notify_fd, buf.bytes, sizeof(buf.bytes));
 
@@ -229,6 +229,6 @@ void object_drain(void)
             at += sizeof(*event) + event->len;
         }
     }
-    g_mutex_unlock(&drain_lock);
+    pthread_mutex_unlock(&drain_lock);
     draining = false;
 }

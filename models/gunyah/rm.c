@@ -10,7 +10,7 @@
 #include "gunyah-priv.h"
 #include "util/error.h"
 
-static GMutex vmid_lock;
+static pthread_mutex_t vmid_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned vmids_used;
 
 int rm_errno(uint32_t code)
@@ -55,14 +55,14 @@ static RmError alloc_vmid(GhVm *vm)
     if (told_to_fail(vm, STEP_VMID)) {
         return (RmError)vm->knobs.fail_code;
     }
-    g_mutex_lock(&vmid_lock);
+    pthread_mutex_lock(&vmid_lock);
     if (vmids_used >= vm->knobs.capacity) {
         code = (RmError)vm->knobs.capacity_code;
     } else {
         vmids_used++;
         vm->has_vmid = true;
     }
-    g_mutex_unlock(&vmid_lock);
+    pthread_mutex_unlock(&vmid_lock);
     return code;
 }
 
@@ -306,11 +306,11 @@ static int load_and_start(GhVm *vm)
     if (code != RM_OK) {
         return refused("get hypervisor resources for VM", (uint32_t)code);
     }
-    g_mutex_unlock(&vm->mm_lock);
-    g_mutex_lock(&vm->fn_lock);
-    g_mutex_lock(&vm->mm_lock);
+    pthread_mutex_unlock(&vm->mm_lock);
+    pthread_mutex_lock(&vm->fn_lock);
+    pthread_mutex_lock(&vm->mm_lock);
     fn_populate(vm);
-    g_mutex_unlock(&vm->fn_lock);
+    pthread_mutex_unlock(&vm->fn_lock);
     code = told_to_fail(vm, STEP_START) ? (RmError)vm->knobs.fail_code : boot(vm, image);
     return code != RM_OK ? refused("start VM", (uint32_t)code) : 0;
 }
@@ -324,12 +324,12 @@ int rm_start(GhVm *vm)
         return refused("allocate VMID", (uint32_t)code);
     }
     g_atomic_int_set(&vm->status, VM_LOADING);
-    g_mutex_lock(&vm->mm_lock);
+    pthread_mutex_lock(&vm->mm_lock);
     ret = load_and_start(vm);
     if (ret == 0) {
         g_atomic_int_set(&vm->status, VM_RUNNING);
     }
-    g_mutex_unlock(&vm->mm_lock);
+    pthread_mutex_unlock(&vm->mm_lock);
     return ret < 0 ? failed(vm, ret) : 0;
 }
 
@@ -345,7 +345,7 @@ void rm_release(GhVm *vm)
     }
     free_engine(vm, vm->engine);
     rm_config_free(vm->config);
-    g_mutex_lock(&vmid_lock);
+    pthread_mutex_lock(&vmid_lock);
     vmids_used -= vm->has_vmid;
-    g_mutex_unlock(&vmid_lock);
+    pthread_mutex_unlock(&vmid_lock);
 }

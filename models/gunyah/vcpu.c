@@ -145,9 +145,9 @@ static void write_status(GhVcpu *vcpu)
         break;
     case VM_EXITED:
         page->status.status = GH_VM_STATUS_EXITED;
-        g_mutex_lock(&vm->exit_lock);
+        pthread_mutex_lock(&vm->exit_lock);
         page->status.exit_info = vm->exit_info;
-        g_mutex_unlock(&vm->exit_lock);
+        pthread_mutex_unlock(&vm->exit_lock);
         break;
     default:
         page->status.status = GH_VM_STATUS_CRASHED;
@@ -346,8 +346,8 @@ static int vcpu_run(GhVcpu *vcpu)
     GhVm *vm = vcpu->vm;
 
     /* START holds it for as long as it takes. */
-    g_rw_lock_reader_lock(&vm->status_lock);
-    g_rw_lock_reader_unlock(&vm->status_lock);
+    pthread_rwlock_rdlock(&vm->status_lock);
+    pthread_rwlock_unlock(&vm->status_lock);
     for (;;) {
         int signal = 0;
         sigset_t mask;
@@ -400,9 +400,9 @@ static void vcpu_last_close(Object *obj)
     GhVcpu *vcpu = (GhVcpu *)obj;
     GhVm *vm = vcpu->vm;
 
-    g_mutex_lock(&vm->fn_lock); /* the reference count's */
+    pthread_mutex_lock(&vm->fn_lock); /* the reference count's */
     vcpu_unref(vcpu);
-    g_mutex_unlock(&vm->fn_lock);
+    pthread_mutex_unlock(&vm->fn_lock);
     vm_put_file(vm);
 }
 

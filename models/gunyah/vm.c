@@ -11,15 +11,15 @@
 
 #include "gunyah-priv.h"
 
-static GMutex live_lock;
-static GCond live_changed;
+static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t live_changed = PTHREAD_COND_INITIALIZER;
 static unsigned live_vms, teardowns;
 
 /* ---- the end ---- */
 
 void vm_down(GhVm *vm, VmStatus status, int type, const void *reason, unsigned n)
 {
-    g_mutex_lock(&vm->exit_lock);
+    pthread_mutex_lock(&vm->exit_lock);
     if (g_atomic_int_get(&vm->status) == VM_RUNNING) {
         vm->exit_info = (struct gh_vm_exit_info){ .type = (__u16)type, .reason_size = n };
         if (n) {
@@ -27,7 +27,7 @@ void vm_down(GhVm *vm, VmStatus status, int type, const void *reason, unsigned n
         }
         g_atomic_int_set(&vm->status, (int)status);
     }
-    g_mutex_unlock(&vm->exit_lock);
+    pthread_mutex_unlock(&vm->exit_lock);
     for (unsigned i = 0; vm->engine && i < vm->config->n_cpus; i++) {
         vm->ops->vcpu_kick(vm->engine_vcpus[i]);
     }
@@ -39,11 +39,11 @@ static void vm_free(GhVm *vm)
     g_ptr_array_unref(vm->irqfds);
     g_ptr_array_unref(vm->ioeventfds);
     g_array_unref(vm->boot_regs);
-    g_rw_lock_clear(&vm->status_lock);
-    g_rw_lock_clear(&vm->io_lock);
-    g_mutex_clear(&vm->exit_lock);
-    g_mutex_clear(&vm->mm_lock);
-    g_mutex_clear(&vm->fn_lock);
+    pthread_rwlock_destroy(&vm->status_lock);
+    pthread_rwlock_destroy(&vm->io_lock);
+    pthread_mutex_destroy(&vm->exit_lock);
+    pthread_mutex_destroy(&vm->mm_lock);
+    pthread_mutex_destroy(&vm->fn_lock);
     g_free(vm);
 }
 
@@ -59,11 +59,11 @@ static gpointer teardown(gpointer opaque)
     }
     rm_release(vm);
     vm_free(vm);
-    g_mutex_lock(&live_lock);
+    pthread_mutex_lock(&live_lock);
     live_vms--;
     teardowns--;
-    g_cond_broadcast(&live_changed);
-    g_mutex_unlock(&live_lock);
+    pthread_cond_broadcast(&live_changed);
+    pthread_mutex_unlock(&live_lock);
     return NULL;
 }
 
@@ -74,9 +74,9 @@ void vm_put_file(GhVm *vm)
     if (!g_atomic_int_dec_and_test(&vm->files)) {
         return;
     }
-    g_mutex_lock(&live_lock);
+    pthread_mutex_lock(&live_lock);
     teardowns++;
-    g_mutex_unlock(&live_lock);
+    pthread_mutex_unlock(&live_lock);
     if (vm->knobs.rev != REV_ANDROID14) {
         teardown(vm);
         return;
@@ -89,20 +89,20 @@ void vm_put_file(GhVm *vm)
 
 void vm_wait_teardowns(void)
 {
-    g_mutex_lock(&live_lock);
+    pthread_mutex_lock(&live_lock);
     while (teardowns) {
-        g_cond_wait(&live_changed, &live_lock);
+        pthread_cond_wait(&live_changed, &live_lock);
     }
-    g_mutex_unlock(&live_lock);
+    pthread_mutex_unlock(&live_lock);
 }
 
 unsigned vm_live_count(void)
 {
     unsigned n;
 
-    g_mutex_lock(&live_lock);
+    pthread_mutex_lock(&live_lock);
     n = live_vms;
-    g_mutex_unlock(&live_lock);
+    pthread_mutex_unlock(&live_lock);
     return n;
 }
 
@@ -112,7 +112,7 @@ static long vm_start(GhVm *vm)
 {
     long ret;
 
-    g_rw_lock_writer_lock(&vm->status_lock);
+    pthread_rwlock_wrlock(&vm->status_lock);
     switch (g_atomic_int_get(&vm->status)) {
     case VM_NO_STATE:
         ret = rm_start(vm);
@@ -124,7 +124,7 @@ static long vm_start(GhVm *vm)
         ret = -ENODEV;
         break;
     }
-    g_rw_lock_writer_unlock(&vm->status_lock);
+    pthread_rwlock_unlock(&vm->status_lock);
     return ret;
 }
 
@@ -364,20 +364,20 @@ int vm_create(const Knobs *knobs)
     vm->irqfds = g_ptr_array_new();
     vm->ioeventfds = g_ptr_array_new();
     vm->boot_regs = g_array_new(FALSE, TRUE, sizeof(struct gh_vm_boot_context));
-    g_rw_lock_init(&vm->status_lock);
-    g_rw_lock_init(&vm->io_lock);
-    g_mutex_init(&vm->exit_lock);
-    g_mutex_init(&vm->mm_lock);
-    g_mutex_init(&vm->fn_lock);
-    g_mutex_lock(&live_lock);
+    pthread_rwlock_init(&vm->status_lock, NULL);
+    pthread_rwlock_init(&vm->io_lock, NULL);
+    pthread_mutex_init(&vm->exit_lock, NULL);
+    pthread_mutex_init(&vm->mm_lock, NULL);
+    pthread_mutex_init(&vm->fn_lock, NULL);
+    pthread_mutex_lock(&live_lock);
     live_vms++;
-    g_mutex_unlock(&live_lock);
+    pthread_mutex_unlock(&live_lock);
     fd = object_install(&vm->obj, "gunyah-vm", 0, NULL);
     if (fd < 0) {
         vm_free(vm);
-        g_mutex_lock(&live_lock);
+        pthread_mutex_lock(&live_lock);
         live_vms--;
-        g_mutex_unlock(&live_lock);
+        pthread_mutex_unlock(&live_lock);
     }
     return fd;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -36,13 +37,13 @@ struct EngineVcpu {
 struct EngineVm {
     EngineVmConfig config;
     Script *script;
-    GMutex lock; /* maps, pending, powered */
+    pthread_mutex_t lock; /* maps, pending, powered */
     GArray *maps;
     bool pending[N_SPIS_MAX];
     EngineVcpu *vcpus[SCRIPT_MAX_VCPUS];
 };
 
-static GMutex log_lock; /* script_text and log_text */
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER; /* script_text and log_text */
 static char *script_text;
 static bool script_text_set;
 static GString *log_text;
@@ -51,7 +52,7 @@ static void G_GNUC_PRINTF(1, 2) log_event(const char *fmt, ...)
 {
     va_list args;
 
-    g_mutex_lock(&log_lock);
+    pthread_mutex_lock(&log_lock);
     if (!log_text) {
         log_text = g_string_new(NULL);
     }
@@ -59,7 +60,7 @@ static void G_GNUC_PRINTF(1, 2) log_event(const char *fmt, ...)
     g_string_append_vprintf(log_text, fmt, args);
     va_end(args);
     g_string_append_c(log_text, '\n');
-    g_mutex_unlock(&log_lock);
+    pthread_mutex_unlock(&log_lock);
 }
 
 bool engine_script_set(const char *text, GError **error)
@@ -69,11 +70,11 @@ bool engine_script_set(const char *text, GError **error)
     if (!script) {
         return false;
     }
-    g_mutex_lock(&log_lock);
+    pthread_mutex_lock(&log_lock);
     g_free(script_text);
     script_text = g_strdup(text);
     script_text_set = true;
-    g_mutex_unlock(&log_lock);
+    pthread_mutex_unlock(&log_lock);
     return true;
 }
 
@@ -81,10 +82,10 @@ char *engine_script_take_log(void)
 {
     char *text;
 
-    g_mutex_lock(&log_lock);
+    pthread_mutex_lock(&log_lock);
     text = log_text ? g_string_free(log_text, FALSE) : g_strdup("");
     log_text = NULL;
-    g_mutex_unlock(&log_lock);
+    pthread_mutex_unlock(&log_lock);
     return text;
 }
 
@@ -94,9 +95,9 @@ static EngineVm *script_vm_new(const EngineVmConfig *config, GError **error)
     Script *script;
     EngineVm *vm;
 
-    g_mutex_lock(&log_lock);
+    pthread_mutex_lock(&log_lock);
     text = g_strdup(script_text_set ? script_text : g_getenv("HUMPY_ENGINE_SCRIPT"));
-    g_mutex_unlock(&log_lock);
+    pthread_mutex_unlock(&log_lock);
     script = script_parse(text, error);
     if (!script) {
         return NULL;
@@ -105,7 +106,7 @@ static EngineVm *script_vm_new(const EngineVmConfig *config, GError **error)
     vm->config = *config;
     vm->script = script;
     vm->maps = g_array_new(FALSE, TRUE, sizeof(Map));
-    g_mutex_init(&vm->lock);
+    pthread_mutex_init(&vm->lock, NULL);
     return vm;
 }
 
@@ -116,7 +117,7 @@ static void script_vm_free(EngineVm *vm)
     }
     script_free(vm->script);
     g_array_unref(vm->maps);
-    g_mutex_clear(&vm->lock);
+    pthread_mutex_destroy(&vm->lock);
     g_free(vm);
 }
 
@@ -125,9 +126,9 @@ static bool script_vm_map(EngineVm *vm, uint64_t gpa, uint64_t size, void *host,
 {
     Map map = { gpa, size, host, flags };
 
-    g_mutex_lock(&vm->lock);
+    pthread_mutex_lock(&vm->lock);
     g_array_append_val(vm->maps, map);
-    g_mutex_unlock(&vm->lock);
+    pthread_mutex_unlock(&vm->lock);
     log_event("map 0x%" PRIx64 "+0x%" PRIx64 " %c%c%c", gpa, size,
               flags & ENGINE_MAP_READ ? 'r' : '-', flags & ENGINE_MAP_WRITE ? 'w' : '-',
               flags & ENGINE_MAP_EXEC ? 'x' : '-');
@@ -138,7 +139,7 @@ static bool script_vm_unmap(EngineVm *vm, uint64_t gpa, uint64_t size, GError **
 {
     bool found = false;
 
-    g_mutex_lock(&vm->lock);
+    pthread_mutex_lock(&vm->lock);
     for (guint i = 0; i < vm->maps->len && !found; i++) {
         const Map *map = &g_array_index(vm->maps, Map, i);
 
@@ -147,7 +148,7 @@ static bool script_vm_unmap(EngineVm *vm, uint64_t gpa, uint64_t size, GError **
             found = true;
         }
     }
-    g_mutex_unlock(&vm->lock);
+    pthread_mutex_unlock(&vm->lock);
     if (!found) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "no mapping at 0x%" PRIx64, gpa);
         return false;
@@ -171,9 +172,9 @@ static void script_vm_pend_spi(EngineVm *vm, unsigned spi)
     if (spi >= vm->config.n_spis || spi >= N_SPIS_MAX) {
         return;
     }
-    g_mutex_lock(&vm->lock);
+    pthread_mutex_lock(&vm->lock);
     vm->pending[spi] = true;
-    g_mutex_unlock(&vm->lock);
+    pthread_mutex_unlock(&vm->lock);
     for (unsigned i = 0; i < SCRIPT_MAX_VCPUS; i++) {
         wake(vm->vcpus[i]);
     }
@@ -213,9 +214,9 @@ static void script_vcpu_free(EngineVcpu *vcpu)
 
 static void power_on(EngineVcpu *vcpu)
 {
-    g_mutex_lock(&vcpu->vm->lock);
+    pthread_mutex_lock(&vcpu->vm->lock);
     vcpu->powered = true;
-    g_mutex_unlock(&vcpu->vm->lock);
+    pthread_mutex_unlock(&vcpu->vm->lock);
     wake(vcpu);
 }
 
@@ -262,9 +263,9 @@ static bool is_powered(EngineVcpu *vcpu)
 {
     bool powered;
 
-    g_mutex_lock(&vcpu->vm->lock);
+    pthread_mutex_lock(&vcpu->vm->lock);
     powered = vcpu->powered;
-    g_mutex_unlock(&vcpu->vm->lock);
+    pthread_mutex_unlock(&vcpu->vm->lock);
     return powered;
 }
 
@@ -273,14 +274,14 @@ static bool take_interrupts(EngineVcpu *vcpu)
 {
     g_autoptr(GString) line = g_string_new(NULL);
 
-    g_mutex_lock(&vcpu->vm->lock);
+    pthread_mutex_lock(&vcpu->vm->lock);
     for (unsigned spi = 0; spi < N_SPIS_MAX; spi++) {
         if (vcpu->vm->pending[spi]) {
             vcpu->vm->pending[spi] = false;
             g_string_append_printf(line, " %u", spi);
         }
     }
-    g_mutex_unlock(&vcpu->vm->lock);
+    pthread_mutex_unlock(&vcpu->vm->lock);
     if (!line->len) {
         return false;
     }
@@ -293,7 +294,7 @@ static uint8_t *find_ram(EngineVm *vm, uint64_t gpa, unsigned len)
 {
     uint8_t *host = NULL;
 
-    g_mutex_lock(&vm->lock);
+    pthread_mutex_lock(&vm->lock);
     for (guint i = 0; i < vm->maps->len && !host; i++) {
         const Map *map = &g_array_index(vm->maps, Map, i);
 
@@ -301,7 +302,7 @@ static uint8_t *find_ram(EngineVm *vm, uint64_t gpa, unsigned len)
             host = map->host + (gpa - map->gpa);
         }
     }
-    g_mutex_unlock(&vm->lock);
+    pthread_mutex_unlock(&vm->lock);
     return host;
 }
 
