@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs Humpy's tests and counts them.
+
+A suite is a build folder's tests, or a check of its own (a build without warnings, formatting).
+Tests that speak TAP are counted one by one, from meson's JSON log; every skip is printed with its
+reason. The last line is "N passed, N failed, N skipped"; the exit status is 1 if any failed.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FUZZ_SECONDS = 20  # for each target
+
+
+class Tests:
+    def __init__(self, args):
+        self.args = args
+        self.passed = 0
+        self.failed = []   # names
+        self.skipped = []  # (name, reason)
+
+    # ---- counting ----
+
+    def say(self, text):
+        print(text, flush=True)
+
+    def ok(self, name):
+        self.passed += 1
+
+    def fail(self, name, why=""):
+        self.failed.append(name)
+        self.say(f"FAILED {name}{': ' + why if why else ''}")
+
+    def skip(self, name, reason):
+        self.skipped.append((name, reason))
+        self.say(f"skipped {name}: {reason}")
+
+    def run(self, name, argv, env=None):
+        """One check: a command that succeeds. Its output appears when it does not."""
+        out = subprocess.run(argv, cwd=ROOT, env={**os.environ, **(env or {})},
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, errors="replace")
+        if out.returncode == 0:
+            self.ok(name)
+            return True
+        self.say("\n".join(out.stdout.splitlines()[-60:]))
+        self.fail(name, f"status {out.returncode}")
+        return False
+
+    # ---- builds and their tests ----
+
+    def build(self, name, options=(), env=None):
+        """Sets up and builds folder NAME with warnings as errors; its path, or None."""
+        path = os.path.join(self.args.build, name)
+        if not os.path.exists(os.path.join(path, "build.ninja")):
+            shutil.rmtree(path, ignore_errors=True)
+            if not self.run(f"{name}: meson setup",
+                            ["meson", "setup", path, "-Dwerror=true", *options], env):
+                return None
+        if not self.run(f"{name}: builds without warnings", ["ninja", "-C", path], env):
+            return None
+        return path
+
+    def meson_tests(self, path, suites, label="", env=None, wrapper_factor=1):
+        """Runs the suites that the build folder has, and counts their tests."""
+        listed = json.loads(subprocess.run(["meson", "introspect", "--tests", path],
+                                           check=True, capture_output=True, text=True).stdout)
+        have = {s.split(":")[-1] for test in listed for s in test["suite"]}
+        wanted = [s for s in suites if s in have]
+        if not wanted:
+            self.skip(f"{label}{', '.join(suites)}", "no such tests in this build")
+            return
+        argv = ["meson", "test", "-C", path, "--no-rebuild", "--timeout-multiplier",
+                str(wrapper_factor)]
+        for suite in wanted:
+            argv += ["--suite", suite]
+        log = os.path.join(path, "meson-logs", "testlog.json")
+        if os.path.exists(log):
+            os.unlink(log)
+        status = subprocess.run(argv, env={**os.environ, **(env or {})}, cwd=ROOT,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode
+        before = len(self.failed)
+        if os.path.exists(log):
+            with open(log, errors="replace") as f:
+                for line in f:
+                    self.count(label, json.loads(line))
+        if status != 0 and len(self.failed) == before:
+            self.fail(f"{label}meson test", f"status {status}")
+
+    def count(self, label, test):
+        name = label + test["name"].split(" / ")[-1]
+        counted, failures = 0, len(self.failed)
+        for line in test.get("stdout", "").splitlines():
+            found = re.match(r"(not )?ok\b\s*\d*\s*-?\s*(.*?)(?:\s*#\s*(SKIP|TODO)\b\s*(.*))?$",
+                             line, re.IGNORECASE)
+            if not found:
+                continue
+            counted += 1
+            case = f"{name} {found.group(2)}".strip()
+            if (found.group(3) or "").upper() == "SKIP":
+                self.skip(case, found.group(4) or "no reason given")
+            elif found.group(1):
+                self.fail(case)
+            else:
+                self.ok(case)
+        if test["result"] in ("FAIL", "ERROR", "TIMEOUT", "INTERRUPT"):
+            if len(self.failed) == failures:
+                self.fail(name, test["result"].lower())
+            for key in ("stdout", "stderr"):
+                text = [line for line in test.get(key, "").splitlines()
+                        if not re.match(r"ok\b|# (Start|End) of", line)]
+                self.say("\n".join(text[-40:]))
+        elif counted == 0:
+            if test["result"] == "SKIP":
+                self.skip(name, "the whole test says so")
+            else:
+                self.ok(name)
+
+    # ---- suites ----
+
+    def gcc(self):
+        if not hasattr(self, "gcc_path"):
+            self.gcc_path = self.build("gcc")
+        return self.gcc_path
+
+    def gcc_suite(self, *suites):
+        path = self.gcc()
+        if path:
+            self.meson_tests(path, suites)
+
+    def suite_unit(self):
+        self.gcc_suite("unit")
+
+    def suite_conformance(self):
+        self.gcc_suite("conformance")
+
+    def suite_engine(self):
+        self.gcc_suite("engine")
+
+    def suite_docs(self):
+        self.gcc_suite("docs")
+
+    def suite_functional(self):
+        path = self.gcc()
+        if not path:
+            return
+        if not self.run("scripts/guest-files prepares a guest",
+                        [os.path.join(ROOT, "scripts", "guest-files")]):
+            return
+        self.meson_tests(path, ["smoke"] if self.args.quick else ["smoke", "functional"])
+
+    def suite_clang(self):
+        self.build("clang", env={"CC": "clang", "CXX": "clang++"})
+
+    def suite_format(self):
+        files = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "*.c", "*.h", "*.cc"],
+                               cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+        self.run("clang-format leaves every file as it is",
+                 ["clang-format", "--dry-run", "-Werror", *files])
+
+    def suite_scripts(self):
+        for name in ("boot-linux", "guest-files", "test", "guest/init", "lib/steps.sh"):
+            self.run(f"scripts/{name} is valid shell",
+                     ["bash", "-n", os.path.join(ROOT, "scripts", name)])
+        path = os.path.join(ROOT, "scripts", "guest-files")
+        self.run("scripts/guest-files --help", [path, "--help"])
+        self.run("scripts/boot-linux --help",
+                 [os.path.join(ROOT, "scripts", "boot-linux"), "--help"])
+
+    def suite_asan(self):
+        path = self.build("asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false"])
+        if path:
+            env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
+                   "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+                   "G_SLICE": "always-malloc"}
+            self.meson_tests(path, ["unit", "conformance"], "asan: ", env, 4)
+
+    def suite_tsan(self):
+        path = self.build("tsan", ["-Db_sanitize=thread", "-Db_lundef=false"])
+        if path:
+            env = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:suppressions="
+                                   + os.path.join(ROOT, "tests", "tsan.supp")}
+            self.meson_tests(path, ["unit", "conformance"], "tsan: ", env, 6)
+
+    def suite_fuzz(self):
+        path = self.build("fuzz", ["-Dfuzz=true"], {"CC": "clang", "CXX": "clang++"})
+        if not path:
+            return
+        folder = os.path.join(path, "tests", "fuzz")
+        targets = sorted(n for n in (os.listdir(folder) if os.path.isdir(folder) else ())
+                         if n.startswith("fuzz-") and not n.endswith(".p"))
+        if not targets:
+            self.skip("fuzz", "no targets in this build")
+        for name in targets:
+            self.run(f"{name} for {FUZZ_SECONDS} s",
+                     [os.path.join(folder, name), f"-max_total_time={FUZZ_SECONDS}",
+                      "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
+                      f"-artifact_prefix={folder}/"])
+
+    # In this order; the cheap ones first, those of --quick marked.
+    SUITES = (("format", True), ("scripts", True), ("unit", True), ("conformance", True),
+              ("engine", False), ("docs", True), ("functional", True), ("clang", False),
+              ("asan", False), ("tsan", False), ("fuzz", False))
+
+    def main(self):
+        names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]
+        began = time.monotonic()
+        for i, name in enumerate(names):
+            since = time.monotonic()
+            self.say(f"[{i + 1}/{len(names)}] {name}")
+            before = (self.passed, len(self.failed), len(self.skipped))
+            getattr(self, "suite_" + name)()
+            after = (self.passed, len(self.failed), len(self.skipped))
+            counts = tuple(a - b for a, b in zip(after, before))
+            self.say(f"[{i + 1}/{len(names)}] {name}: %d passed, %d failed, %d skipped, %d s" %
+                     (*counts, time.monotonic() - since))
+        if self.failed:
+            self.say("failed:\n  " + "\n  ".join(self.failed))
+        if self.skipped:
+            self.say("skipped:\n  " + "\n  ".join(f"{n}: {r}" for n, r in self.skipped))
+        self.say(f"in {time.monotonic() - began:.0f} s")
+        self.say(f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped")
+        return 1 if self.failed else 0
+
+
+def main():
+    names = [name for name, _ in Tests.SUITES]
+    ap = argparse.ArgumentParser(prog="test", description=__doc__.splitlines()[0])
+    ap.add_argument("--quick", action="store_true",
+                    help="a few minutes: " + ", ".join(n for n, quick in Tests.SUITES if quick))
+    ap.add_argument("--suite", action="append", metavar="NAME", choices=names,
+                    help="only this suite (repeatable): " + ", ".join(names))
+    ap.add_argument("--list", action="store_true", help="list the suites and end")
+    ap.add_argument("--build", default=os.path.join(ROOT, "build-test"), metavar="DIR",
+                    help="folder for the builds (default: build-test)")
+    ap.add_argument("--no-install", action="store_true",
+                    help="do not look for missing packages")
+    args = ap.parse_args()
+    if args.list:
+        print("\n".join(names))
+        return 0
+    return Tests(args).main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
