@@ -41,7 +41,9 @@ static void device_finalize(GObject *obj)
 {
     DevicePrivate *p = priv(HUMPY_DEVICE(obj));
 
-    g_assert(!p->realized);
+    /* The last reference may be a retired FlatView's, dropped in liburcu's thread: acquire what
+     * device_unrealize() released. */
+    g_assert(!__atomic_load_n(&p->realized, __ATOMIC_ACQUIRE));
     for (unsigned i = 0; i < p->n_irqs; i++) {
         g_clear_pointer(&p->irqs[i], irq_free);
     }
@@ -122,7 +124,7 @@ void device_unrealize(Device *dev)
     for (unsigned i = 0; i < p->n_irqs; i++) {
         g_clear_pointer(&p->irqs[i], irq_free);
     }
-    p->realized = false;
+    __atomic_store_n(&p->realized, false, __ATOMIC_RELEASE);
 }
 
 void device_reset(Device *dev)

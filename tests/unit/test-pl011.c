@@ -379,6 +379,40 @@ static void fifo_switch_empties(Bench *b, gconstpointer data)
     g_assert_cmphex(rd(b, RIS) & (INT_RX | INT_RT), ==, 0);
 }
 
+static gpointer vcpu(gpointer data)
+{
+    Bench *b = data;
+
+    memory_thread_register();
+    for (unsigned i = 0; i < 2000; i++) {
+        wr(b, DR, 'v');
+        rd(b, DR);
+        wr(b, ICR, 0x7ff);
+    }
+    memory_thread_unregister();
+    return NULL;
+}
+
+/* Two vCPUs in the registers while the main context types: every character leaves once. The
+ * sanitizer build for threads watches the rest. */
+static void threads_share_it(Bench *b, gconstpointer data)
+{
+    GThread *threads[2];
+
+    wr(b, LCR_H, FEN);
+    wr(b, CR, ENABLED);
+    for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++) {
+        threads[i] = g_thread_new("vcpu", vcpu, b);
+    }
+    for (unsigned i = 0; i < 2000; i++) {
+        type(&b->chr, "abc");
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++) {
+        g_thread_join(threads[i]);
+    }
+    g_assert_cmpuint(b->chr.written->len, ==, 4000);
+}
+
 static void device_reset_lowers_the_line(Bench *b, gconstpointer data)
 {
     wr(b, IMSC, INT_TX);
@@ -453,6 +487,7 @@ int main(int argc, char **argv)
         { "tx/byte-and-word-writes-leave-at-once", transmits_bytes },
         { "tx/disabled-transmitter-holds-sixteen", transmit_disabled_holds },
         { "tx/interrupt-after-data-left", transmit_interrupt },
+        { "threads/share-it", threads_share_it },
         { "irq/mask-gates-the-line", mask_gates_the_line },
         { "rx/disabled-receiver-takes-nothing", receiver_off_takes_nothing },
         { "rx/character-mode-is-one-deep", character_mode_is_one_deep },
