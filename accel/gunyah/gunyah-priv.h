@@ -180,6 +180,9 @@ bool gunyah_ioeventfds_create(AccelGunyah *gh, GError **error);
 void gunyah_ioeventfds_detach(AccelGunyah *gh);
 
 /* irq.c */
+/* How long a level line stays high without any access before it is rung again. Only tests change
+ * it. */
+extern int64_t gunyah_irq_idle_us;
 void gunyah_irqs_init(AccelGunyah *gh);
 void gunyah_irqs_clear(AccelGunyah *gh);
 bool gunyah_irq_connect(Accel *accel, unsigned gsi, AccelIrqMode mode, GError **error);

@@ -26,9 +26,10 @@
 enum {
     TICK_US = 1000,
     BUSY_TICKS = 4,
-    IDLE_FIRST_US = 16000,
-    IDLE_LAST_US = 256000,
+    IDLE_GROWTH = 16, /* how much rarer it may get */
 };
+
+int64_t gunyah_irq_idle_us = 16000;
 
 static void ring(const GunyahLine *line)
 {
@@ -172,7 +173,7 @@ static void recheck(GunyahIrqs *irqs, GunyahLine *line, int64_t now, int64_t *ne
         line->seen_accesses = __atomic_load_n(&line->accesses_at_rise, __ATOMIC_RELAXED);
         line->touched = false;
         line->since = now;
-        line->interval = IDLE_FIRST_US;
+        line->interval = gunyah_irq_idle_us;
         line->next_ring = now + line->interval;
     }
     if (accesses != line->seen_accesses && now - line->since < BUSY_TICKS * TICK_US) {
@@ -182,10 +183,10 @@ static void recheck(GunyahIrqs *irqs, GunyahLine *line, int64_t now, int64_t *ne
         line->seen_accesses = accesses;
         line->touched = false;
         line->since = now;
-        line->interval = IDLE_FIRST_US;
+        line->interval = gunyah_irq_idle_us;
         again = true;
     } else if (now >= line->next_ring) {
-        line->interval = MIN(line->interval * 2, IDLE_LAST_US);
+        line->interval = MIN(line->interval * 2, gunyah_irq_idle_us * IDLE_GROWTH);
         again = true;
     }
     if (again) {

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The machine of fake-gunyah-world.h.
+ */
+#include "fake-gunyah-world.h"
+
+#include <libfdt.h>
+#include <string.h>
+
+static MemTxResult device_read(void *opaque, hwaddr offset, uint64_t *value, unsigned size)
+{
+    World *w = opaque;
+
+    *value = w->to_read;
+    w->size = size;
+    __atomic_add_fetch(&w->reads, 1, __ATOMIC_SEQ_CST);
+    return w->refuses ? MEMTX_ERROR : MEMTX_OK;
+}
+
+static MemTxResult device_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
+{
+    World *w = opaque;
+
+    w->written = value;
+    w->size = size;
+    if (w->lower_spi >= 0) {
+        accel_irq_set(w->accel, w->lower_spi, false);
+    }
+    __atomic_add_fetch(&w->writes, 1, __ATOMIC_SEQ_CST);
+    return w->refuses ? MEMTX_ERROR : MEMTX_OK;
+}
+
+static const MemoryRegionOps device_ops = {
+    .read_with_result = device_read,
+    .write_with_result = device_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { 1, 8, true },
+    .impl = { 1, 8, true },
+};
+
+void world_init(World *w, gconstpointer data)
+{
+    memset(w, 0, sizeof(*w));
+    fake_gunyah_reset();
+    memory_region_init(&w->root, NULL, "root", UINT64_MAX);
+    g_assert_true(memory_region_init_ram(&w->ram, NULL, "ram", RAM_SIZE, NULL));
+    memory_region_add_subregion(&w->root, RAM_BASE, &w->ram);
+    memory_region_init_io(&w->device, NULL, &device_ops, w, "device", DEVICE_SIZE);
+    memory_region_add_subregion(&w->root, DEVICE_BASE, &w->device);
+    w->as = address_space_new(&w->root, "memory");
+    w->lower_spi = -1;
+    w->boot = (AccelBootInfo){
+        .entry = RAM_BASE,
+        .ram_base = RAM_BASE,
+        .dtb_gpa = RAM_BASE + 0x800000,
+        .dtb_room = 0x200000,
+    };
+    g_mutex_init(&w->lock);
+    g_cond_init(&w->cond);
+}
+
+void world_clear(World *w, gconstpointer data)
+{
+    g_clear_object(&w->accel);
+    g_assert_cmpuint(fake_gunyah.open_fds, ==, 0);
+    address_space_free(w->as);
+    memory_region_del_subregion(&w->root, &w->device);
+    memory_region_del_subregion(&w->root, &w->ram);
+    memory_region_destroy(&w->device);
+    memory_region_destroy(&w->ram);
+    memory_region_destroy(&w->root);
+    g_free(w->message);
+    g_mutex_clear(&w->lock);
+    g_cond_clear(&w->cond);
+}
+
+void world_grow_ram(World *w, uint64_t size)
+{
+    memory_region_del_subregion(&w->root, &w->ram);
+    memory_region_destroy(&w->ram);
+    g_assert_true(memory_region_init_ram(&w->ram, NULL, "ram", size, NULL));
+    memory_region_add_subregion(&w->root, RAM_BASE, &w->ram);
+}
+
+Accel *world_create(const char *text, GError **error)
+{
+    g_autofree char *whole = g_strconcat("gunyah,host=model,device=" FAKE_GUNYAH_PATH, text, NULL);
+    const char *texts[] = { whole, NULL };
+
+    return accel_create(texts, error);
+}
+
+static void on_event(void *opaque, AccelEvent event, const char *message)
+{
+    World *w = opaque;
+
+    g_mutex_lock(&w->lock);
+    w->n_events++;
+    w->event = event;
+    w->message = g_strdup(message);
+    g_cond_broadcast(&w->cond);
+    g_mutex_unlock(&w->lock);
+}
+
+void world_setup(World *w, const char *text, unsigned n_vcpus)
+{
+    AccelMachineInfo info = { .memory = w->as, .n_vcpus = n_vcpus, .vm_name = "test-vm" };
+    GError *error = NULL;
+
+    w->accel = world_create(text, &error);
+    g_assert_no_error(error);
+    g_assert_true(accel_setup(w->accel, &info, &error));
+    accel_set_event_handler(w->accel, on_event, w);
+}
+
+void world_connect(World *w, unsigned spi, AccelIrqMode mode)
+{
+    GError *error = NULL;
+
+    accel_irq_connect(w->accel, spi, mode, &error);
+    g_assert_no_error(error);
+}
+
+void world_start(World *w)
+{
+    GError *error = NULL;
+
+    accel_start(w->accel, &w->boot, &error);
+    g_assert_no_error(error);
+}
+
+void world_wait_event(World *w)
+{
+    g_mutex_lock(&w->lock);
+    while (w->n_events == 0) {
+        g_cond_wait(&w->cond, &w->lock);
+    }
+    g_mutex_unlock(&w->lock);
+}
+
+void world_assert_says(const GError *error, const char *part)
+{
+    if (strstr(error->message, part) == NULL) {
+        g_error("'%s' is not in: %s", part, error->message);
+    }
+}
+
+static int node(void *fdt, int parent, const char *name, const char *device_type)
+{
+    int at = fdt_add_subnode(fdt, parent, name);
+
+    g_assert_cmpint(at, >=, 0);
+    if (device_type != NULL) {
+        g_assert_cmpint(fdt_setprop_string(fdt, at, "device_type", device_type), ==, 0);
+    }
+    return at;
+}
+
+void *world_fdt(unsigned n_cpus, const char *extra)
+{
+    void *fdt = g_malloc0(0x10000);
+    int at;
+
+    g_assert_cmpint(fdt_create_empty_tree(fdt, 0x10000), ==, 0);
+    node(fdt, 0, "memory@40000000", "memory");
+    at = node(fdt, 0, "cpus", NULL);
+    for (unsigned i = 0; i < n_cpus; i++) {
+        g_autofree char *name = g_strdup_printf("cpu@%u", i);
+
+        node(fdt, at, name, "cpu");
+    }
+    if (g_strcmp0(extra, "cpus/cpu@9") == 0) {
+        node(fdt, at, "cpu@9", "cpu");
+    } else if (extra != NULL) {
+        node(fdt, 0, extra, g_str_has_prefix(extra, "memory") ? "memory" : NULL);
+    }
+    if (g_strcmp0(extra, "no-gic") != 0) {
+        at = node(fdt, 0, "intc", NULL);
+        fdt_setprop_string(fdt, at, "compatible", "arm,gic-v3");
+        fdt_setprop_u32(fdt, at, "#interrupt-cells", 3);
+    }
+    return fdt;
+}

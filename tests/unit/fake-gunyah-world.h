@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * A small machine for tests of accel/gunyah: RAM, one recording device, an accelerator on the
+ * fake kernel, and the last event.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "accel/accel.h"
+#include "fake-gunyah.h"
+#include "util/error.h"
+
+#define RAM_BASE    0x40000000ULL
+#define RAM_SIZE    0x4000000ULL
+#define DEVICE_BASE 0xa000000ULL
+#define DEVICE_SIZE 0x1000ULL
+
+typedef struct {
+    MemoryRegion root, ram, device;
+    AddressSpace *as;
+    Accel *accel;
+    AccelBootInfo boot;
+
+    GMutex lock;
+    GCond cond;
+    unsigned n_events;
+    AccelEvent event;
+    char *message;
+
+    /* The device: the last write, what reads give, and a line to lower on a write. */
+    uint64_t written, to_read;
+    unsigned size;
+    unsigned reads, writes; /* atomic */
+    int lower_spi;          /* -1: none */
+    bool refuses;
+} World;
+
+void world_init(World *w, gconstpointer data);
+void world_clear(World *w, gconstpointer data);
+/* Before world_setup(). */
+void world_grow_ram(World *w, uint64_t size);
+
+/* -accel gunyah,device=…,host=model plus text. */
+Accel *world_create(const char *text, GError **error);
+void world_setup(World *w, const char *text, unsigned n_vcpus);
+void world_connect(World *w, unsigned spi, AccelIrqMode mode);
+void world_start(World *w);
+/* Waits for the event. */
+void world_wait_event(World *w);
+void world_assert_says(const GError *error, const char *part);
+
+/* A tree with /memory, /cpus with n CPUs and /intc, plus a node: "hypervisor", "memory@…" and
+ * "cpus/…" are what they say, "no-gic" leaves out /intc. g_free() it. */
+void *world_fdt(unsigned n_cpus, const char *extra);
