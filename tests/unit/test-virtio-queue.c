@@ -318,6 +318,22 @@ static void test_no_notify_flag(gconstpointer kind)
     guest_free(g);
 }
 
+/* What comes between the last look at the ring and the wish for notifications is not lost. */
+static void test_no_lost_request(gconstpointer kind)
+{
+    Guest *g = started(kind, UINT64_MAX);
+
+    guest_barrier(g);
+    echo_hold_end(echo(g));
+    submit_one(g);
+    echo_wait_inside(echo(g));
+    guest_publish(g, 0, guest_chain(g, 0, &(Buf){ RAM_BASE, 8, false }, 1)); /* no notify */
+    echo_release(echo(g));
+    guest_wait(g, 0);
+    guest_poll(g, 0);
+    guest_free(g);
+}
+
 static void test_before_driver_ok(gconstpointer kind)
 {
     Guest *g = echo_guest(kind);
@@ -438,7 +454,18 @@ static void test_unplug_waits(gconstpointer kind)
 
 /* ---- hostile rings ---- */
 
+/* Four descriptors that are fine by themselves: wrong turns end in a request that works. */
+enum { GOOD_TABLE = RAM_BASE + RAM_SIZE - 12288 };
+
+static void write_good_table(Guest *g, uint64_t table)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        guest_desc(g, table, i, RAM_BASE + RAM_SIZE - 8192, 8, 0, 0);
+    }
+}
+
 static unsigned messages;
+static char *last_message;
 static pthread_mutex_t messages_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static GLogWriterOutput count_messages(GLogLevelFlags level, const GLogField *fields, gsize n,
@@ -447,6 +474,8 @@ static GLogWriterOutput count_messages(GLogLevelFlags level, const GLogField *fi
     if ((level & G_LOG_LEVEL_MESSAGE) != 0) {
         pthread_mutex_lock(&messages_lock);
         messages++;
+        g_free(last_message);
+        last_message = g_log_writer_format_fields(level, fields, n, FALSE);
         pthread_mutex_unlock(&messages_lock);
         return G_LOG_WRITER_HANDLED;
     }
@@ -502,10 +531,10 @@ static const BadDesc bad_descs[] = {
     { "on its own registers", MMIO_BASE + R_STATUS, 4, D_WRITE, 0 },
     { "ROM to write", ROM_BASE, 16, D_WRITE, 0 },
     { "indirect length 0", RAM_BASE, 0, D_INDIRECT, 0 },
-    { "indirect length 17", RAM_BASE, 17, D_INDIRECT, 0 },
-    { "indirect length 8", RAM_BASE, 8, D_INDIRECT, 0 },
+    { "indirect length 17", GOOD_TABLE, 17, D_INDIRECT, 0 },
+    { "indirect length 8", GOOD_TABLE, 8, D_INDIRECT, 0 },
     { "indirect length 4 GiB - 16", RAM_BASE, UINT32_MAX - 15, D_INDIRECT, 0 },
-    { "indirect with next", RAM_BASE, 16, D_INDIRECT | D_NEXT, 1 },
+    { "indirect with next", GOOD_TABLE, 16, D_INDIRECT | D_NEXT, 1 },
     { "indirect not aligned", RAM_BASE + 4, 16, D_INDIRECT, 0 },
     { "indirect outside RAM", 0, 16, D_INDIRECT, 0 },
     { "indirect on MMIO", TRAP_BASE, 16, D_INDIRECT, 0 },
@@ -521,6 +550,7 @@ static void test_bad_descriptors(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(bad_descs); i++) {
         const BadDesc *d = &bad_descs[i];
 
+        write_good_table(g, GOOD_TABLE);
         guest_desc(g, g->queues[0].desc, 0, d->gpa, d->len, d->flags, d->next);
         guest_publish(g, 0, 0);
         guest_notify(g, 0);
@@ -538,6 +568,8 @@ static void test_bad_indirect_entries(void)
         const BadDesc *d = &bad_descs[i];
         uint64_t table = RAM_BASE + RAM_SIZE - 4096;
 
+        write_good_table(g, GOOD_TABLE);
+        write_good_table(g, table + ECHO_QUEUE_SIZE * 16);
         guest_desc(g, g->queues[0].desc, 0, table, ECHO_QUEUE_SIZE * 16, D_INDIRECT, 0);
         guest_desc(g, table, 0, RAM_BASE, 4, D_NEXT, 1);
         guest_desc(g, table, 1, d->gpa, d->len, d->flags, d->next);
@@ -558,6 +590,21 @@ static void test_loop(void)
     guest_publish(g, 0, 3);
     guest_notify(g, 0);
     check_needs_reset(g, "loop through the whole table");
+    g_assert_nonnull(strstr(last_message, "has a loop"));
+    guest_free(g);
+}
+
+static void test_nested_indirect(void)
+{
+    Guest *g = started(modern, UINT64_MAX);
+    uint64_t table = RAM_BASE + RAM_SIZE - 4096;
+
+    write_good_table(g, GOOD_TABLE);
+    guest_desc(g, g->queues[0].desc, 0, table, 16, D_INDIRECT, 0);
+    guest_desc(g, table, 0, GOOD_TABLE, 64, D_INDIRECT, 0);
+    guest_publish(g, 0, 0);
+    guest_notify(g, 0);
+    check_needs_reset(g, "indirect table inside an indirect table");
     guest_free(g);
 }
 
@@ -777,6 +824,7 @@ int main(int argc, char **argv)
     add("used-event-suppresses-interrupts", test_used_event);
     add("avail-event-asks-for-next", test_avail_event);
     add("no-notify-flag-while-busy", test_no_notify_flag);
+    add("request-without-notify-is-not-lost", test_no_lost_request);
     add("notify-before-driver-ok-is-ignored", test_before_driver_ok);
     add("reset-waits-for-request", test_reset_waits);
     add("unplug-waits-for-request", test_unplug_waits);
@@ -790,6 +838,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-queue/hostile/descriptors", test_bad_descriptors);
     g_test_add_func("/virtio-queue/hostile/indirect-entries", test_bad_indirect_entries);
     g_test_add_func("/virtio-queue/hostile/loop", test_loop);
+    g_test_add_func("/virtio-queue/hostile/indirect-inside-indirect", test_nested_indirect);
     g_test_add_func("/virtio-queue/hostile/readable-behind-writable", test_order);
     g_test_add_func("/virtio-queue/hostile/chain-too-long", test_too_long_chain);
     g_test_add_func("/virtio-queue/hostile/head-out-of-range", test_bad_head);

@@ -8,13 +8,13 @@
 
 DEVICE_DEFINE_TYPE(VirtIOEcho, virtio_echo, "virtio-echo-device", TYPE_VIRTIO_DEVICE)
 
-static void maybe_hold(VirtIOEcho *s)
+static void maybe_hold(VirtIOEcho *s, bool *hold)
 {
     pthread_mutex_lock(&s->lock);
-    if (s->hold) {
+    if (*hold) {
         s->inside = true;
         pthread_cond_broadcast(&s->changed);
-        while (s->hold) {
+        while (*hold) {
             pthread_cond_wait(&s->changed, &s->lock);
         }
         s->inside = false;
@@ -30,7 +30,7 @@ static void echo_serve(VirtIODevice *vdev, VirtQueue *vq)
     while ((elem = virtio_queue_pop(vq)) != NULL) {
         uint64_t done = 0;
 
-        maybe_hold(s);
+        maybe_hold(s, &s->hold);
         for (unsigned i = 0; i < elem->n_out && done < elem->in_size; i++) {
             done += iov_from_buf(elem->in, elem->n_in, done, elem->out[i].iov_base,
                                  elem->out[i].iov_len);
@@ -41,6 +41,7 @@ static void echo_serve(VirtIODevice *vdev, VirtQueue *vq)
             virtio_queue_notify(vq);
         }
     }
+    maybe_hold(s, &s->hold_end);
 }
 
 static bool echo_realize(VirtIODevice *vdev, GError **error)
@@ -75,6 +76,13 @@ void echo_hold(VirtIOEcho *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+void echo_hold_end(VirtIOEcho *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->hold_end = true;
+    pthread_mutex_unlock(&s->lock);
+}
+
 void echo_wait_inside(VirtIOEcho *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -88,6 +96,7 @@ void echo_release(VirtIOEcho *s)
 {
     pthread_mutex_lock(&s->lock);
     s->hold = false;
+    s->hold_end = false;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }

@@ -23,12 +23,15 @@ struct _VirtIOEcho {
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t changed;
-    bool hold;   /* stay inside the next request */
-    bool inside; /* is inside one */
+    bool hold;     /* stay inside the next request */
+    bool hold_end; /* stay where the queue was found empty */
+    bool inside;   /* is inside one */
 };
 
-/* Makes the next request stay inside the device; waits until one does; lets it go. */
+/* Makes the next request (or end of the queue) stay inside the device; waits until it does; lets it
+ * go. */
 void echo_hold(VirtIOEcho *s);
+void echo_hold_end(VirtIOEcho *s);
 void echo_wait_inside(VirtIOEcho *s);
 void echo_release(VirtIOEcho *s);
 bool echo_is_inside(VirtIOEcho *s);
