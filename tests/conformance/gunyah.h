@@ -107,6 +107,25 @@ int run(Vm *vm, unsigned vcpu);
 bool guest_saw(const char *line);
 /* TRUE if text is in dmesg since the VM was made. */
 bool dmesg_has(const char *text);
+/* Both, for a message. */
+const char *vm_logs(void);
+
+#define assert_guest_saw(line)                                                                     \
+    G_STMT_START                                                                                   \
+    {                                                                                              \
+        if (!guest_saw(line)) {                                                                    \
+            g_error("the guest did not see '%s'\n%s", line, vm_logs());                            \
+        }                                                                                          \
+    }                                                                                              \
+    G_STMT_END
+#define assert_dmesg_has(text)                                                                     \
+    G_STMT_START                                                                                   \
+    {                                                                                              \
+        if (!dmesg_has(text)) {                                                                    \
+            g_error("dmesg does not say '%s'\n%s", text, vm_logs());                               \
+        }                                                                                          \
+    }                                                                                              \
+    G_STMT_END
 
 void add_device_tests(void);
 void add_memory_tests(void);

@@ -125,8 +125,8 @@ static void test_boot_context(void)
     assert_ok(boot_context(vm, GH_BOOT_CONTEXT_SET_PC, 0, RAM_GPA + 0x1000));
     assert_ok(boot_context(vm, GH_BOOT_CONTEXT_SET_X, 3, 42));
     start(vm, NULL, "off");
-    g_assert_true(guest_saw("boot 0 pc=0x80001000 x0=0x80100000"));
-    g_assert_true(guest_saw("set 0 reg3=0x2a"));
+    assert_guest_saw("boot 0 pc=0x80001000 x0=0x80100000");
+    assert_guest_saw("set 0 reg3=0x2a");
     assert_errno(boot_context(vm, GH_BOOT_CONTEXT_SET_PC, 0, 0), EINVAL);
 }
 
@@ -196,7 +196,7 @@ static void test_resume_action(void)
     g_assert_cmpuint(vm->run[0]->mmio.resume_action, ==, GH_VCPU_RESUME_HANDLED); /* preset */
     vm->run[0]->mmio.resume_action = GH_VCPU_RESUME_FAULT;
     assert_ok(run(vm, 0));
-    g_assert_true(guest_saw("0 fault 0x9000000"));
+    assert_guest_saw("0 fault 0x9000000");
     vm->run[0]->mmio.resume_action = GH_VCPU_RESUME_RETRY;
     assert_ok(run(vm, 0));
     g_assert_cmphex(vm->run[0]->mmio.phys_addr, ==, DEVICE + 4); /* the same again */
@@ -248,12 +248,12 @@ static void test_rights(void)
     }
     shared = vm_new(REV);
     start(shared, NULL, "off");
-    g_assert_true(guest_saw("map 0x80000000+0x400000 rw-"));
+    assert_guest_saw("map 0x80000000+0x400000 rw-");
     g_clear_pointer(&shared, vm_free);
     lent = vm_new(REV);
     prepare(lent, &(DtSpec){ .n_cpus = 1 }, true);
     assert_ok(vm_call(lent, GH_VM_START, NULL));
-    g_assert_true(guest_saw("map 0x80000000+0x400000 rwx"));
+    assert_guest_saw("map 0x80000000+0x400000 rwx");
 }
 
 static void test_late_region(void)
@@ -266,7 +266,7 @@ static void test_late_region(void)
     vm = vm_new(REV);
     start(vm, NULL, "w4 0x9000000 1");
     assert_ok(add_region(vm, 1, 0x90000000, 4096, vm->ram, false));
-    g_assert_true(guest_saw("map 0x90000000+0x1000 rw-"));
+    assert_guest_saw("map 0x90000000+0x1000 rw-");
 }
 
 static void test_synchronous_close(void)

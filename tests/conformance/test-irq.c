@@ -35,7 +35,7 @@ static void test_irqfd(void)
     start(vm, &one_bell, "wfi; w4 0x9000000 1; wfi; w4 0x9000004 1");
     ring(fd);
     assert_ok(run(vm, 0)); /* returns only if the bell woke the guest */
-    g_assert_true(guest_saw("0 irq 40"));
+    assert_guest_saw("0 irq 40");
     ring(fd);
     assert_ok(run(vm, 0));
     g_assert_cmphex(vm->run[0]->mmio.phys_addr, ==, DEVICE + 4);
@@ -62,7 +62,7 @@ static void test_premature(void)
     g_assert_cmpuint(after.premature_bells - before.premature_bells, >=, 2);
     vm->run[0]->immediate_exit = 1;
     assert_errno(run(vm, 0), EINTR);
-    g_assert_true(dmesg_has("premature"));
+    assert_dmesg_has("premature");
     vm->run[0]->immediate_exit = 0;
     ring(fd);
     assert_ok(run(vm, 0));
@@ -80,7 +80,7 @@ static void test_dead_label(void)
     vm = vm_new(NULL);
     assert_ok(add_irqfd(vm, fd, 41, 0)); /* accepted, and START too: silently dead */
     start(vm, &one_bell, "off");
-    g_assert_true(dmesg_has("irqfd 41: no doorbell"));
+    assert_dmesg_has("irqfd 41: no doorbell");
     close(fd);
 }
 

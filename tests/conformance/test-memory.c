@@ -198,7 +198,7 @@ static void test_late_region(void)
     start(vm, NULL, "r4 0x90000000; w4 0x9000000 1");
     assert_ok(add_region(vm, 1, 0x90000000, PAGE, vm->ram, false));
     assert_ok(run(vm, 0));
-    g_assert_true(guest_saw("0 abort 0x90000000"));
+    assert_guest_saw("0 abort 0x90000000");
 }
 
 /* Pinned pages: what the caller does to its mapping afterwards does not matter to the guest. */
@@ -217,7 +217,7 @@ static void test_pinned(void)
     munmap(more, PAGE);
     start(vm, NULL, "r4 0x80400000; w4 0x9000000 1");
     assert_ok(run(vm, 0));
-    g_assert_true(guest_saw("0 r4 0x80400000 = 0xabcd"));
+    assert_guest_saw("0 r4 0x80400000 = 0xabcd");
 }
 
 /* ---- sharing and lending ---- */
@@ -257,7 +257,7 @@ static void test_share(void)
     ((uint32_t *)vm->ram)[0] = 0x1234;
     start(vm, NULL, "r4 0x80000000; w4 0x80000004 0x5678; w4 0x9000000 1");
     assert_ok(run(vm, 0));
-    g_assert_true(guest_saw("0 r4 0x80000000 = 0x1234"));
+    assert_guest_saw("0 r4 0x80000000 = 0x1234");
     g_assert_cmphex(((uint32_t *)vm->ram)[1], ==, 0x5678);
 }
 
@@ -273,7 +273,7 @@ static void check_lend(uint8_t *extra)
     g_assert_cmpint(touch(extra), ==, SIGBUS);
     g_assert_cmpint(touch(extra + 2 * PAGE - 1), ==, SIGBUS);
     assert_ok(run(vm, 0));
-    g_assert_true(guest_saw("0 r4 0x80400000 = 0x87654321"));
+    assert_guest_saw("0 r4 0x80400000 = 0x87654321");
     assert_ok(run(vm, 0));
     g_assert_cmpint(touch(extra), ==, SIGBUS); /* the end alone gives nothing back */
     g_clear_pointer(&vm, vm_free);
@@ -317,6 +317,33 @@ static void test_lend_alias(void)
     munmap(alias, RAM_SIZE);
 }
 
+/* A private copy of a page is another page. */
+static void test_lend_copy(void)
+{
+    g_autoptr(Vm) vm = NULL;
+    uint8_t *extra, *copy;
+    int fd;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(NULL);
+    fd = memfd_create("extra", MFD_CLOEXEC);
+    g_assert_cmpint(ftruncate(fd, PAGE), ==, 0);
+    extra = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    copy = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    close(fd);
+    *copy = 0x5a;
+    assert_ok(add_region(vm, 1, RAM_GPA + RAM_SIZE, PAGE, extra, true));
+    start(vm, NULL, "off");
+    g_assert_cmpint(touch(extra), ==, SIGBUS);
+    g_assert_cmpint(touch(copy), ==, 0);
+    g_clear_pointer(&vm, vm_free);
+    g_assert_cmphex(*copy, ==, 0x5a);
+    munmap(extra, PAGE);
+    munmap(copy, PAGE);
+}
+
 /* The image itself lent: the resource manager still reads and extends the tree in it. */
 static void test_lend_image(void)
 {
@@ -351,7 +378,7 @@ static void test_lend_unmapped(void)
     start(vm, NULL, "off");
     munmap(extra, PAGE);
     other =
-        mmap(extra, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        mmap(extra, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     *other = 0x5a;
     g_clear_pointer(&vm, vm_free);
     g_assert_cmphex(*other, ==, 0x5a);
@@ -381,6 +408,7 @@ void add_memory_tests(void)
     g_test_add_func("/android14/memory/lend-takes-shared-pages", test_lend_shared);
     g_test_add_func("/android14/memory/lend-takes-private-pages", test_lend_private);
     g_test_add_func("/android14/memory/lend-takes-every-mapping", test_lend_alias);
+    g_test_add_func("/android14/memory/lend-spares-private-copies", test_lend_copy);
     g_test_add_func("/android14/memory/lend-image-region", test_lend_image);
     g_test_add_func("/android14/memory/reclaim-spares-new-mappings", test_lend_unmapped);
 }

@@ -168,7 +168,7 @@ static void test_refusals(void)
 
         g_test_message("%s", rows[i].why);
         assert_errno(start_with(vm, &spec), rows[i].err);
-        g_assert_true(dmesg_has(rows[i].why));
+        assert_dmesg_has(rows[i].why);
     }
 }
 
@@ -222,7 +222,7 @@ static void test_dtb_room(void)
     assert_ok(add_region(vm, 0, RAM_GPA, RAM_SIZE, vm->ram, false));
     assert_ok(set_dtb(vm, DTB_GPA, size)); /* exactly: nothing fits behind it */
     assert_errno(vm_call(vm, GH_VM_START, NULL), ENOMEM);
-    g_assert_true(dmesg_has("room"));
+    assert_dmesg_has("room");
 }
 
 static void big_property(void *fdt)
@@ -266,9 +266,9 @@ static void test_base_rounds_up(void)
     }
     vm = vm_new(NULL);
     assert_ok(start_with(vm, &spec));
-    g_assert_true(guest_saw("map 0x80200000+0x400000 rwx")); /* and no longer where it was said */
-    g_assert_true(guest_saw("boot 0 pc=0x80200000 x0=0x80300000"));
-    g_assert_true(dmesg_has("not at the"));
+    assert_guest_saw("map 0x80200000+0x400000 rwx"); /* and no longer where it was said */
+    assert_guest_saw("boot 0 pc=0x80200000 x0=0x80300000");
+    assert_dmesg_has("not at the");
 }
 
 static void test_below_1_gib(void)
@@ -299,8 +299,8 @@ static void test_lent_chunks_order(void)
     assert_ok(add_region(vm, 1, RAM_GPA + RAM_SIZE, 4096, a, true));
     assert_ok(add_region(vm, 2, RAM_GPA + RAM_SIZE + 4096, 8192, b, true));
     assert_ok(start_with(vm, &spec));
-    g_assert_true(guest_saw("map 0x80400000+0x2000 rwx"));
-    g_assert_true(guest_saw("map 0x80402000+0x1000 rwx"));
+    assert_guest_saw("map 0x80400000+0x2000 rwx");
+    assert_guest_saw("map 0x80402000+0x1000 rwx");
     g_clear_pointer(&vm, vm_free);
     munmap(a, 4096);
     munmap(b, 8192);
@@ -319,7 +319,7 @@ static void test_shm_places(void)
     extra = map_shared(4096);
     assert_ok(add_region(vm, 9, 0xa0000000, 4096, extra, false));
     assert_ok(start_with(vm, &spec));
-    g_assert_true(guest_saw("map 0xa0000000+0x1000 rw-"));
+    assert_guest_saw("map 0xa0000000+0x1000 rw-");
     g_clear_pointer(&vm, vm_free);
     munmap(extra, 4096);
 }
@@ -407,9 +407,10 @@ static void test_memory_merged(void)
     vm = vm_new(NULL);
     a = map_shared(4096);
     b = map_shared(4096);
-    assert_ok(add_region(vm, 9, 0xa0000000, 4096, b, false));
+    prepare(vm, &spec, false);
     assert_ok(add_region(vm, 1, RAM_GPA + RAM_SIZE, 4096, a, true));
-    assert_ok(start_with(vm, &spec));
+    assert_ok(add_region(vm, 9, 0xa0000000, 4096, b, false));
+    assert_ok(vm_call(vm, GH_VM_START, NULL));
     assert_numbers(guest_tree(vm), "/memory", "reg", 4, RAM_GPA, RAM_SIZE + 4096,
                    (uint64_t)0xa0000000, (uint64_t)4096);
     g_clear_pointer(&vm, vm_free);

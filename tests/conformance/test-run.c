@@ -49,10 +49,10 @@ static void test_mmio_read(void)
     g_assert_cmphex(vm->run[0]->mmio.data[0], ==, 0xee); /* left alone */
     memcpy(vm->run[0]->mmio.data, "\x78\x56\x34\x12\xff\xff\xff\xff", 8);
     assert_ok(run(vm, 0));
-    g_assert_true(guest_saw("0 r4 0x9000000 = 0x12345678"));
+    assert_guest_saw("0 r4 0x9000000 = 0x12345678");
     vm->run[0]->mmio.data[0] = 0x90;
     assert_ok(run(vm, 0));
-    g_assert_true(guest_saw("0 r1 0x9000004 = 0x90"));
+    assert_guest_saw("0 r1 0x9000004 = 0x90");
 }
 
 static void test_no_exit_above(void)
@@ -66,7 +66,7 @@ static void test_no_exit_above(void)
     start(vm, NULL, "r4 0x40000000; w4 0x3ffffffc 1");
     assert_ok(run(vm, 0));
     g_assert_cmphex(vm->run[0]->mmio.phys_addr, ==, 0x3ffffffc);
-    g_assert_true(guest_saw("0 abort 0x40000000"));
+    assert_guest_saw("0 abort 0x40000000");
 }
 
 static void test_boot_state(void)
@@ -78,7 +78,7 @@ static void test_boot_state(void)
     }
     vm = vm_new(NULL);
     start(vm, NULL, "off");
-    g_assert_true(guest_saw("boot 0 pc=0x80000000 x0=0x80100000"));
+    assert_guest_saw("boot 0 pc=0x80000000 x0=0x80100000");
 }
 
 static void check_status(const char *step, unsigned type)

@@ -42,7 +42,7 @@ static void test_no_dtb(void)
     assert_ok(add_region(vm, 0, RAM_GPA, RAM_SIZE, vm->ram, false));
     assert_ok(set_dtb(vm, RAM_GPA + RAM_SIZE, 4096));
     assert_errno(vm_call(vm, GH_VM_START, NULL), EINVAL);
-    g_assert_true(dmesg_has("DTB"));
+    assert_dmesg_has("DTB");
     assert_errno(vm_call(vm, GH_VM_START, NULL), ENODEV); /* the VMID was there already */
 }
 
@@ -117,7 +117,7 @@ static void test_load_failed_status(void)
     prepare(vm, &one_cpu, false);
     assert_ok(add_vcpu(vm, 0));
     assert_errno(vm_call(vm, GH_VM_START, NULL), EPERM);
-    g_assert_true(dmesg_has("start VM"));
+    assert_dmesg_has("start VM");
     assert_ok(run(vm, 0));
     g_assert_cmpuint(vm->run[0]->exit_reason, ==, GH_VCPU_EXIT_STATUS);
     g_assert_cmpuint(vm->run[0]->status.status, ==, GH_VM_STATUS_LOAD_FAILED);
@@ -199,7 +199,7 @@ static void test_steps_in_dmesg(void)
 
         prepare(vm, &one_cpu, false);
         g_assert_cmpint(vm_call(vm, GH_VM_START, NULL), ==, -1);
-        g_assert_true(dmesg_has(rows[i].text));
+        assert_dmesg_has(rows[i].text);
     }
 }
 
@@ -231,7 +231,7 @@ static void test_share_only(void)
     vm = vm_new("policy=share");
     prepare(vm, &one_cpu, true);
     assert_errno(vm_call(vm, GH_VM_START, NULL), EPERM);
-    g_assert_true(dmesg_has("Failed to lend parcel 0"));
+    assert_dmesg_has("Failed to lend parcel 0");
 }
 
 static void check_parcels(unsigned n, bool ok)

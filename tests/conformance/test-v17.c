@@ -115,7 +115,7 @@ static void test_boot(void)
     g_assert_no_error(error);
     assert_ok(vm_call(vm, GH_VM_START, NULL));
     assert_ok(run(vm, 0));
-    g_assert_true(guest_saw("0 r4 0x80000000 = 0x4030201"));
+    assert_guest_saw("0 r4 0x80000000 = 0x4030201");
     host->munmap(ram, RAM_SIZE);
     vm_close(&fd);
 }
