@@ -5,6 +5,8 @@
  */
 #include "accel/accel.h"
 
+#include <pthread.h>
+
 #include "accel-priv.h"
 #include "util/error.h"
 #include "util/props.h"
@@ -26,7 +28,7 @@ typedef struct {
     char *vm_name;
     VcpuSet *vcpus;
     GHashTable *gsis; /* connected line numbers */
-    GMutex event_lock;
+    pthread_mutex_t event_lock;
     AccelEventFn event_fn;
     void *event_opaque;
     bool event_reported;
@@ -236,10 +238,10 @@ void accel_set_event_handler(Accel *accel, AccelEventFn fn, void *opaque)
 {
     AccelPrivate *p = priv_of(accel);
 
-    g_mutex_lock(&p->event_lock);
+    pthread_mutex_lock(&p->event_lock);
     p->event_fn = fn;
     p->event_opaque = opaque;
-    g_mutex_unlock(&p->event_lock);
+    pthread_mutex_unlock(&p->event_lock);
 }
 
 void accel_report_event(Accel *accel, AccelEvent event, const char *fmt, ...)
@@ -257,12 +259,12 @@ void accel_report_event(Accel *accel, AccelEvent event, const char *fmt, ...)
         message = g_strdup_vprintf(fmt, ap);
         va_end(ap);
     }
-    g_mutex_lock(&p->event_lock);
+    pthread_mutex_lock(&p->event_lock);
     first = !p->event_reported;
     p->event_reported = true;
     fn = p->event_fn;
     opaque = p->event_opaque;
-    g_mutex_unlock(&p->event_lock);
+    pthread_mutex_unlock(&p->event_lock);
     if (!first) {
         g_debug("%s: event %d after the first: %s", accel_name(accel), event,
                 message != NULL ? message : "");
@@ -309,7 +311,7 @@ static void accel_finalize(GObject *object)
     AccelPrivate *p = priv_of(HUMPY_ACCEL(object));
 
     g_hash_table_unref(p->gsis);
-    g_mutex_clear(&p->event_lock);
+    pthread_mutex_destroy(&p->event_lock);
     g_free(p->vm_name);
     props_clear(object);
     G_OBJECT_CLASS(accel_parent_class)->finalize(object);
@@ -320,7 +322,7 @@ static void accel_init(Accel *accel)
     AccelPrivate *p = priv_of(accel);
 
     p->gsis = g_hash_table_new(NULL, NULL);
-    g_mutex_init(&p->event_lock);
+    pthread_mutex_init(&p->event_lock, NULL);
 }
 
 static void accel_class_init(AccelClass *klass)

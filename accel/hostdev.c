@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -23,7 +24,7 @@ typedef struct {
     const HostDevOps *ops;
 } ModelEntry;
 
-static GMutex models_lock;
+static pthread_mutex_t models_lock = PTHREAD_MUTEX_INITIALIZER;
 static GArray *models; /* of ModelEntry */
 
 static int kernel_open(const char *path, int flags)
@@ -86,7 +87,7 @@ void hostdev_register_model(const char *path, const HostDevOps *ops)
 
     g_assert(ops->name && ops->open && ops->ioctl && ops->mmap && ops->munmap && ops->close &&
              ops->memlock_limit);
-    g_mutex_lock(&models_lock);
+    pthread_mutex_lock(&models_lock);
     if (models == NULL) {
         models = g_array_new(false, false, sizeof(ModelEntry));
     }
@@ -98,7 +99,7 @@ void hostdev_register_model(const char *path, const HostDevOps *ops)
 
         g_array_append_val(models, fresh);
     }
-    g_mutex_unlock(&models_lock);
+    pthread_mutex_unlock(&models_lock);
 }
 
 static const HostDevOps *model_for(const char *path)
@@ -106,10 +107,10 @@ static const HostDevOps *model_for(const char *path)
     const HostDevOps *ops;
     ModelEntry *entry;
 
-    g_mutex_lock(&models_lock);
+    pthread_mutex_lock(&models_lock);
     entry = find_model(path);
     ops = entry != NULL ? entry->ops : NULL;
-    g_mutex_unlock(&models_lock);
+    pthread_mutex_unlock(&models_lock);
     return ops;
 }
 

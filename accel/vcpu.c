@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "monocond.h"
 #include "util/error.h"
 
 enum {
@@ -51,10 +52,10 @@ struct VcpuSet {
     Accel *accel;
     unsigned n;
     Vcpu **vcpus;
-    GMutex lock;
-    GCond parked; /* a thread has parked or started */
-    GCond resume; /* request has changed */
-    int request;  /* VcpuRequest: written under lock, read without */
+    pthread_mutex_t lock;
+    pthread_cond_t parked; /* a thread has parked or started */
+    pthread_cond_t resume; /* request has changed */
+    int request;           /* VcpuRequest: written under lock, read without */
 };
 
 int64_t vcpu_hold_us = 20000;
@@ -99,9 +100,9 @@ VcpuSet *vcpu_set_new(Accel *accel, unsigned n)
     set->accel = accel;
     set->n = n;
     set->vcpus = g_new0(Vcpu *, n);
-    g_mutex_init(&set->lock);
-    g_cond_init(&set->parked);
-    g_cond_init(&set->resume);
+    pthread_mutex_init(&set->lock, NULL);
+    monocond_init(&set->parked);
+    monocond_init(&set->resume);
     for (unsigned i = 0; i < n; i++) {
         /* Whole cache lines: two vCPUs counting must not disturb each other. */
         Vcpu *vcpu = g_aligned_alloc0(1, (sizeof(Vcpu) + 127) & ~127UL, 128);
@@ -124,9 +125,9 @@ void vcpu_set_free(VcpuSet *set)
         g_aligned_free(set->vcpus[i]);
     }
     g_free(set->vcpus);
-    g_mutex_clear(&set->lock);
-    g_cond_clear(&set->parked);
-    g_cond_clear(&set->resume);
+    pthread_mutex_destroy(&set->lock);
+    pthread_cond_destroy(&set->parked);
+    pthread_cond_destroy(&set->resume);
     g_free(set);
 }
 
@@ -151,15 +152,15 @@ static bool park(Vcpu *vcpu, bool done)
     VcpuSet *set = vcpu->set;
     bool go;
 
-    g_mutex_lock(&set->lock);
+    pthread_mutex_lock(&set->lock);
     vcpu->parked = true;
-    g_cond_broadcast(&set->parked);
+    pthread_cond_broadcast(&set->parked);
     while (current_request(set) == VCPU_PAUSE || (done && current_request(set) != VCPU_STOP)) {
-        g_cond_wait(&set->resume, &set->lock);
+        pthread_cond_wait(&set->resume, &set->lock);
     }
     go = current_request(set) == VCPU_GO;
     vcpu->parked = !go;
-    g_mutex_unlock(&set->lock);
+    pthread_mutex_unlock(&set->lock);
     return go;
 }
 
@@ -173,10 +174,10 @@ static gpointer vcpu_thread(gpointer data)
     in_vcpu_thread = true;
     mask_signals();
     memory_thread_register();
-    g_mutex_lock(&set->lock);
+    pthread_mutex_lock(&set->lock);
     vcpu->id = pthread_self();
     vcpu->started = true;
-    g_mutex_unlock(&set->lock);
+    pthread_mutex_unlock(&set->lock);
 
     for (;;) {
         bool done = result == ACCEL_RUN_DONE;
@@ -239,7 +240,7 @@ static void kick_until_parked(VcpuSet *set)
         if (inside == 0) {
             return;
         }
-        g_cond_wait_until(&set->parked, &set->lock, now + wait);
+        monocond_wait_until(&set->parked, &set->lock, now + wait);
         wait = MIN(wait * 2, RETRY_LAST_US);
     }
 }
@@ -247,15 +248,15 @@ static void kick_until_parked(VcpuSet *set)
 static void set_request(VcpuSet *set, VcpuRequest request)
 {
     __atomic_store_n(&set->request, request, __ATOMIC_SEQ_CST);
-    g_cond_broadcast(&set->resume);
+    pthread_cond_broadcast(&set->resume);
 }
 
 bool vcpu_set_start(VcpuSet *set, bool paused, GError **error)
 {
     install_kick_handler();
-    g_mutex_lock(&set->lock);
+    pthread_mutex_lock(&set->lock);
     set_request(set, VCPU_PAUSE); /* nobody enters before everybody exists */
-    g_mutex_unlock(&set->lock);
+    pthread_mutex_unlock(&set->lock);
     for (unsigned i = 0; i < set->n; i++) {
         g_autofree char *name =
             g_strdup_printf("CPU %u/%s", i, HUMPY_ACCEL_GET_CLASS(set->accel)->name);
@@ -279,26 +280,26 @@ bool vcpu_set_start(VcpuSet *set, bool paused, GError **error)
 void vcpu_set_pause(VcpuSet *set)
 {
     g_assert(!in_vcpu_thread);
-    g_mutex_lock(&set->lock);
+    pthread_mutex_lock(&set->lock);
     set_request(set, VCPU_PAUSE);
     kick_until_parked(set);
-    g_mutex_unlock(&set->lock);
+    pthread_mutex_unlock(&set->lock);
 }
 
 void vcpu_set_resume(VcpuSet *set)
 {
-    g_mutex_lock(&set->lock);
+    pthread_mutex_lock(&set->lock);
     set_request(set, VCPU_GO);
-    g_mutex_unlock(&set->lock);
+    pthread_mutex_unlock(&set->lock);
 }
 
 void vcpu_set_stop(VcpuSet *set)
 {
     g_assert(!in_vcpu_thread);
-    g_mutex_lock(&set->lock);
+    pthread_mutex_lock(&set->lock);
     set_request(set, VCPU_STOP);
     kick_until_parked(set);
-    g_mutex_unlock(&set->lock);
+    pthread_mutex_unlock(&set->lock);
     for (unsigned i = 0; i < set->n; i++) {
         g_clear_pointer(&set->vcpus[i]->thread, g_thread_join);
     }

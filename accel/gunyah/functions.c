@@ -196,7 +196,7 @@ static void on_eventfd_add(MemoryListener *l, const MemoryRegionSection *section
         .fd = fd,
     };
 
-    g_mutex_lock(&gh->io_lock);
+    pthread_mutex_lock(&gh->io_lock);
     g_array_append_val(gh->ioeventfds, io);
     if (gh->io_live) {
         int cause =
@@ -206,7 +206,7 @@ static void on_eventfd_add(MemoryListener *l, const MemoryRegionSection *section
             warn_io(gh, "register", io.addr, cause);
         }
     }
-    g_mutex_unlock(&gh->io_lock);
+    pthread_mutex_unlock(&gh->io_lock);
 }
 
 /* Takes record i out of the driver. Early kernels compare only the address and so remove its
@@ -247,7 +247,7 @@ static void on_eventfd_del(MemoryListener *l, const MemoryRegionSection *section
 {
     AccelGunyah *gh = (AccelGunyah *)((char *)l - offsetof(AccelGunyah, listener));
 
-    g_mutex_lock(&gh->io_lock);
+    pthread_mutex_lock(&gh->io_lock);
     for (unsigned i = 0; i < gh->ioeventfds->len; i++) {
         const GunyahIoeventfd *io = &g_array_index(gh->ioeventfds, GunyahIoeventfd, i);
 
@@ -257,14 +257,14 @@ static void on_eventfd_del(MemoryListener *l, const MemoryRegionSection *section
             break;
         }
     }
-    g_mutex_unlock(&gh->io_lock);
+    pthread_mutex_unlock(&gh->io_lock);
 }
 
 bool gunyah_ioeventfds_create(AccelGunyah *gh, GError **error)
 {
     bool ok = true;
 
-    g_mutex_lock(&gh->io_lock);
+    pthread_mutex_lock(&gh->io_lock);
     for (unsigned i = 0; ok && i < gh->ioeventfds->len; i++) {
         GunyahIoeventfd *io = &g_array_index(gh->ioeventfds, GunyahIoeventfd, i);
         int cause = install(gh, io);
@@ -277,23 +277,23 @@ bool gunyah_ioeventfds_create(AccelGunyah *gh, GError **error)
         }
     }
     gh->io_live = ok;
-    g_mutex_unlock(&gh->io_lock);
+    pthread_mutex_unlock(&gh->io_lock);
     return ok;
 }
 
 void gunyah_ioeventfds_detach(AccelGunyah *gh)
 {
-    g_mutex_lock(&gh->io_lock);
+    pthread_mutex_lock(&gh->io_lock);
     gh->io_live = false;
     for (unsigned i = 0; i < gh->ioeventfds->len; i++) {
         g_array_index(gh->ioeventfds, GunyahIoeventfd, i).in_kernel = false;
     }
-    g_mutex_unlock(&gh->io_lock);
+    pthread_mutex_unlock(&gh->io_lock);
 }
 
 void gunyah_functions_init(AccelGunyah *gh)
 {
-    g_mutex_init(&gh->io_lock);
+    pthread_mutex_init(&gh->io_lock, NULL);
     gh->ioeventfds = g_array_new(false, false, sizeof(GunyahIoeventfd));
     gh->listener.eventfd_add = on_eventfd_add;
     gh->listener.eventfd_del = on_eventfd_del;

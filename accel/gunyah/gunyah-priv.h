@@ -15,6 +15,7 @@
 #pragma once
 
 #include <linux/gunyah.h>
+#include <pthread.h>
 
 #include "accel/accel-impl.h"
 #include "accel/hostdev.h"
@@ -69,7 +70,7 @@ typedef struct {
 } GunyahIoeventfd;
 
 typedef struct {
-    GMutex lock; /* guards fd, latched and the writing of level */
+    pthread_mutex_t lock; /* guards fd, latched and the writing of level */
     unsigned spi;
     AccelIrqMode mode;
     int fd; /* eventfd, -1 while there is no VM */
@@ -92,8 +93,8 @@ typedef struct {
     uint64_t accesses;
 
     GThread *thread;
-    GMutex wake_lock;
-    GCond wake;
+    pthread_mutex_t wake_lock;
+    pthread_cond_t wake;
     bool quit;
     bool resting; /* the thread sleeps longer than one tick: wake it */
 } GunyahIrqs;
@@ -135,7 +136,7 @@ struct _AccelGunyah {
     GArray *ram; /* of GunyahRam; guarded by the topology lock until start */
     bool warned_late;
 
-    GMutex io_lock;
+    pthread_mutex_t io_lock;
     GArray *ioeventfds; /* of GunyahIoeventfd */
     bool io_live;       /* there is a VM to register with */
     bool warned_io;

@@ -202,7 +202,7 @@ static void accel_gunyah_finalize(GObject *object)
     gunyah_irqs_clear(gh);
     g_array_unref(gh->ram);
     g_array_unref(gh->ioeventfds);
-    g_mutex_clear(&gh->io_lock);
+    pthread_mutex_destroy(&gh->io_lock);
     G_OBJECT_CLASS(accel_gunyah_parent_class)->finalize(object);
 }
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "gunyah-priv.h"
+#include "monocond.h"
 #include "util/error.h"
 
 enum {
@@ -58,7 +59,7 @@ bool gunyah_irq_connect(Accel *accel, unsigned gsi, AccelIrqMode mode, GError **
         return false;
     }
     line = g_new0(GunyahLine, 1);
-    g_mutex_init(&line->lock);
+    pthread_mutex_init(&line->lock, NULL);
     line->spi = gsi;
     line->mode = mode;
     line->fd = -1;
@@ -77,9 +78,9 @@ bool gunyah_irqs_create(AccelGunyah *gh, GError **error)
             error_set_errno(error, errno, "cannot create the eventfd of SPI %u", line->spi);
             return false;
         }
-        g_mutex_lock(&line->lock);
+        pthread_mutex_lock(&line->lock);
         line->fd = fd;
-        g_mutex_unlock(&line->lock);
+        pthread_mutex_unlock(&line->lock);
         if (!gunyah_irqfd_add(gh, line, error)) {
             return false;
         }
@@ -93,12 +94,12 @@ void gunyah_irqs_close(AccelGunyah *gh)
     for (unsigned i = 0; i < gh->irqs.lines->len; i++) {
         GunyahLine *line = g_ptr_array_index(gh->irqs.lines, i);
 
-        g_mutex_lock(&line->lock);
+        pthread_mutex_lock(&line->lock);
         if (line->fd >= 0) {
             close(line->fd);
             line->fd = -1;
         }
-        g_mutex_unlock(&line->lock);
+        pthread_mutex_unlock(&line->lock);
     }
 }
 
@@ -107,10 +108,10 @@ void gunyah_irqs_close(AccelGunyah *gh)
 static void wake_if_resting(GunyahIrqs *irqs)
 {
     if (__atomic_load_n(&irqs->resting, __ATOMIC_SEQ_CST)) {
-        g_mutex_lock(&irqs->wake_lock);
+        pthread_mutex_lock(&irqs->wake_lock);
         __atomic_store_n(&irqs->resting, false, __ATOMIC_SEQ_CST);
-        g_cond_signal(&irqs->wake);
-        g_mutex_unlock(&irqs->wake_lock);
+        pthread_cond_signal(&irqs->wake);
+        pthread_mutex_unlock(&irqs->wake_lock);
     }
 }
 
@@ -123,7 +124,7 @@ void gunyah_irq_set(Accel *accel, unsigned gsi, bool level)
     if (line == NULL || __atomic_load_n(&line->level, __ATOMIC_RELAXED) == level) {
         return;
     }
-    g_mutex_lock(&line->lock);
+    pthread_mutex_lock(&line->lock);
     if (line->level != level) {
         __atomic_store_n(&line->level, level, __ATOMIC_RELAXED);
         if (line->mode == ACCEL_IRQ_LEVEL) {
@@ -142,7 +143,7 @@ void gunyah_irq_set(Accel *accel, unsigned gsi, bool level)
             }
         }
     }
-    g_mutex_unlock(&line->lock);
+    pthread_mutex_unlock(&line->lock);
     if (high) {
         wake_if_resting(irqs);
     }
@@ -191,11 +192,11 @@ static void recheck(GunyahIrqs *irqs, GunyahLine *line, int64_t now, int64_t *ne
     }
     if (again) {
         line->next_ring = now + line->interval;
-        g_mutex_lock(&line->lock);
+        pthread_mutex_lock(&line->lock);
         if (line->level && line->rises == rises) {
             ring(line);
         }
-        g_mutex_unlock(&line->lock);
+        pthread_mutex_unlock(&line->lock);
     }
     *next = MIN(*next, line->touched ? now + TICK_US : line->next_ring);
 }
@@ -204,22 +205,22 @@ static gpointer recheck_thread(gpointer data)
 {
     GunyahIrqs *irqs = data;
 
-    g_mutex_lock(&irqs->wake_lock);
+    pthread_mutex_lock(&irqs->wake_lock);
     while (!irqs->quit) {
         int64_t now = g_get_monotonic_time();
         int64_t next = INT64_MAX;
 
         __atomic_store_n(&irqs->resting, true, __ATOMIC_SEQ_CST);
-        g_mutex_unlock(&irqs->wake_lock);
+        pthread_mutex_unlock(&irqs->wake_lock);
         for (unsigned i = 0; i < irqs->lines->len; i++) {
             recheck(irqs, g_ptr_array_index(irqs->lines, i), now, &next);
         }
-        g_mutex_lock(&irqs->wake_lock);
+        pthread_mutex_lock(&irqs->wake_lock);
         /* resting was set before the lines were read: whoever raised one since has cleared it. */
         while (!irqs->quit && __atomic_load_n(&irqs->resting, __ATOMIC_SEQ_CST)) {
             if (next == INT64_MAX) {
-                g_cond_wait(&irqs->wake, &irqs->wake_lock);
-            } else if (!g_cond_wait_until(&irqs->wake, &irqs->wake_lock, next)) {
+                pthread_cond_wait(&irqs->wake, &irqs->wake_lock);
+            } else if (!monocond_wait_until(&irqs->wake, &irqs->wake_lock, next)) {
                 break;
             }
         }
@@ -228,11 +229,11 @@ static gpointer recheck_thread(gpointer data)
              * it come without waking anybody. */
             int64_t tick = g_get_monotonic_time() + TICK_US;
 
-            while (!irqs->quit && g_cond_wait_until(&irqs->wake, &irqs->wake_lock, tick)) {
+            while (!irqs->quit && monocond_wait_until(&irqs->wake, &irqs->wake_lock, tick)) {
             }
         }
     }
-    g_mutex_unlock(&irqs->wake_lock);
+    pthread_mutex_unlock(&irqs->wake_lock);
     return NULL;
 }
 
@@ -245,12 +246,12 @@ bool gunyah_irqs_start(AccelGunyah *gh, GError **error)
     for (unsigned i = 0; i < irqs->lines->len; i++) {
         GunyahLine *line = g_ptr_array_index(irqs->lines, i);
 
-        g_mutex_lock(&line->lock);
+        pthread_mutex_lock(&line->lock);
         if (line->latched && (line->level || line->mode == ACCEL_IRQ_EDGE)) {
             ring(line);
         }
         line->latched = false;
-        g_mutex_unlock(&line->lock);
+        pthread_mutex_unlock(&line->lock);
     }
     irqs->quit = false;
     irqs->thread = g_thread_try_new("irq re-check", recheck_thread, irqs, &cause);
@@ -270,10 +271,10 @@ void gunyah_irqs_stop(AccelGunyah *gh)
     if (irqs->thread == NULL) {
         return;
     }
-    g_mutex_lock(&irqs->wake_lock);
+    pthread_mutex_lock(&irqs->wake_lock);
     irqs->quit = true;
-    g_cond_signal(&irqs->wake);
-    g_mutex_unlock(&irqs->wake_lock);
+    pthread_cond_signal(&irqs->wake);
+    pthread_mutex_unlock(&irqs->wake_lock);
     g_clear_pointer(&irqs->thread, g_thread_join);
 }
 
@@ -283,20 +284,20 @@ static void free_line(gpointer data)
 {
     GunyahLine *line = data;
 
-    g_mutex_clear(&line->lock);
+    pthread_mutex_destroy(&line->lock);
     g_free(line);
 }
 
 void gunyah_irqs_init(AccelGunyah *gh)
 {
     gh->irqs.lines = g_ptr_array_new_with_free_func(free_line);
-    g_mutex_init(&gh->irqs.wake_lock);
-    g_cond_init(&gh->irqs.wake);
+    pthread_mutex_init(&gh->irqs.wake_lock, NULL);
+    monocond_init(&gh->irqs.wake);
 }
 
 void gunyah_irqs_clear(AccelGunyah *gh)
 {
     g_ptr_array_unref(gh->irqs.lines);
-    g_mutex_clear(&gh->irqs.wake_lock);
-    g_cond_clear(&gh->irqs.wake);
+    pthread_mutex_destroy(&gh->irqs.wake_lock);
+    pthread_cond_destroy(&gh->irqs.wake);
 }

@@ -54,8 +54,8 @@ void world_init(World *w, gconstpointer data)
         .dtb_gpa = RAM_BASE + 0x800000,
         .dtb_room = 0x200000,
     };
-    g_mutex_init(&w->lock);
-    g_cond_init(&w->cond);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->cond, NULL);
 }
 
 void world_clear(World *w, gconstpointer data)
@@ -69,8 +69,8 @@ void world_clear(World *w, gconstpointer data)
     memory_region_destroy(&w->ram);
     memory_region_destroy(&w->root);
     g_free(w->message);
-    g_mutex_clear(&w->lock);
-    g_cond_clear(&w->cond);
+    pthread_mutex_destroy(&w->lock);
+    pthread_cond_destroy(&w->cond);
 }
 
 void world_grow_ram(World *w, uint64_t size)
@@ -93,12 +93,12 @@ static void on_event(void *opaque, AccelEvent event, const char *message)
 {
     World *w = opaque;
 
-    g_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->lock);
     w->n_events++;
     w->event = event;
     w->message = g_strdup(message);
-    g_cond_broadcast(&w->cond);
-    g_mutex_unlock(&w->lock);
+    pthread_cond_broadcast(&w->cond);
+    pthread_mutex_unlock(&w->lock);
 }
 
 void world_setup(World *w, const char *text, unsigned n_vcpus)
@@ -130,11 +130,11 @@ void world_start(World *w)
 
 void world_wait_event(World *w)
 {
-    g_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->lock);
     while (w->n_events == 0) {
-        g_cond_wait(&w->cond, &w->lock);
+        pthread_cond_wait(&w->cond, &w->lock);
     }
-    g_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&w->lock);
 }
 
 void world_assert_says(const GError *error, const char *part)

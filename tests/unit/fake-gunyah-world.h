@@ -21,8 +21,8 @@ typedef struct {
     Accel *accel;
     AccelBootInfo boot;
 
-    GMutex lock;
-    GCond cond;
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
     unsigned n_events;
     AccelEvent event;
     char *message;

@@ -185,9 +185,9 @@ static void see(const struct gh_vcpu_run *page)
     };
 
     memcpy(seen.data, page->mmio.data, sizeof(seen.data));
-    g_mutex_lock(&k->lock);
+    pthread_mutex_lock(&k->lock);
     g_array_append_val(k->seen, seen);
-    g_mutex_unlock(&k->lock);
+    pthread_mutex_unlock(&k->lock);
 }
 
 static int run_turn(struct gh_vcpu_run *page, const FakeTurn *t)
@@ -334,6 +334,7 @@ void fake_gunyah_reset(void)
         g_array_unref(k->seen);
     }
     memset(k, 0, sizeof(*k));
+    pthread_mutex_init(&k->lock, NULL);
     k->log = g_string_new(NULL);
     k->regions = g_array_new(false, false, sizeof(struct gh_userspace_memory_region));
     k->files = g_array_new(false, false, sizeof(struct gh_map_mem_args));

@@ -7,6 +7,7 @@
 
 #include <glib.h>
 #include <linux/gunyah.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "accel/hostdev.h"
@@ -49,7 +50,7 @@ typedef struct {
 } FakeSeen;
 
 typedef struct {
-    GMutex lock;
+    pthread_mutex_t lock;
     GString *log; /* one word per call that matters */
 
     /* What this kernel is. */

@@ -159,8 +159,8 @@ typedef struct {
     MemoryRegion root;
     AddressSpace *as;
     Accel *accel;
-    GMutex lock;
-    GCond cond;
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
     unsigned n_events;
     AccelEvent event;
     char *message;
@@ -175,8 +175,8 @@ static void setup(World *w, gconstpointer data)
     vcpu_hold_us = 20000;
     memory_region_init(&w->root, NULL, "root", UINT64_MAX);
     w->as = address_space_new(&w->root, "memory");
-    g_mutex_init(&w->lock);
-    g_cond_init(&w->cond);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->cond, NULL);
 }
 
 static void teardown(World *w, gconstpointer data)
@@ -199,13 +199,13 @@ static void on_event(void *opaque, AccelEvent event, const char *message)
 {
     World *w = opaque;
 
-    g_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->lock);
     w->n_events++;
     w->event = event;
     g_free(w->message);
     w->message = g_strdup(message);
-    g_cond_broadcast(&w->cond);
-    g_mutex_unlock(&w->lock);
+    pthread_cond_broadcast(&w->cond);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void make(World *w, unsigned n_vcpus)
@@ -553,6 +553,7 @@ static void deaf(World *w, gconstpointer data)
 static void held_kick(World *w, gconstpointer data)
 {
     struct sigaction action;
+    unsigned so_far;
 
     vcpu_hold_us = INT64_MAX;
     run_fn = run_reads;
@@ -563,8 +564,9 @@ static void held_kick(World *w, gconstpointer data)
     signal(SIGUSR1, SIG_DFL);
     wait_for_each(2, 2);
     accel_pause(w->accel);
+    so_far = MAX(each_entries[0], each_entries[1]);
     accel_resume(w->accel);
-    wait_for_each(2, MAX(each_entries[0], each_entries[1]) + 2);
+    wait_for_each(2, so_far + 2);
     accel_pause(w->accel);
     sigaction(SIGUSR1, &action, NULL);
 }

@@ -53,10 +53,10 @@ static FakeSeen seen(unsigned i)
 {
     FakeSeen s;
 
-    g_mutex_lock(&k->lock);
+    pthread_mutex_lock(&k->lock);
     g_assert_cmpuint(i, <, k->seen->len);
     s = g_array_index(k->seen, FakeSeen, i);
-    g_mutex_unlock(&k->lock);
+    pthread_mutex_unlock(&k->lock);
     return s;
 }
 
