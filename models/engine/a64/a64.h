@@ -71,6 +71,7 @@ typedef struct {
     FaultKind kind;
     uint8_t fsc; /* ISS.DFSC */
     bool write;
+    bool cache_op; /* ISS.CM */
     uint64_t va;
     uint64_t gpa;
 } A64Fault;

@@ -47,7 +47,7 @@ void exception_insn_abort(A64Vcpu *v, uint64_t pc, uint8_t fsc)
 
 void exception_data_abort(A64Vcpu *v)
 {
-    uint32_t iss = v->fault.fsc | (v->fault.write ? 1 << 6 : 0);
+    uint32_t iss = v->fault.fsc | (v->fault.write ? 1 << 6 : 0) | (v->fault.cache_op ? 1 << 8 : 0);
 
     v->sys.far = v->fault.va;
     v->fault.kind = FAULT_NONE;

@@ -10,7 +10,7 @@ enum { FSC_EXTERNAL = 0x10, FSC_ALIGNMENT = 0x21, FSC_ATOMIC = 0x35 };
 
 static bool abort_at(A64Vcpu *v, uint64_t va, uint8_t fsc, bool write)
 {
-    v->fault = (A64Fault){ FAULT_ABORT, fsc, write, va, 0 };
+    v->fault = (A64Fault){ FAULT_ABORT, fsc, write, false, va, 0 };
     return false;
 }
 
@@ -34,7 +34,7 @@ static uint64_t resolve(A64Vcpu *v, unsigned view, uint64_t va, unsigned size, A
         if (va & (size - 1)) {
             abort_at(v, va, FSC_ALIGNMENT, write);
         } else {
-            v->fault = (A64Fault){ FAULT_DEVICE, 0, write, va, t.gpa };
+            v->fault = (A64Fault){ FAULT_DEVICE, 0, write, false, va, t.gpa };
         }
         return 0;
     }
@@ -138,8 +138,12 @@ bool mem_store_slow(A64Vcpu *v, unsigned view, uint64_t va, unsigned size, uint6
 void *mem_exclusive(A64Vcpu *v, uint64_t va, unsigned size, A64Access access)
 {
     bool write = access == ACCESS_WRITE;
+    const TlbEntry *e = &v->tlb[v->el][tlb_index(va)];
     uint64_t host;
 
+    if (LIKELY(!(va & (size - 1)) && (write ? e->write : e->read) == PAGE_OF(va))) {
+        return (void *)(uintptr_t)(va + e->addend);
+    }
     if (va & (size - 1)) {
         abort_at(v, va, FSC_ALIGNMENT, write);
         return NULL;

@@ -44,7 +44,7 @@ static void ic_ivau(A64Vcpu *v, uint64_t va)
     Translation t;
 
     if (!mmu_translate(v, va, v->el, ACCESS_READ, &t)) {
-        v->fault = (A64Fault){ FAULT_ABORT, t.fsc, true, va, 0 };
+        v->fault = (A64Fault){ FAULT_ABORT, t.fsc, true, true, va, 0 };
         return;
     }
     r = map_find(v->vm, t.gpa);
@@ -62,7 +62,7 @@ static void dc_by_va(A64Vcpu *v, uint64_t va, bool write)
     Translation t;
 
     if (!mmu_translate(v, va, v->el, write ? ACCESS_WRITE : ACCESS_READ, &t)) {
-        v->fault = (A64Fault){ FAULT_ABORT, t.fsc, true, va, 0 };
+        v->fault = (A64Fault){ FAULT_ABORT, t.fsc, true, true, va, 0 };
     }
 }
 

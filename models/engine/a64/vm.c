@@ -36,6 +36,19 @@ static void interrupt_lines(void *opaque, unsigned cpu, bool irq, bool fiq)
     }
 }
 
+static void destroy_vcpu(A64Vcpu *v)
+{
+    if (!v) {
+        return;
+    }
+    for (unsigned m = 0; m < N_MODES; m++) {
+        jit_free(v->jit[m]);
+    }
+    close(v->wake_fd);
+    pthread_mutex_destroy(&v->inval_lock);
+    g_free(v);
+}
+
 static void vm_free(EngineVm *engine_vm)
 {
     A64Vm *vm = to_vm(engine_vm);
@@ -45,6 +58,9 @@ static void vm_free(EngineVm *engine_vm)
     }
     timer_thread_stop(vm);
     gicv3_free(vm->gic);
+    for (unsigned i = 0; i < A64_MAX_VCPUS; i++) {
+        destroy_vcpu(vm->vcpu[i]);
+    }
     if (vm->map) {
         for (unsigned i = 0; i < vm->map->n; i++) {
             munmap(vm->map->r[i].has_code, vm->map->r[i].size >> 12);
@@ -224,23 +240,9 @@ static EngineVcpu *vcpu_new(EngineVm *engine_vm, unsigned index, GError **error)
     return (EngineVcpu *)v;
 }
 
+/* It lives as long as its VM: the timer thread, doorbells and other vCPUs may still look at it. */
 static void vcpu_free(EngineVcpu *vcpu)
 {
-    A64Vcpu *v = (A64Vcpu *)vcpu;
-
-    if (!v) {
-        return;
-    }
-    /* The timer thread and the GIC look vCPUs up: let them finish with this one. */
-    pthread_mutex_lock(&v->vm->timer_lock);
-    STORE_SEQ(&v->vm->vcpu[v->index], NULL);
-    pthread_mutex_unlock(&v->vm->timer_lock);
-    for (unsigned m = 0; m < N_MODES; m++) {
-        jit_free(v->jit[m]);
-    }
-    close(v->wake_fd);
-    pthread_mutex_destroy(&v->inval_lock);
-    g_free(v);
 }
 
 static bool vcpu_set_reg(EngineVcpu *vcpu, unsigned reg, uint64_t value)
