@@ -28,8 +28,7 @@ extern "C" {
 enum {
     A64_MAX_VCPUS = 8,
     A64_PA_BITS = 40,
-    TLB_HALF = 512, /* entries for the lower, then as many for the upper VA range */
-    TLB_ENTRIES = 2 * TLB_HALF,
+    TLB_ENTRIES = 1024,
     INVAL_QUEUE = 32,
 };
 

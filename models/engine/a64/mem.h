@@ -62,7 +62,7 @@ GUEST_ACCESS void host_store(uint64_t host, unsigned size, uint64_t value)
 
 static inline unsigned tlb_index(uint64_t va)
 {
-    return (unsigned)(va >> 12 & (TLB_HALF - 1)) | (unsigned)(va >> 46 & TLB_HALF);
+    return va >> 12 & (TLB_ENTRIES - 1);
 }
 
 /* FALSE: v->fault is set. The tag is compared with the page of the last byte, so that an access

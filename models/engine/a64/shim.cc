@@ -22,7 +22,6 @@
 #include <memory>
 #include <new>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 using namespace Dynarmic;
@@ -37,6 +36,7 @@ constexpr uint64_t NO_PAGE = 1;
 class Callbacks final : public A64::UserCallbacks
 {
   public:
+    TlbEntry *tlb; /* of view: kept at hand for the fast path */
     A64Jit *jit;
     A64Vcpu *v;
     unsigned view;
@@ -74,9 +74,95 @@ class Callbacks final : public A64::UserCallbacks
   private:
     uint64_t load(uint64_t va, unsigned size);
     void store(uint64_t va, unsigned size, uint64_t value);
+    uint64_t load_miss(uint64_t va, unsigned size);
+    void store_miss(uint64_t va, unsigned size, uint64_t value);
     bool swap(uint64_t va, unsigned size, uint64_t value, uint64_t old);
     void emulate(uint64_t pc);
     void unmask(uint64_t pc);
+};
+
+/* A set of block addresses: open addressing, linear probing, at most half full. */
+class PcSet
+{
+  public:
+    PcSet() : slots(1024, FREE)
+    {
+    }
+
+    bool contains(uint64_t pc) const
+    {
+        return slots[find(pc)] == pc;
+    }
+
+    void insert(uint64_t pc)
+    {
+        size_t at = find(pc);
+
+        if (slots[at] == pc) {
+            return;
+        }
+        slots[at] = pc;
+        if (++used * 2 > slots.size()) {
+            grow();
+        }
+    }
+
+    bool erase(uint64_t pc)
+    {
+        size_t hole = find(pc), mask = slots.size() - 1;
+
+        if (slots[hole] != pc) {
+            return false;
+        }
+        /* Close the gap: move up whatever would not be found across it. */
+        for (size_t at = (hole + 1) & mask; slots[at] != FREE; at = (at + 1) & mask) {
+            if (((at - home(slots[at])) & mask) >= ((at - hole) & mask)) {
+                slots[hole] = slots[at];
+                hole = at;
+            }
+        }
+        slots[hole] = FREE;
+        used--;
+        return true;
+    }
+
+    void clear()
+    {
+        std::fill(slots.begin(), slots.end(), FREE);
+        used = 0;
+    }
+
+  private:
+    static constexpr uint64_t FREE = 1; /* no block begins at an odd address */
+    std::vector<uint64_t> slots;
+    size_t used = 0;
+
+    size_t home(uint64_t pc) const
+    {
+        return (pc >> 2 ^ pc >> 13) & (slots.size() - 1);
+    }
+
+    size_t find(uint64_t pc) const
+    {
+        size_t at = home(pc);
+
+        while (slots[at] != pc && slots[at] != FREE) {
+            at = (at + 1) & (slots.size() - 1);
+        }
+        return at;
+    }
+
+    void grow()
+    {
+        std::vector<uint64_t> old(slots.size() * 2, FREE);
+
+        old.swap(slots);
+        for (uint64_t pc : old) {
+            if (pc != FREE) {
+                slots[find(pc)] = pc;
+            }
+        }
+    }
 };
 
 } // namespace
@@ -89,7 +175,7 @@ struct A64Jit {
 
     /* Virtual page to physical page, for the lower and the upper VA range. */
     std::unordered_map<uint64_t, uint64_t> pages[2];
-    std::unordered_set<uint64_t> stand_ins;
+    PcSet stand_ins;
     bool recheck[2];
 
     /* The page MemoryReadCode looked at last. */
@@ -211,21 +297,44 @@ uint64_t note_page(A64Jit *j, uint64_t va)
     return j->fetch_host;
 }
 
-inline uint64_t Callbacks::load(uint64_t va, unsigned size)
+__attribute__((noinline, cold)) uint64_t Callbacks::load_miss(uint64_t va, unsigned size)
 {
     uint64_t value = 0;
 
-    if (UNLIKELY(!mem_load(v, view, va, size, &value))) {
+    if (!mem_load_slow(v, view, va, size, &value)) {
         jit->core->HaltExecution(HaltReason::MemoryAbort);
     }
     return value;
 }
 
-inline void Callbacks::store(uint64_t va, unsigned size, uint64_t value)
+__attribute__((noinline, cold)) void Callbacks::store_miss(uint64_t va, unsigned size,
+                                                           uint64_t value)
 {
-    if (UNLIKELY(!mem_store(v, view, va, size, value))) {
+    if (!mem_store_slow(v, view, va, size, value)) {
         jit->core->HaltExecution(HaltReason::MemoryAbort);
     }
+}
+
+/* The same as mem_load() and mem_store(), with nothing in the way of a hit. */
+inline uint64_t Callbacks::load(uint64_t va, unsigned size)
+{
+    const TlbEntry *e = &tlb[tlb_index(va)];
+
+    if (LIKELY(e->read == PAGE_OF(va + size - 1))) {
+        return host_load(va + e->addend, size);
+    }
+    return load_miss(va, size);
+}
+
+inline void Callbacks::store(uint64_t va, unsigned size, uint64_t value)
+{
+    const TlbEntry *e = &tlb[tlb_index(va)];
+
+    if (LIKELY(e->write == PAGE_OF(va + size - 1))) {
+        host_store(va + e->addend, size, value);
+        return;
+    }
+    store_miss(va, size, value);
 }
 
 std::uint8_t Callbacks::MemoryRead8(A64::VAddr va)
@@ -369,7 +478,7 @@ std::optional<std::uint32_t> Callbacks::MemoryReadCode(A64::VAddr va)
 /* The instruction at pc is the interpreter's, and what follows while it is cold. */
 void Callbacks::emulate(uint64_t pc)
 {
-    bool stand_in = jit->stand_ins.count(pc);
+    bool stand_in = jit->stand_ins.contains(pc);
 
     save_state(jit);
     v->pc = pc;
@@ -386,7 +495,7 @@ void Callbacks::emulate(uint64_t pc)
 
 void Callbacks::InterpreterFallback(A64::VAddr pc, size_t)
 {
-    if (jit->stand_ins.count(pc) && !interp_is_cold(v, pc)) {
+    if (jit->stand_ins.contains(pc) && !interp_is_cold(v, pc)) {
         jit_promote(jit, pc);
         return;
     }
@@ -470,6 +579,7 @@ A64Jit *jit_new(A64Vcpu *v, A64Mode mode)
         j->callbacks.v = v;
         j->callbacks.view = mode != MODE_EL0;
         j->callbacks.mode = mode;
+        j->callbacks.tlb = v->tlb[j->callbacks.view];
         j->config = sysreg_jit_config(v, mode);
         j->fetch_page = NO_PAGE;
         j->next_fetch = 1;

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The soft TLB of one vCPU: what stage 1 and the RAM map say of a page, as a host address. Only
  * pages on which every access may go straight to RAM are entered; all others take the slow path
- * each time. Entries carry no ASID: a new lower-range regime empties the lower half.
+ * each time. Entries carry no ASID: with another TTBR0 or ASID those of the lower range go.
  */
 #include "mem.h"
 
 #include <string.h>
 
-static void clear_half(A64Vcpu *v, unsigned half)
+static void clear(TlbEntry *e)
 {
-    for (unsigned view = 0; view < 2; view++) {
-        TlbEntry *e = &v->tlb[view][half * TLB_HALF];
-
-        for (unsigned i = 0; i < TLB_HALF; i++) {
-            e[i].read = e[i].write = e[i].exec = TLB_NONE;
-        }
-    }
+    e->read = e->write = e->exec = TLB_NONE;
 }
 
 static unsigned block_hash(uint64_t va)
@@ -58,15 +52,28 @@ void tlb_fill(A64Vcpu *v, uint64_t va, unsigned view, A64Access access, const Tr
 
 void tlb_flush_all(A64Vcpu *v)
 {
-    clear_half(v, 0);
-    clear_half(v, 1);
+    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+        clear(&v->tlb[0][i]);
+        clear(&v->tlb[1][i]);
+    }
     memset(v->tlb_blocks, 0, sizeof(v->tlb_blocks));
     v->tlb_huge = false;
 }
 
 void tlb_flush_low(A64Vcpu *v)
 {
-    clear_half(v, 0);
+    for (unsigned view = 0; view < 2; view++) {
+        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+            TlbEntry *e = &v->tlb[view][i];
+
+            /* Bit 55 chooses the range; TLB_NONE has it clear as well. */
+            if (!((e->read & e->write & e->exec) >> 55 & 1)) {
+                e->read = e->read >> 55 & 1 ? e->read : TLB_NONE;
+                e->write = e->write >> 55 & 1 ? e->write : TLB_NONE;
+                e->exec = e->exec >> 55 & 1 ? e->exec : TLB_NONE;
+            }
+        }
+    }
 }
 
 void tlb_flush_page(A64Vcpu *v, uint64_t va)
@@ -83,7 +90,7 @@ void tlb_flush_page(A64Vcpu *v, uint64_t va)
 
         /* The top byte may be a tag (TBI): any tag's entry goes. */
         if (e->read << 8 == page || e->write << 8 == page || e->exec << 8 == page) {
-            e->read = e->write = e->exec = TLB_NONE;
+            clear(e);
         }
     }
 }
