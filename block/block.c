@@ -53,18 +53,20 @@ bool block_options_set_cache(BlockOptions *options, const char *mode, GError **e
 static bool registry_add(BlockBackend *blk, const char *node_name)
 {
     static unsigned serial;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&registry_lock);
+    bool added;
 
+    g_mutex_lock(&registry_lock);
     if (registry == NULL) {
         registry = g_hash_table_new(g_str_hash, g_str_equal);
     }
     blk->node_name =
         node_name != NULL ? g_strdup(node_name) : g_strdup_printf("#block%03u", serial++);
-    if (g_hash_table_contains(registry, blk->node_name)) {
-        return false;
+    added = !g_hash_table_contains(registry, blk->node_name);
+    if (added) {
+        g_hash_table_insert(registry, blk->node_name, blk);
     }
-    g_hash_table_insert(registry, blk->node_name, blk);
-    return true;
+    g_mutex_unlock(&registry_lock);
+    return added;
 }
 
 static void block_free(BlockBackend *blk)
@@ -104,9 +106,12 @@ BlockBackend *block_open(const BlockOptions *options, GError **error)
 
 BlockBackend *block_find(const char *node_name)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&registry_lock);
+    BlockBackend *blk;
 
-    return registry != NULL ? g_hash_table_lookup(registry, node_name) : NULL;
+    g_mutex_lock(&registry_lock);
+    blk = registry != NULL ? g_hash_table_lookup(registry, node_name) : NULL;
+    g_mutex_unlock(&registry_lock);
+    return blk;
 }
 
 BlockBackend *block_ref(BlockBackend *blk)
