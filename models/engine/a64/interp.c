@@ -19,7 +19,9 @@ enum { LINGER = 16 };
 
 typedef enum {
     NEXT,     /* go on behind the instruction */
-    BRANCHED, /* v->pc is set */
+    SYNC,     /* likewise, after looking for interrupts and fetching afresh */
+    BRANCHED, /* v->pc is set, the exception level is the same */
+    RETURNED, /* v->pc is set, by an exception or the return from one */
     LEAVE,    /* fault or stop; v->pc is set */
     UNKNOWN,  /* not the interpreter's */
 } Result;
@@ -397,7 +399,7 @@ static Result trap_system(A64Vcpu *v, uint32_t insn, uint64_t pc)
     } else {
         exception_undefined(v, pc);
     }
-    return BRANCHED;
+    return RETURNED;
 }
 
 static Result hint(A64Vcpu *v, uint32_t insn, uint64_t pc)
@@ -409,7 +411,7 @@ static Result hint(A64Vcpu *v, uint32_t insn, uint64_t pc)
     case 3: /* WFI */
         if (v->el == 0 && !(v->sys.sctlr >> (op == 2 ? 18 : 16) & 1)) {
             exception_take(v, EC_WFX, 1 << 24 | 0xe << 20 | (op == 2), pc);
-            return BRANCHED;
+            return RETURNED;
         }
         if (op == 3) {
             v->pc = pc + 4;
@@ -465,13 +467,13 @@ static Result move_immediate_to_pstate(A64Vcpu *v, uint32_t insn, uint64_t pc)
     case 0 << 3 | 5:
         if (v->el == 0) {
             exception_undefined(v, pc);
-            return BRANCHED;
+            return RETURNED;
         }
         exception_set_mode(v, v->el, insn >> 8 & 1);
         return NEXT;
     default:
         exception_undefined(v, pc);
-        return BRANCHED;
+        return RETURNED;
     }
 }
 
@@ -522,11 +524,11 @@ static Result exception_insn(A64Vcpu *v, uint32_t insn, uint64_t pc)
     switch (insn & 0xffe0001f) {
     case 0xd4000001:
         exception_take(v, EC_SVC, imm, pc + 4);
-        return BRANCHED;
+        return RETURNED;
     case 0xd4000002: /* HVC: UNDEFINED at EL0 */
         if (v->el == 0) {
             exception_undefined(v, pc);
-            return BRANCHED;
+            return RETURNED;
         }
         v->pc = pc + 4;
         if (imm) {
@@ -537,10 +539,10 @@ static Result exception_insn(A64Vcpu *v, uint32_t insn, uint64_t pc)
         return v->stop ? LEAVE : BRANCHED;
     case 0xd4200000:
         exception_take(v, EC_BRK, imm, pc);
-        return BRANCHED;
+        return RETURNED;
     default: /* SMC without EL3, HLT without a debugger, DCPS */
         exception_undefined(v, pc);
-        return BRANCHED;
+        return RETURNED;
     }
 }
 
@@ -551,7 +553,7 @@ static Result branch_register(A64Vcpu *v, uint32_t insn, uint64_t pc)
 
     if (insn == 0xd69f03e0 && v->el == 1) {
         exception_return(v);
-        return BRANCHED;
+        return RETURNED;
     }
     switch (insn & 0xfffffc1f) {
     case 0xd63f0000:
@@ -570,27 +572,32 @@ static Result branch_register(A64Vcpu *v, uint32_t insn, uint64_t pc)
     return BRANCHED;
 }
 
-/* The address of the instruction at pc, or 0 with an exception taken. */
-static inline uint64_t fetch_address(A64Vcpu *v, uint64_t pc)
+/* The page instructions are fetched from. A block of straight code stays valid until something
+ * says SYNC or BRANCHED: only then can its translation have changed. */
+typedef struct {
+    uint64_t page, addend;
+} FetchWindow;
+
+/* FALSE: an exception was taken instead. */
+static inline bool fetch_page(A64Vcpu *v, uint64_t pc, FetchWindow *window)
 {
     const TlbEntry *e = &v->tlb[v->el][tlb_index(pc)];
-    const uint8_t *page;
+    const uint8_t *host;
     uint8_t fsc;
 
-    if (UNLIKELY(pc & 3)) {
-        v->sys.far = pc;
-        exception_take(v, EC_PC_ALIGN, 0, pc);
-        return 0;
+    window->page = PAGE_OF(pc);
+    if (LIKELY(e->exec == window->page)) {
+        window->addend = e->addend;
+        return true;
     }
-    if (LIKELY(e->exec == PAGE_OF(pc))) {
-        return pc + e->addend;
-    }
-    page = mem_exec_page(v, pc, &fsc);
-    if (!page) {
+    host = mem_exec_page(v, pc, &fsc);
+    if (!host) {
+        window->page = TLB_NONE;
         exception_insn_abort(v, pc, fsc);
-        return 0;
+        return false;
     }
-    return (uint64_t)(uintptr_t)page + (pc & PAGE_OFFSET);
+    window->addend = (uint64_t)(uintptr_t)host - window->page;
+    return true;
 }
 
 /* TRUE: leave, the JIT has this block. */
@@ -718,8 +725,11 @@ static inline Result step(A64Vcpu *v, uint32_t insn, uint64_t pc, unsigned *ling
         return BRANCHED;
     case OP_BR:
         return branch_register(v, insn, pc);
-    case OP_SYSTEM:
-        return system_insn(v, insn, pc, linger);
+    case OP_SYSTEM: {
+        Result result = system_insn(v, insn, pc, linger);
+
+        return result == NEXT ? SYNC : result;
+    }
     case OP_EXCEPTION:
         return exception_insn(v, insn, pc);
     case OP_LOGIC_REG:
@@ -845,11 +855,11 @@ static inline Result step(A64Vcpu *v, uint32_t insn, uint64_t pc, unsigned *ling
 bool interp_run(A64Vcpu *v)
 {
     bool new_block = true, first = true, progress = false;
+    FetchWindow window = { TLB_NONE, 0 };
     unsigned linger = 0;
     uint64_t pc = v->pc;
 
     for (;;) {
-        uint64_t host;
         uint32_t insn;
 
         if (new_block) {
@@ -858,29 +868,40 @@ bool interp_run(A64Vcpu *v)
             }
             first = false;
             new_block = false;
+            if (UNLIKELY(pc & 3)) {
+                v->sys.far = pc;
+                exception_take(v, EC_PC_ALIGN, 0, pc);
+                pc = v->pc;
+                window.page = TLB_NONE;
+                new_block = true;
+                continue;
+            }
         }
-        host = fetch_address(v, pc);
-        if (UNLIKELY(!host)) {
+        if (UNLIKELY(PAGE_OF(pc) != window.page) && !fetch_page(v, pc, &window)) {
             pc = v->pc;
             new_block = true;
             continue;
         }
-        insn = (uint32_t)host_load(host, 4);
+        insn = (uint32_t)host_load(pc + window.addend, 4);
         switch (step(v, insn, pc, &linger)) {
         case NEXT:
             pc += 4;
-            if ((insn & 0xff000000) == 0xd5000000) { /* it may have unmasked an interrupt */
-                v->pc = pc;
-                new_block = exception_interrupt(v);
-                pc = v->pc;
-            }
+            break;
+        case SYNC:
+            v->pc = pc + 4;
+            new_block = exception_interrupt(v);
+            pc = v->pc;
+            window.page = TLB_NONE;
             break;
         case BRANCHED:
-            if (insn == 0xd69f03e0) {
-                exception_interrupt(v);
-            }
-            pc = v->pc;
             new_block = true;
+            pc = v->pc;
+            break;
+        case RETURNED:
+            exception_interrupt(v);
+            new_block = true;
+            pc = v->pc;
+            window.page = TLB_NONE;
             break;
         case LEAVE:
             if (v->fault.kind) {
@@ -892,6 +913,7 @@ bool interp_run(A64Vcpu *v)
             if ((insn & 0x0c000000) == 0x0c000000 && !sysreg_fp_enabled(v, v->el)) {
                 exception_take(v, EC_FP, 1 << 24 | 0xe << 20, pc);
                 pc = v->pc;
+                window.page = TLB_NONE;
                 new_block = true;
                 break;
             }
