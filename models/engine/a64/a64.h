@@ -137,6 +137,7 @@ struct A64Vcpu {
     TlbEntry tlb[2][TLB_ENTRIES]; /* [0] EL0's view, [1] EL1's */
     uint8_t tlb_blocks[256];      /* by hash of va >> 21: filled from a block of up to 2 MiB */
     bool tlb_huge;                /* some entry came from a 1 GiB block */
+    bool upper_by_asid;           /* the upper range has had pages that belong to an ASID */
 
     A64Fault fault;
     A64Stop stop;
@@ -240,6 +241,7 @@ typedef struct {
     uint8_t level; /* of the leaf; 3 with the MMU off */
     bool writable; /* by this view */
     bool device;   /* Device memory: no unaligned access */
+    bool by_asid;  /* nG */
     uint8_t attr;  /* MAIR byte */
     uint8_t fsc;   /* on failure: ISS.DFSC or IFSC */
 } Translation;

@@ -390,8 +390,9 @@ static Result trap_system(A64Vcpu *v, uint32_t insn, uint64_t pc)
 {
     unsigned op0 = insn >> 19 & 3, op1 = insn >> 16 & 7;
 
-    /* What EL1 can allow EL0 and has not is reported as a trapped access, the rest as UNDEFINED. */
-    if (v->el == 0 && op1 == 3 && (op0 & 1)) {
+    /* What EL1 can allow EL0 and has not (MSR DAIFSet and DAIFClr with op0 0 among it) is reported
+     * as a trapped access, the rest as UNDEFINED. */
+    if (v->el == 0 && op1 == 3 && op0 != 2) {
         uint32_t iss = op0 << 20 | (insn >> 5 & 7) << 17 | op1 << 14 | (insn >> 12 & 15) << 10 |
                        (insn & 31) << 5 | (insn >> 8 & 15) << 1 | (insn >> 21 & 1);
 

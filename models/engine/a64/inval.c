@@ -42,7 +42,9 @@ void inval_local(A64Vcpu *v, InvalKind kind, uint64_t arg)
         break;
     case INVAL_ASID:
         /* Other ASIDs' entries are gone since TTBR changed. */
-        if (arg == current_asid(v)) {
+        if (arg == current_asid(v) && v->upper_by_asid) {
+            inval_local(v, INVAL_ALL, 0);
+        } else if (arg == current_asid(v)) {
             tlb_flush_low(v);
             recheck(v, false);
         }

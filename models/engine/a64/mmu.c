@@ -146,6 +146,7 @@ bool mmu_translate(A64Vcpu *v, uint64_t va, unsigned view, A64Access access, Tra
             t->level = (uint8_t)level;
             t->attr = (uint8_t)(v->sys.mair >> (desc >> 2 & 7) * 8);
             t->device = !(t->attr & 0xf0);
+            t->by_asid = desc >> 11 & 1;
             if (!leaf_allows(v, desc, &limits, view, access, t)) {
                 return fail(t, FSC_PERMISSION, level);
             }

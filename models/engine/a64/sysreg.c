@@ -6,6 +6,7 @@
 #include "a64.h"
 
 #define REG_DAIF   SYSREG(3, 3, 4, 2, 1)
+#define REG_NZCV   SYSREG(3, 3, 4, 2, 0)
 #define REG_SP_EL0 SYSREG(3, 0, 4, 1, 0)
 
 static const struct {
@@ -120,6 +121,7 @@ static bool el0_may(const A64Vcpu *v, uint32_t reg, bool write)
     uint64_t kctl = v->sys.cntkctl;
 
     switch (reg) {
+    case REG_NZCV:
     case SYSREG(3, 3, 13, 0, 2):
         return true;
     case SYSREG(3, 3, 13, 0, 3):
@@ -265,7 +267,7 @@ bool sysreg_read(A64Vcpu *v, uint32_t reg, uint64_t *value)
         *value =
             (LOAD_ACQUIRE(&v->irq_line) ? 1 << 7 : 0) | (LOAD_ACQUIRE(&v->fiq_line) ? 1 << 6 : 0);
         return true;
-    case SYSREG(3, 3, 4, 2, 0): /* NZCV */
+    case REG_NZCV:
         *value = v->nzcv;
         return true;
     default:
@@ -297,8 +299,9 @@ static void write_ttbr(A64Vcpu *v, unsigned n, uint64_t value)
         return;
     }
     v->sys.ttbr[n] = value;
-    /* Another base or ASID below; above, an ASID kept in TTBR1 also changes the lower half. */
-    if (n == 1 && changed & UINT64_C(0x0000fffffffffffe)) {
+    /* Another base or ASID below; above, an ASID kept in TTBR1 also changes the lower half. An ASID
+     * concerns the upper half only if something there is not global. */
+    if ((n == 1 && changed & UINT64_C(0x0000fffffffffffe)) || (v->upper_by_asid && changed >> 48)) {
         inval_local(v, INVAL_ALL, 0);
     } else {
         tlb_flush_low(v);
@@ -364,7 +367,7 @@ bool sysreg_write(A64Vcpu *v, uint32_t reg, uint64_t value)
         }
         v->sp_bank[0] = value;
         return true;
-    case SYSREG(3, 3, 4, 2, 0):
+    case REG_NZCV:
         v->nzcv = (uint32_t)(value & PSTATE_NZCV);
         return true;
     case SYSREG(2, 0, 1, 0, 4): /* OSLAR_EL1: there is no debug state to lock */

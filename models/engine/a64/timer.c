@@ -27,7 +27,8 @@ uint64_t timer_count(void)
 
 bool timer_condition(const A64Vcpu *v, unsigned t)
 {
-    return v->sys.cnt_ctl[t] & 1 && (int64_t)(timer_count() - v->sys.cnt_cval[t]) >= 0;
+    /* All 64 bits count, unsigned: the last value is far away, not just over. */
+    return v->sys.cnt_ctl[t] & 1 && timer_count() >= v->sys.cnt_cval[t];
 }
 
 void timer_update(A64Vcpu *v)

@@ -31,6 +31,7 @@ void tlb_fill(A64Vcpu *v, uint64_t va, unsigned view, A64Access access, const Tr
         e->read = e->write = e->exec = TLB_NONE;
         e->addend = addend;
     }
+    v->upper_by_asid |= t->by_asid && va >> 55 & 1;
     if (t->level < 3) {
         v->tlb_blocks[block_hash(va)] = 1;
         v->tlb_huge |= t->level < 2;
