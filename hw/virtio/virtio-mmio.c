@@ -94,6 +94,7 @@ static const VirtIOTransportOps transport_ops = {
 
 /* ---- registers ---- */
 
+/* Not the legacy page size: a driver writes it once, before its first reset of the device. */
 static void reset_registers(VirtIOMmio *s)
 {
     s->offered_sel = 0;
@@ -101,7 +102,6 @@ static void reset_registers(VirtIOMmio *s)
     s->queue_sel = 0;
     s->accepted[0] = 0;
     s->accepted[1] = 0;
-    s->page_shift = 0;
     s->queue_align = MMIO_LEGACY_ALIGN;
     acknowledge_irq(s, ~0u);
 }
@@ -448,6 +448,7 @@ static void virtio_mmio_reset(Device *dev)
         virtio_reset(s->vdev);
     }
     reset_registers(s);
+    s->page_shift = 0;
 }
 
 static void virtio_mmio_finalize(GObject *obj)
