@@ -64,15 +64,7 @@ static bool check_keys(const KeyVal *kv, const ChardevOps *type, GError **error)
         g_ptr_array_add(valid, (void *)*key);
     }
     g_ptr_array_add(valid, NULL);
-    for (unsigned i = 0; i < kv->pairs->len; i++) {
-        const KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
-
-        if (!g_strv_contains((const char *const *)valid->pdata, pair->key)) {
-            error_set_unknown(error, "property", pair->key, (const char *const *)valid->pdata);
-            return false;
-        }
-    }
-    return true;
+    return keyval_check_keys(kv, (const char *const *)valid->pdata, error);
 }
 
 Chardev *chardev_new(const char *text, GError **error)

@@ -64,8 +64,7 @@ static bool read_file_node(Drives *drives, const char *text, KeyVal *kv, GError 
     FileNode *node;
 
     if (name == NULL || !drives_take_common(kv, &options, error) ||
-        !drives_take_locking(kv, "locking", &options, error) ||
-        !keyval_check_unused(kv, file_keys, error)) {
+        !drives_take_locking(kv, "locking", &options, error)) {
         return false;
     }
     if (filename == NULL || *filename == '\0') {
@@ -135,8 +134,7 @@ static bool read_raw_node(Drives *drives, KeyVal *kv, GError **error)
 
     options.node_name = name;
     return name != NULL && find_child(drives, kv, name, &options, error) &&
-           drives_take_common(kv, &options, error) && keyval_check_unused(kv, raw_keys, error) &&
-           drives_add(drives, &options, &opened, error);
+           drives_take_common(kv, &options, error) && drives_add(drives, &options, &opened, error);
 }
 
 bool blockdev_read(Drives *drives, const char *text, GError **error)
@@ -154,10 +152,10 @@ bool blockdev_read(Drives *drives, const char *text, GError **error)
         return false;
     }
     if (strcmp(driver, "raw") == 0) {
-        return read_raw_node(drives, kv, error);
+        return keyval_check_keys(kv, raw_keys, error) && read_raw_node(drives, kv, error);
     }
     if (strcmp(driver, "file") == 0) {
-        return read_file_node(drives, text, kv, error);
+        return keyval_check_keys(kv, file_keys, error) && read_file_node(drives, text, kv, error);
     }
     error_set_unknown(error, "driver", driver, names);
     return false;

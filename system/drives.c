@@ -266,7 +266,8 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
     BlockOptions options = BLOCK_OPTIONS_INIT;
     const char *id, *format, *driver, *device, *node;
 
-    if (kv == NULL || !take_id(drives, kv, &id, &options, error) ||
+    if (kv == NULL || !keyval_check_keys(kv, drive_keys, error) ||
+        !take_id(drives, kv, &id, &options, error) ||
         !interface_device(keyval_take(kv, "if"), &device, error) ||
         !take_cache(kv, &options, error) || !drives_take_common(kv, &options, error) ||
         !keyval_take_bool(kv, "readonly", &options.read_only, error) ||
@@ -276,7 +277,7 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
     format = keyval_take(kv, "format");
     driver = keyval_take(kv, "driver");
     options.filename = take_filename(kv, error);
-    if (options.filename == NULL || !keyval_check_unused(kv, drive_keys, error) ||
+    if (options.filename == NULL ||
         !drives_check_format(options.filename, format != NULL ? format : driver, error) ||
         !drives_add(drives, &options, &node, error)) {
         return false;

@@ -143,6 +143,10 @@ bool option_accel(VmConfig *config, const char *arg, GError **error)
 
 bool option_cpu(VmConfig *config, const char *arg, GError **error)
 {
+    if (is_help(arg)) {
+        config->output = machine_cpu_help(config->machine, error);
+        return config->output != NULL;
+    }
     replace(&config->cpu, arg);
     return true;
 }
@@ -173,8 +177,8 @@ bool option_smp(VmConfig *config, const char *arg, GError **error)
     g_autoptr(KeyVal) kv = keyval_parse(arg, "cpus", error);
     uint64_t cpus = 0, max = 0, product = 1;
 
-    if (kv == NULL || !take_count(kv, "cpus", &cpus, error) ||
-        !take_count(kv, "maxcpus", &max, error)) {
+    if (kv == NULL || !keyval_check_keys(kv, keys, error) ||
+        !take_count(kv, "cpus", &cpus, error) || !take_count(kv, "maxcpus", &max, error)) {
         return false;
     }
     for (const char *const *level = keys + 2; *level != NULL; level++) {
@@ -184,9 +188,6 @@ bool option_smp(VmConfig *config, const char *arg, GError **error)
             return false;
         }
         product = MIN(product * n, UINT32_MAX);
-    }
-    if (!keyval_check_unused(kv, keys, error)) {
-        return false;
     }
     /* What is not given follows from what is: a bare topology is full of CPUs. */
     max = max != 0 ? max : cpus != 0 ? cpus : product;
@@ -222,13 +223,15 @@ bool option_m(VmConfig *config, const char *arg, GError **error)
                     "slots and maxmem are for memory hotplug, which is not supported");
         return false;
     }
+    if (!keyval_check_keys(kv, (const char *const[]){ "size", NULL }, error)) {
+        return false;
+    }
     size = keyval_take(kv, "size");
     if (size == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "the size is missing");
         return false;
     }
-    if (!keyval_check_unused(kv, (const char *const[]){ "size", NULL }, error) ||
-        !props_parse_size(size, 'M', &config->ram_size, error)) {
+    if (!props_parse_size(size, 'M', &config->ram_size, error)) {
         return false;
     }
     if (config->ram_size == 0 || config->ram_size > UINT64_MAX - ROUND) {
@@ -246,13 +249,11 @@ bool option_name(VmConfig *config, const char *arg, GError **error)
     const char *guest;
     bool debug_threads; /* threads always have their names */
 
-    if (kv == NULL || !keyval_take_bool(kv, "debug-threads", &debug_threads, error)) {
+    if (kv == NULL || !keyval_check_keys(kv, keys, error) ||
+        !keyval_take_bool(kv, "debug-threads", &debug_threads, error)) {
         return false;
     }
     guest = keyval_take(kv, "guest");
-    if (!keyval_check_unused(kv, keys, error)) {
-        return false;
-    }
     if (guest != NULL) {
         replace(&config->name, guest);
     }

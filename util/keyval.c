@@ -127,15 +127,17 @@ bool keyval_take_bool(KeyVal *kv, const char *key, bool *value, GError **error)
     return true;
 }
 
-bool keyval_check_unused(const KeyVal *kv, const char *const *valid, GError **error)
+bool keyval_check_keys(const KeyVal *kv, const char *const *valid, GError **error)
 {
-    const char *unused = keyval_unused(kv);
+    for (unsigned i = 0; i < kv->pairs->len; i++) {
+        const KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
 
-    if (unused == NULL) {
-        return true;
+        if (!g_strv_contains(valid, pair->key)) {
+            error_set_unknown(error, "property", pair->key, valid);
+            return false;
+        }
     }
-    error_set_unknown(error, "property", unused, valid);
-    return false;
+    return true;
 }
 
 bool keyval_check_id(const char *id, GError **error)

@@ -28,18 +28,12 @@
 enum { GIC_2, GIC_3, GIC_4, GIC_HOST, GIC_MAX };
 static const char *const gic_versions[] = { "2", "3", "4", "host", "max", NULL };
 
-/* Values of -cpu. The accelerator decides what the CPU really is: the name chooses what the device
- * tree calls it, and is taken as on QEMU so that command lines carry over. */
-static const struct {
-    const char *name;
-    const char *compatible;
-} cpu_types[] = {
-    { "cortex-a57", "arm,cortex-a57" }, /* the default */
-    { "cortex-a53", "arm,cortex-a53" },
-    { "cortex-a72", "arm,cortex-a72" },
-    { "host", "arm,armv8" },
-    { "max", "arm,armv8" },
-};
+/* Values of -cpu, and what the device tree then calls the CPU. The accelerator decides what the CPU
+ * really is: names are taken as on QEMU so that command lines carry over. */
+static const char *const cpu_types[] = { "cortex-a57", "cortex-a53", "cortex-a72",
+                                         "host",       "max",        NULL };
+static const char *const cpu_compatibles[] = { "arm,cortex-a57", "arm,cortex-a53", "arm,cortex-a72",
+                                               "arm,armv8", "arm,armv8" };
 
 struct _VirtMachine {
     Machine parent_instance;
@@ -94,8 +88,7 @@ static bool check_properties(VirtMachine *v, Accel *accel, GError **error)
 
 static bool check_cpu(VirtMachine *v, const char *text, Accel *accel, GError **error)
 {
-    const char *names[G_N_ELEMENTS(cpu_types) + 1] = {};
-    g_autoptr(KeyVal) kv = keyval_parse(text != NULL ? text : cpu_types[0].name, "type", error);
+    g_autoptr(KeyVal) kv = keyval_parse(text != NULL ? text : cpu_types[0], "type", error);
     const char *type, *pmu, *unknown;
 
     v->cpu_compatible = NULL;
@@ -103,14 +96,13 @@ static bool check_cpu(VirtMachine *v, const char *text, Accel *accel, GError **e
         return false;
     }
     type = keyval_take(kv, "type");
-    for (unsigned i = 0; i < G_N_ELEMENTS(cpu_types); i++) {
-        names[i] = cpu_types[i].name;
-        if (g_strcmp0(type, cpu_types[i].name) == 0) {
-            v->cpu_compatible = cpu_types[i].compatible;
+    for (unsigned i = 0; cpu_types[i] != NULL; i++) {
+        if (g_strcmp0(type, cpu_types[i]) == 0) {
+            v->cpu_compatible = cpu_compatibles[i];
         }
     }
     if (v->cpu_compatible == NULL) {
-        error_set_unknown(error, "CPU type", type != NULL ? type : "", names);
+        error_set_unknown(error, "CPU type", type != NULL ? type : "", cpu_types);
         return false;
     }
     pmu = keyval_take(kv, "pmu");
@@ -425,6 +417,7 @@ static void virt_machine_class_init(VirtMachineClass *klass)
     mc->summary = "Arm virtual machine, laid out as QEMU 7.2's";
     mc->default_ram = 128 * MIB;
     mc->max_cpus = VIRT_MAX_CPUS;
+    mc->cpu_types = cpu_types;
     mc->n_serials = 1;
     mc->init = virt_init;
     mc->finish = virt_finish;

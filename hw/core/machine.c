@@ -299,3 +299,25 @@ char *machine_type_help(const char *type, GError **error)
     props = props_help(g_type_class_peek(found));
     return g_strdup_printf("%s options:\n%s", type, props);
 }
+
+char *machine_cpu_help(const char *type, GError **error)
+{
+    g_autoptr(GPtrArray) classes = g_ptr_array_new();
+    GType only = type != NULL ? find_type(type, error) : TYPE_MACHINE;
+    GString *out;
+
+    if (only == 0) {
+        return NULL;
+    }
+    collect_classes(only, classes);
+    out = g_string_new(NULL);
+    for (unsigned i = 0; i < classes->len; i++) {
+        MachineClass *mc = g_ptr_array_index(classes, i);
+
+        g_string_append_printf(out, "CPU types of machine '%s':\n", mc->name);
+        for (const char *const *cpu = mc->cpu_types; cpu != NULL && *cpu != NULL; cpu++) {
+            g_string_append_printf(out, "  %s\n", *cpu);
+        }
+    }
+    return g_string_free(out, FALSE);
+}

@@ -30,8 +30,8 @@ const char *keyval_take(KeyVal *kv, const char *key);
  * it is where key was not given. FALSE: RANGE error. */
 bool keyval_take_bool(KeyVal *kv, const char *key, bool *value, GError **error);
 
-/* FALSE if a key was not taken: UNKNOWN, naming the nearest of valid (NULL-terminated). */
-bool keyval_check_unused(const KeyVal *kv, const char *const *valid, GError **error);
+/* FALSE if there is a key that is none of valid (NULL-terminated): UNKNOWN, naming the nearest. */
+bool keyval_check_keys(const KeyVal *kv, const char *const *valid, GError **error);
 
 /* An id starts with a letter and goes on with letters, digits, '-', '.' and '_'. Else SYNTAX. */
 bool keyval_check_id(const char *id, GError **error);

@@ -32,7 +32,8 @@ struct _MachineClass {
     const char *summary;
     uint64_t default_ram;
     unsigned max_cpus;
-    unsigned n_serials; /* serial ports that machine_set_serial() may fill */
+    const char *const *cpu_types; /* values of -cpu, the default first; NULL-terminated */
+    unsigned n_serials;           /* serial ports that machine_set_serial() may fill */
     /* Devices and memory; the accelerator is set up inside. [main] */
     bool (*init)(Machine *m, GError **error);
     /* Loads kernel, initrd, DTB, then accel_start(). [main] */
@@ -48,6 +49,8 @@ struct _MachineClass {
 Machine *machine_new(const char *type, GError **error);
 char *machine_help(void);
 char *machine_type_help(const char *type, GError **error);
+/* -cpu help for a machine type, or for all with NULL. */
+char *machine_cpu_help(const char *type, GError **error);
 
 void machine_set_config(Machine *m, const MachineConfig *config); /* copied */
 const MachineConfig *machine_config(Machine *m);
