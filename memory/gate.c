@@ -13,18 +13,21 @@ MemoryGate *gate_new(GObject *owner)
 {
     MemoryGate *gate = g_aligned_alloc0(1, sizeof(*gate), 64);
 
+    gate->refs = 1;
     gate->owner = owner;
     return gate;
 }
 
-static void gate_free(MemDeferred *deferred)
+void gate_ref(MemoryGate *gate)
 {
-    g_aligned_free(caa_container_of(deferred, MemoryGate, deferred));
+    __atomic_fetch_add(&gate->refs, 1, __ATOMIC_RELAXED);
 }
 
-void gate_retire(MemoryGate *gate)
+void gate_unref(MemoryGate *gate)
 {
-    mem_defer(&gate->deferred, gate_free);
+    if (__atomic_fetch_sub(&gate->refs, 1, __ATOMIC_ACQ_REL) == 1) {
+        g_aligned_free(gate);
+    }
 }
 
 static uint32_t gate_inside(const MemoryGate *gate)

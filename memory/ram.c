@@ -87,7 +87,10 @@ const RAMBlock *ram_block_of_host(const void *host)
 
 static void block_free(MemDeferred *deferred)
 {
-    g_free(caa_container_of(deferred, RAMBlock, deferred));
+    RAMBlock *block = caa_container_of(deferred, RAMBlock, deferred);
+
+    gate_unref(block->gate);
+    g_free(block);
 }
 
 static RAMBlock *block_new(MemoryRegion *mr, void *host, int fd, bool borrowed)
@@ -95,6 +98,7 @@ static RAMBlock *block_new(MemoryRegion *mr, void *host, int fd, bool borrowed)
     RAMBlock *block = g_new0(RAMBlock, 1);
 
     block->gate = mr->gate;
+    gate_ref(block->gate);
     block->host = host;
     block->size = mr->size;
     block->fd = fd;

@@ -144,13 +144,13 @@ void memory_region_destroy(MemoryRegion *mr)
         }
     }
     region_detach(mr);
-    if (mr->shown) {
+    if (mr->gate->shown) {
         mem_rcu_synchronize();
         gate_wait_empty(mr->gate);
     }
     ioeventfd_list_unref(mr->ioeventfds);
     ram_block_free(mr->ram_block);
-    gate_retire(mr->gate);
+    gate_unref(mr->gate);
     if (mr->children != NULL) {
         g_free(mr->children->v);
         g_free(mr->children);

@@ -79,7 +79,6 @@ struct MemoryRegion {
     int32_t priority;
     uint8_t kind;
     bool enabled, readonly, romd;
-    bool shown; /* was ever in a FlatView */
     const MemoryRegionOps *ops;
     void *opaque;
     MemoryLock *lock;

@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Everything a user can get wrong gives one line that names option and cause, status 1, and leaves
+nothing behind. Needs no engine: no guest gets as far as running."""
+import gzip
+import os
+import shutil
+import struct
+import tempfile
+
+import humpy
+import tap
+from tap import check_equal, check_in, test
+
+WORK = tempfile.mkdtemp(prefix="humpy-bad-input-")
+BASE = [*humpy.ACCEL, "-machine", "virt", "-display", "none"]
+
+
+def path(name):
+    return os.path.join(WORK, name)
+
+
+def write(name, data):
+    with open(path(name), "wb") as f:
+        f.write(data)
+    return path(name)
+
+
+def image(size=4096, text_offset=0, image_size=8192, flags=0xa):
+    """An arm64 Image as Documentation/arm64/booting describes it, that loops."""
+    head = struct.pack("<IIQQQQQQ4sI", 0x14000000, 0, text_offset, image_size, flags, 0, 0, 0,
+                       b"ARM\x64", 0)
+    return head + bytes(size - len(head))
+
+
+KERNEL = write("kernel", image())
+DISK = write("disk", bytes(1 << 20))
+
+
+def refused(args, *parts, env=None, prefix=True):
+    """args end with status 1 and one line that holds all parts."""
+    before = set(os.listdir(WORK))
+    done = humpy.run(args, env={**os.environ, "HUMPY_MODEL_GUNYAH": "engine=script", **(env or {})})
+    check_equal(done.returncode, 1, f"status of {args}, stderr {done.stderr!r}")
+    check_equal(len(done.stderr.splitlines()), 1, f"number of lines of {done.stderr!r}")
+    check_equal(done.stdout, "", "stdout")
+    if prefix:
+        check_in("humpy-system-aarch64: ", done.stderr)
+    for part in parts:
+        check_in(part, done.stderr)
+    check_equal(done.stderr.rstrip("\n").endswith("."), False, "full stop at the end")
+    check_equal(set(os.listdir(WORK)), before, "files left behind")
+
+
+def rows(rule, *table):
+    """One test for each row (option words after BASE, parts of the message)."""
+    for args, *parts in table:
+        def body(args=args, parts=parts):
+            refused([*BASE, "-kernel", KERNEL, *args], *parts)
+        test(f"{rule}: {' '.join(args).replace(WORK + '/', '')[:70]}")(body)
+
+
+rows("unknown words name the nearest",
+     (["-kernle", "x"], "-kernle: ", "did you mean '-kernel'"),
+     (["-machine", "vrit"], "-machine vrit: ", "did you mean 'virt'"),
+     (["-machine", "virt,higmem=on"], "higmem", "did you mean 'highmem'"),
+     (["-accel", "gunyah,hots=model"], "-accel gunyah,hots=model: ", "did you mean 'host'"),
+     (["-accel", "gunyah,host=modle"], "-accel gunyah,host=modle: ", "must be one of"),
+     (["-cpu", "cortex-a75"], "-cpu cortex-a75: ", "did you mean 'cortex-a"),
+     (["-device", "virtio-blk-devise"], "-device virtio-blk-devise: ", "'virtio-blk-device'"),
+     (["-device", "virtio-rng-device,perod=1"], "-device virtio-rng-device,perod=1: "),
+     (["-serial", "studio"], "-serial studio: ", "did you mean 'stdio'"),
+     (["-chardev", "sokcet,id=a"], "-chardev sokcet,id=a: ", "did you mean 'socket'"),
+     (["-drive", f"fiel={DISK}"], "-drive fiel=", "did you mean 'file'"),
+     (["-blockdev", f"fil,node-name=a,filename={DISK}"], "-blockdev fil,", "'file'"),
+     (["-display", "gtk"], "-display gtk: ", "none"))
+
+rows("values out of range",
+     (["-smp", "0"], "-smp 0: "),
+     (["-smp", "9"], "-smp 9: ", "1 to 8"),
+     (["-smp", "2,maxcpus=4"], "-smp ", "gunyah"),
+     (["-smp", "99999999999999999999"], "-smp "),
+     (["-m", "-1"], "-m -1: "),
+     (["-m", "1M"], "-m: "),
+     (["-m", "99999G"], "-m: "),
+     (["-m", "99999999999T"], "-m 99999999999T: "),
+     (["-machine", "virt,gic-version=2"], "-machine virt,gic-version=2: "),
+     (["-machine", "virt,its=on"], "-machine virt,its=on: "),
+     (["-machine", "virt,virtualization=on"], "-machine virt,virtualization=on"),
+     (["-cpu", "cortex-a57,pmu=on"], "-cpu cortex-a57,pmu=on: ", "gunyah"),
+     (["-device", "virtio-rng-device,bus=virtio-mmio-bus.32"], "virtio-mmio-bus.32"),
+     (["-serial", "null", "-serial", "null"], "-serial null: ", "serial port"))
+
+rows("files that cannot be used",
+     (["-kernel", path("missing")], "-kernel ", "No such file or directory"),
+     (["-kernel", WORK], "-kernel ", "regular file"),
+     (["-kernel", "/dev/null"], "-kernel /dev/null: "),
+     (["-initrd", path("missing")], "-initrd ", "No such file or directory"),
+     (["-dtb", path("missing")], "-dtb ", "No such file or directory"),
+     (["-dtb", DISK], "-dtb "),
+     (["-drive", f"file={path('missing')},format=raw"], "-drive ", "No such file or directory"),
+     (["-drive", f"file={WORK},format=raw"], "-drive "),
+     (["-drive", "file=/dev/null,format=raw"], "-drive "),
+     (["-drive", f"file={DISK},snapshot=on"], "-drive ", "snapshot"),
+     (["-drive", f"file={DISK},format=qcow2"], "-drive ", "format 'qcow2'"),
+     (["-blockdev", f"file,node-name=a,filename={path('missing')}"], "-blockdev ",
+      "No such file"),
+     (["-serial", f"file:{WORK}/no/such"], "-serial ", "No such file or directory"),
+     (["-serial", f"unix:{path('nobody')}"], "-serial ", "No such file or directory"),
+     (["-chardev", f"file,id=a,path={WORK}"], "-chardev ", "Is a directory"),
+     (["-machine", f"virt,dumpdtb={WORK}/no/such"], "dumpdtb="))
+
+rows("things that clash or are missing",
+     (["-device", "virtio-blk-device"], "-device virtio-blk-device: ", "drive"),
+     (["-device", "virtio-blk-device,drive=nope"], "'nope'"),
+     (["-drive", f"file={DISK},id=a,format=raw,if=none", "-drive",
+       f"file={KERNEL},id=a,format=raw,if=none"], "-drive ", "id 'a' is already used"),
+     (["-drive", f"file={DISK},format=raw", "-drive", f"file={DISK},format=raw"], "-drive "),
+     (["-drive", f"file={DISK},id=a,format=raw,if=none", "-device", "virtio-blk-device,drive=a",
+       "-device", "virtio-blk-device,drive=a"], "-device virtio-blk-device,drive=a: ",
+      "already used"),
+     (["-device", "virtio-rng-device,id=a", "-device", "virtio-rng-device,id=a"],
+      "id 'a' is already used"),
+     (["-serial", "chardev:a"], "-serial chardev:a: ", "'a'"),
+     (["-chardev", "stdio,id=a", "-serial", "stdio"], "-serial stdio: ", "already used"),
+     (["-machine", "accel=gunyah"], "-machine accel=gunyah: ", "exclude each other"),
+     (["-device", "pl011"], "-device pl011: "))
+
+
+@test("an unknown accelerator in -machine")
+def machine_accel():
+    refused(["-machine", "virt,accel=gunia:gunyah", "-kernel", KERNEL],
+            "-machine virt,accel=gunia:gunyah: ", "did you mean 'gunyah'")
+
+
+@test("no machine")
+def no_machine():
+    refused(["-kernel", KERNEL], "-machine: ")
+
+
+@test("no kernel")
+def no_kernel():
+    refused(BASE, "-kernel: ")
+
+
+@test("-initrd, -append and -dtb without -kernel")
+def without_kernel():
+    for option in ("-initrd", "-append", "-dtb"):
+        refused([*BASE, option, KERNEL], f"{option}: ")
+
+
+@test("an option without its argument")
+def no_argument():
+    refused([*BASE, "-kernel"], "-kernel: ", "missing")
+
+
+@test("a word that is no option")
+def no_option():
+    refused([*BASE, "disk.img"], "'disk.img'")
+
+
+@test("a file name with a newline still gives one line")
+def newline():
+    refused([*BASE, "-kernel", "a\nb"], "-kernel a b: ")
+
+
+@test("no device node")
+def no_node():
+    refused(["-accel", "gunyah,host=kernel,device=/dev/no-such-gunyah", "-machine", "virt",
+             "-kernel", KERNEL], "-accel gunyah", "/dev/no-such-gunyah", "No such file")
+
+
+@test("a device node without permission")
+def no_permission():
+    if os.geteuid() == 0:
+        raise tap.Skip("root may open everything")
+    node = write("node", b"")
+    os.chmod(node, 0)
+    refused(["-accel", f"gunyah,host=kernel,device={node}", "-machine", "virt", "-kernel", KERNEL],
+            "-accel gunyah", "Permission denied")
+
+
+@test("a node that is something else")
+def other_node():
+    refused(["-accel", "gunyah,host=kernel,device=/dev/null", "-machine", "virt", "-kernel",
+             KERNEL], "-accel gunyah", "/dev/null")
+
+
+@test("the old 0xB2 interface")
+def old_interface():
+    refused([*BASE, "-kernel", KERNEL], "-accel gunyah", "0xB2",
+            env={"HUMPY_MODEL_GUNYAH": "engine=script,rev=0xb2"})
+
+
+@test("RLIMIT_MEMLOCK below the memory size")
+def memlock():
+    refused([*BASE, "-m", "256M", "-kernel", KERNEL], "-accel gunyah", "256 MiB", "ulimit -l",
+            env={"HUMPY_MODEL_GUNYAH": "engine=script,memlock=64M"})
+
+
+def kernel_refused(rule, data, *parts):
+    def body():
+        name = write("bad-kernel", data)
+        try:
+            refused([*BASE, "-m", "64M", "-kernel", name], f"-kernel {name}: ", *parts)
+        finally:
+            os.unlink(name)
+    test(f"kernel: {rule}")(body)
+
+
+kernel_refused("empty file", b"")
+kernel_refused("text", b"#!/bin/sh\n" * 100, "Image")
+kernel_refused("shorter than its header", image()[:40])
+kernel_refused("big-endian", image(flags=0xb))
+kernel_refused("64 KiB pages", image(flags=0xe), "page")
+kernel_refused("larger than memory", image(image_size=1 << 40), "memory")
+kernel_refused("text offset beyond memory", image(text_offset=1 << 60))
+kernel_refused("truncated gzip", gzip.compress(image(1 << 16))[:-20])
+kernel_refused("gzip of something else", gzip.compress(b"x" * 5000), "Image")
+kernel_refused("gzip that never ends", gzip.compress(image() + bytes(300 << 20)))
+kernel_refused("broken gzip", gzip.compress(image())[:30] + b"\xff" * 50)
+
+
+def dtb_refused(rule, data):
+    def body():
+        name = write("bad-dtb", data)
+        try:
+            refused([*BASE, "-kernel", KERNEL, "-dtb", name], f"-dtb {name}: ")
+        finally:
+            os.unlink(name)
+    test(f"device tree: {rule}")(body)
+
+
+def fdt_header(totalsize=0x48, structure=0x38, strings=0x48, version=17):
+    return struct.pack(">10I", 0xd00dfeed, totalsize, structure, strings, 0x28, version, 16, 0, 0,
+                       max(totalsize - structure, 0))
+
+
+dtb_refused("empty file", b"")
+dtb_refused("header only", fdt_header())
+dtb_refused("size beyond the file", fdt_header(totalsize=1 << 30) + bytes(64))
+dtb_refused("structure beyond its size", fdt_header(structure=0xfffffff0) + bytes(64))
+dtb_refused("structure of garbage", fdt_header() + b"\xff" * 32)
+dtb_refused("version 1", fdt_header(version=1) + bytes(64))
+dtb_refused("3 MiB", fdt_header(totalsize=3 << 20) + bytes(3 << 20))
+
+
+@test("initrd that does not fit")
+def big_initrd():
+    name = path("big-initrd")
+    with open(name, "wb") as f:
+        f.truncate(1 << 40)
+    try:
+        refused([*BASE, "-m", "64M", "-kernel", KERNEL, "-initrd", name], f"-initrd {name}: ",
+                "fit")
+    finally:
+        os.unlink(name)
+
+
+@test("a command line longer than the device tree can hold")
+def long_append():
+    refused([*BASE, "-m", "64M", "-kernel", KERNEL, "-append", "x" * 120000, "-initrd", KERNEL,
+             "-append", "y" * 120000, "-dtb", path("missing")], "-dtb ")
+
+
+@test("-help, -version and the lists of names end with status 0 and nothing on stderr")
+def informative():
+    for args in (["-help"], ["--version"], ["-machine", "help"], ["-M", "virt,help"],
+                 ["-accel", "help"], ["-accel", "gunyah,help"], ["-device", "help"],
+                 ["-device", "virtio-blk-device,help"], ["-chardev", "help"], ["-cpu", "help"],
+                 ["-dump-options"]):
+        done = humpy.run(args)
+        check_equal((done.returncode, done.stderr), (0, ""), f"result of {args}")
+        check_equal(len(done.stdout) > 20, True, f"text of {args}")
+
+
+@test("dumpdtb writes a device tree and ends with status 0")
+def dumpdtb():
+    name = path("out.dtb")
+    done = humpy.run([*humpy.ACCEL, "-machine", f"virt,dumpdtb={name}", "-smp", "2"])
+    check_equal(done.returncode, 0, done.stderr)
+    with open(name, "rb") as f:
+        check_equal(f.read(4), b"\xd0\x0d\xfe\xed", "magic")
+    os.unlink(name)
+
+
+try:
+    tap.main()
+finally:
+    shutil.rmtree(WORK)
