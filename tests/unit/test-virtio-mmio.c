@@ -297,11 +297,9 @@ static void test_legacy_page_size(void)
     Guest *g = echo_guest(legacy);
     GuestQueue *q = &g->queues[0];
 
-    /* As QEMU's qtest clients do: pages of 512 bytes, used ring on the next 512. The size comes
-     * before the driver's reset, as Linux has it. */
-    guest_wr(g, R_PAGE_SIZE, 512);
-    guest_wr(g, R_STATUS, 0);
+    /* As QEMU's qtest clients do: pages of 512 bytes, used ring on the next 512. */
     guest_negotiate(g, 0);
+    guest_wr(g, R_PAGE_SIZE, 512);
     guest_wr(g, R_QUEUE_SEL, 0);
     guest_wr(g, R_QUEUE_NUM, 8);
     guest_wr(g, R_QUEUE_ALIGN, 512);

@@ -160,6 +160,9 @@ uint64_t guest_offered(Guest *g)
 
 void guest_negotiate(Guest *g, uint64_t wanted)
 {
+    if (g->legacy) {
+        guest_wr(g, R_PAGE_SIZE, 4096); /* once, before the reset, as Linux does */
+    }
     guest_wr(g, R_STATUS, 0);
     memset(g->queues, 0, sizeof(g->queues));
     guest_wr(g, R_STATUS, S_ACKNOWLEDGE);
@@ -169,7 +172,6 @@ void guest_negotiate(Guest *g, uint64_t wanted)
     guest_wr(g, R_DRIVER_FEATURES_SEL, 0);
     guest_wr(g, R_DRIVER_FEATURES, g->features);
     if (g->legacy) {
-        guest_wr(g, R_PAGE_SIZE, 4096);
         return;
     }
     guest_wr(g, R_DRIVER_FEATURES_SEL, 1);
