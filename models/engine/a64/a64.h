@@ -144,7 +144,11 @@ struct A64Vcpu {
     const char *error;
     bool state_moved;        /* an instruction emulated inside a JIT callback left the JIT's mode */
     uint8_t monitor_cleared; /* by mode: an ERET has not reached that JIT's local monitor yet */
-    bool unsynced;           /* TLBI or IC broadcast that no DSB has completed yet */
+    /* EL0 blocks to interpret rather than give up translations that the address space lacks now
+     * but may be about to map again; while it applies, quarantined is set. */
+    unsigned quarantine;
+    bool quarantined;
+    bool unsynced; /* TLBI or IC broadcast that no DSB has completed yet */
     uint64_t inval_tickets[A64_MAX_VCPUS];
 
     A64Vm *vm;
@@ -329,6 +333,9 @@ void inval_leave_guest(A64Vcpu *v);
 
 enum { HEAT_BITS = 22, HEAT_JIT = 255 };
 
+/* About a millisecond: short-lived processes end or find their pages within it. */
+enum { QUARANTINE_BLOCKS = 16384 };
+
 /* Executes from v->pc until the code is hot, an event, a fault, a stop or an instruction it does
  * not know (whose heat it then sets to HEAT_JIT). FALSE: the first one was such, nothing is done.
  */
@@ -368,6 +375,8 @@ void device_complete(A64Vcpu *v, uint64_t data);
 A64Jit *jit_new(A64Vcpu *v, A64Mode mode);
 void jit_free(A64Jit *j);
 void jit_run(A64Jit *j);
+/* One instruction, whatever its heat, touching no other translation. */
+void jit_step(A64Jit *j);
 void jit_halt(A64Jit *j);
 /* Brings the vector state home into v. */
 void jit_flush_vectors(A64Vcpu *v);
@@ -378,6 +387,11 @@ void jit_clear(A64Jit *j);
  * them is checked before the JIT runs again. */
 void jit_recheck(A64Jit *j, bool low, bool high);
 void jit_recheck_page(A64Jit *j, uint64_t va);
+/* Whether every page translated from is mapped executable, and where it was, in the current mode.
+ * Only then may the JIT run. */
+bool jit_pages_valid(A64Jit *j);
+/* Drops what was translated from those that are not. */
+void jit_drop_invalid(A64Jit *j);
 /* Drops what was translated from the page at gpa. */
 void jit_drop_gpa(A64Jit *j, uint64_t gpa);
 

@@ -375,7 +375,7 @@ static Result exclusive(A64Vcpu *v, uint32_t insn)
          * pair STLR, LDAR. */
         Result result = transfer(v, v->el, va, scale, load, insn & 31);
         if (!load) {
-            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            full_fence();
         }
         return result;
     }
@@ -435,12 +435,12 @@ static Result barrier(A64Vcpu *v, uint32_t insn)
         v->excl_size = 0;
         return NEXT;
     case 4: /* DSB */
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        full_fence();
         inval_sync(v);
         return NEXT;
     case 5: /* DMB; of loads or of stores only, TSO has it already */
         if ((insn >> 8 & 3) == 3) {
-            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            full_fence();
         }
         return NEXT;
     case 6: /* ISB */
@@ -606,6 +606,9 @@ static inline bool begin_block(A64Vcpu *v, uint64_t pc, bool first, unsigned *li
 {
     uint8_t *heat = heat_of(v, pc), h = LOAD_RELAXED(heat);
 
+    if (UNLIKELY(v->quarantined) && v->el == 0) {
+        return --v->quarantine == 0;
+    }
     if (UNLIKELY(h >= HOT)) {
         if (first || (*linger && h != HEAT_JIT)) {
             *linger -= *linger > 0;
@@ -899,6 +902,10 @@ bool interp_run(A64Vcpu *v)
             pc = v->pc;
             break;
         case RETURNED:
+            if (v->el ==
+                0) { /* another address space, perhaps: the run loop decides how to go on */
+                return true;
+            }
             exception_interrupt(v);
             new_block = true;
             pc = v->pc;

@@ -60,6 +60,13 @@ GUEST_ACCESS void host_store(uint64_t host, unsigned size, uint64_t value)
     }
 }
 
+/* Orders all accesses before it before all after it, those of device threads and JITed code
+ * included (a fence the sanitizers need not understand). */
+static inline void full_fence(void)
+{
+    __asm__ volatile("lock orq $0, (%%rsp)" ::: "memory", "cc");
+}
+
 static inline unsigned tlb_index(uint64_t va)
 {
     return va >> 12 & (TLB_ENTRIES - 1);

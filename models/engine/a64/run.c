@@ -132,23 +132,46 @@ static bool handle_stop(A64Vcpu *v, EngineExit *exit, const EngineRunHooks *hook
     return false;
 }
 
+/* EL0 with translations that are not all valid in this address space: interpret for a while, then
+ * give them up. TRUE: something was executed. */
+static bool execute_quarantined(A64Vcpu *v, A64Jit *j)
+{
+    if (v->quarantine == 0) {
+        jit_drop_invalid(j);
+        return false;
+    }
+    v->quarantined = true;
+    if (!interp_run(v)) {
+        jit_step(j);
+    }
+    v->quarantined = false;
+    return true;
+}
+
 static void execute(A64Vcpu *v)
 {
     A64Mode mode = a64_mode(v);
+    A64Jit *j = v->jit[mode];
 
+    if (j && !jit_pages_valid(j)) {
+        if (mode == MODE_EL0 && execute_quarantined(v, j)) {
+            return;
+        }
+        jit_drop_invalid(j);
+    }
     if (interp_is_cold(v, v->pc)) {
         interp_run(v);
         return;
     }
-    if (!v->jit[mode]) {
-        v->jit[mode] = jit_new(v, mode);
-        if (!v->jit[mode]) {
+    if (!j) {
+        j = v->jit[mode] = jit_new(v, mode);
+        if (!j) {
             v->error = "no memory for translated code";
             v->stop = STOP_ERROR;
             return;
         }
     }
-    jit_run(v->jit[mode]);
+    jit_run(j);
 }
 
 void vcpu_run_loop(EngineVcpu *vcpu, EngineExit *exit, const EngineRunHooks *hooks)

@@ -177,6 +177,8 @@ struct A64Jit {
     std::unordered_map<uint64_t, uint64_t> pages[2];
     PcSet stand_ins;
     bool recheck[2];
+    std::vector<uint64_t> invalid; /* of pages: those a recheck found wanting */
+    bool stepping;
 
     /* The page MemoryReadCode looked at last. */
     uint64_t fetch_page, fetch_host;
@@ -233,6 +235,8 @@ void forget(A64Jit *j)
     j->pages[0].clear();
     j->pages[1].clear();
     j->stand_ins.clear();
+    j->invalid.clear();
+    j->recheck[0] = j->recheck[1] = false;
     j->fetch_page = NO_PAGE;
 }
 
@@ -256,12 +260,12 @@ void recheck_pages(A64Jit *j)
             continue;
         }
         j->recheck[half] = false;
-        for (auto it = j->pages[half].begin(); it != j->pages[half].end();) {
-            if (same_page(j->callbacks.v, it->first, it->second)) {
-                ++it;
-            } else {
-                j->core->InvalidateCacheRange(it->first, PAGE_OFFSET + 1);
-                it = j->pages[half].erase(it);
+        j->invalid.erase(std::remove_if(j->invalid.begin(), j->invalid.end(),
+                                        [half](uint64_t va) { return (va >> 55 & 1) == half; }),
+                         j->invalid.end());
+        for (auto &page : j->pages[half]) {
+            if (!same_page(j->callbacks.v, page.first, page.second)) {
+                j->invalid.push_back(page.first);
             }
         }
     }
@@ -291,7 +295,7 @@ uint64_t note_page(A64Jit *j, uint64_t va)
         it->second = gpa;
     }
     STORE_RELAXED(&r->has_code[(gpa - r->gpa) >> 12], 1);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with the one in IC IVAU */
+    full_fence(); /* pairs with the one in IC IVAU */
     j->fetch_page = page;
     j->fetch_host = (uint64_t)(uintptr_t)r->host + (gpa - r->gpa);
     return j->fetch_host;
@@ -465,7 +469,7 @@ std::optional<std::uint32_t> Callbacks::MemoryReadCode(A64::VAddr va)
             return std::nullopt;
         }
     }
-    if (starts && interp_is_cold(v, va)) {
+    if (starts && !jit->stepping && interp_is_cold(v, va)) {
         jit->stand_ins.insert(va);
         jit->next_fetch = 1;
         return REWRITE_TRAP;
@@ -642,30 +646,83 @@ static void take_vectors(A64Jit *j)
     v->vec_owner = j;
 }
 
-void jit_run(A64Jit *j)
+static void run(A64Jit *j, bool step)
 {
     A64Vcpu *v = j->callbacks.v;
-    uint32_t config = sysreg_jit_config(v, j->callbacks.mode);
 
-    if (config != j->config) {
-        j->config = config;
-        forget(j);
-    }
-    if (j->recheck[0] || j->recheck[1]) {
-        recheck_pages(j);
-    }
     take_vectors(j);
     clear_monitor(j);
     load_state(j);
     v->state_moved = false;
     STORE_SEQ(&v->running_jit, j);
-    if (!LOAD_SEQ(&v->events)) {
+    if (step) {
+        j->core->Step();
+    } else if (!LOAD_SEQ(&v->events)) {
         j->core->Run();
     }
     STORE_SEQ(&v->running_jit, (A64Jit *)nullptr);
     if (!v->state_moved) {
         save_state(j);
     }
+}
+
+static void update_config(A64Jit *j)
+{
+    uint32_t config = sysreg_jit_config(j->callbacks.v, j->callbacks.mode);
+
+    if (config != j->config) {
+        j->config = config;
+        forget(j);
+    }
+}
+
+void jit_run(A64Jit *j)
+{
+    update_config(j);
+    run(j, false);
+}
+
+void jit_step(A64Jit *j)
+{
+    update_config(j);
+    j->stepping = true;
+    j->next_fetch = 1;
+    /* The block for one step is apart from all others and links to none. What was noted for this
+     * page may be another one's code. */
+    if (note_page(j, j->callbacks.v->pc)) {
+        run(j, true);
+    }
+    j->next_fetch = 1;
+    j->stepping = false;
+}
+
+bool jit_pages_valid(A64Jit *j)
+{
+    if (j->recheck[0] || j->recheck[1]) {
+        recheck_pages(j);
+    }
+    while (!j->invalid.empty()) {
+        uint64_t va = j->invalid.back();
+        auto &pages = j->pages[va >> 55 & 1];
+        auto it = pages.find(va);
+
+        if (it != pages.end() && !same_page(j->callbacks.v, va, it->second)) {
+            return false;
+        }
+        j->invalid.pop_back();
+    }
+    return true;
+}
+
+void jit_drop_invalid(A64Jit *j)
+{
+    for (uint64_t va : j->invalid) {
+        if (j->pages[va >> 55 & 1].erase(va)) {
+            j->core->InvalidateCacheRange(va, PAGE_OFFSET + 1);
+        }
+    }
+    j->invalid.clear();
+    j->fetch_page = NO_PAGE;
 }
 
 void jit_halt(A64Jit *j)

@@ -50,7 +50,7 @@ static void ic_ivau(A64Vcpu *v, uint64_t va)
     r = map_find(v->vm, t.gpa);
     /* The fence pairs with the one between setting has_code and reading the instructions: either
      * the translator sees what the guest has written, or we see that it has translated. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    full_fence();
     if (r && LOAD_RELAXED(&r->has_code[(t.gpa - r->gpa) >> 12])) {
         inval_broadcast(v, INVAL_CODE_PAGE, PAGE_OF(t.gpa));
     }

@@ -305,6 +305,7 @@ static void write_ttbr(A64Vcpu *v, unsigned n, uint64_t value)
         inval_local(v, INVAL_ALL, 0);
     } else {
         tlb_flush_low(v);
+        v->quarantine = QUARANTINE_BLOCKS;
         for (unsigned m = 0; m < N_MODES; m++) {
             if (v->jit[m]) {
                 jit_recheck(v->jit[m], true, false);
