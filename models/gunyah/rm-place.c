@@ -73,7 +73,6 @@ static RmError place_shm(GhVm *vm, const RmConfig *config)
             if (shm->label != m->label || shm->allocate) {
                 continue;
             }
-            m->no_exec = true;
             if (!place(vm, m, shm->base)) {
                 return RM_DENIED;
             }

@@ -319,7 +319,7 @@ static void test_shm_places(void)
     extra = map_shared(4096);
     assert_ok(add_region(vm, 9, 0xa0000000, 4096, extra, false));
     assert_ok(start_with(vm, &spec));
-    assert_guest_saw("map 0xa0000000+0x1000 rw-");
+    assert_guest_saw("map 0xa0000000+0x1000 rwx");
     g_clear_pointer(&vm, vm_free);
     munmap(extra, 4096);
 }
