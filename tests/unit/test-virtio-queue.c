@@ -390,7 +390,7 @@ static void *stop_thread(void *opaque)
 static void check_waits(Guest *g, void (*stop)(Guest *g))
 {
     Stopper s = { .g = g, .stop = stop };
-    g_autoptr(Device) keep = g_object_ref(g->dev);
+    G_GNUC_UNUSED g_autoptr(Device) keep = g_object_ref(g->dev);
     GThread *thread;
 
     echo_hold(echo(g));
