@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * /dev/gunyah behind HostDevOps: opens it, and sends each call to the object its descriptor is.
  *
- * The caller's address space is told by its process: a process that forked off gets EPERM where a
- * kernel compares address spaces, and for everything else too, which a kernel would serve.
+ * The caller's address space is told by its process: on its parent's files a process that forked
+ * off gets EPERM where a kernel compares address spaces, and for all other calls too, which a
+ * kernel would serve.
  */
 #include <errno.h>
 #include <string.h>
@@ -88,7 +89,7 @@ static long device_ioctl(const Device *dev, unsigned long request, uintptr_t arg
 
 static long dispatch(Object *obj, unsigned long request, uintptr_t arg)
 {
-    if (object_forked()) {
+    if (object_is_inherited(obj)) {
         return -EPERM;
     }
     switch (obj->kind) {

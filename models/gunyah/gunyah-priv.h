@@ -80,6 +80,7 @@ struct Object {
     dev_t dev;
     ino_t ino;
     int watch;                       /* inotify */
+    unsigned generation;             /* which process's, counted in forks */
     unsigned busy;                   /* calls in progress, as fdget() holds the file */
     bool closed;                     /* last close seen */
     void (*last_close)(Object *obj); /* frees; once, when closed and not busy */
@@ -93,8 +94,8 @@ Object *object_get(int fd);
 void object_put(Object *obj);
 /* Handles the last closes that have happened so far, in the calling thread. */
 void object_drain(void);
-/* TRUE in a process that forked off the one that made the objects. */
-bool object_forked(void);
+/* TRUE in a process that forked off the one that made obj. */
+bool object_is_inherited(const Object *obj);
 
 /* ---- user.c: the caller's address space ---- */
 

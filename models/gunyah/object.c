@@ -21,7 +21,12 @@ static pthread_mutex_t drain_lock =
 static GHashTable *by_inode;
 static GHashTable *by_watch;
 static int notify_fd = -1;
-static pid_t owner_pid;
+static bool fork_handled;
+
+/* After fork() the child has the parent's files but not its threads: it knows them, refuses to
+ * work on them, and starts anew for devices of its own. */
+static GHashTable *inherited;
+static unsigned generation; /* of this process's objects */
 
 static guint inode_hash(gconstpointer key)
 {
@@ -42,8 +47,31 @@ static void before_fork(void)
     pthread_mutex_lock(&table_lock);
 }
 
-static void after_fork(void)
+static void after_fork_parent(void)
 {
+    pthread_mutex_unlock(&table_lock);
+}
+
+static void after_fork_child(void)
+{
+    GHashTableIter iter;
+    gpointer obj;
+
+    if (by_inode && inherited) {
+        g_hash_table_iter_init(&iter, inherited);
+        while (g_hash_table_iter_next(&iter, &obj, NULL)) {
+            g_hash_table_add(by_inode, obj);
+        }
+    }
+    inherited = by_inode ? by_inode : inherited;
+    by_inode = NULL;
+    by_watch = NULL;
+    generation++;
+    if (notify_fd >= 0) {
+        close(notify_fd);
+        notify_fd = -1;
+    }
+    pthread_mutex_init(&drain_lock, NULL);
     pthread_mutex_unlock(&table_lock);
 }
 
@@ -72,10 +100,11 @@ static bool start_watching(void)
     if (notify_fd < 0) {
         return false;
     }
-    owner_pid = getpid();
     by_inode = g_hash_table_new(inode_hash, inode_equal);
     by_watch = g_hash_table_new(NULL, NULL);
-    pthread_atfork(before_fork, after_fork, after_fork);
+    if (!fork_handled) {
+        fork_handled = pthread_atfork(before_fork, after_fork_parent, after_fork_child) == 0;
+    }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     g_thread_unref(g_thread_new("gunyah-close", watch_thread, NULL));
@@ -83,9 +112,9 @@ static bool start_watching(void)
     return true;
 }
 
-bool object_forked(void)
+bool object_is_inherited(const Object *obj)
 {
-    return owner_pid && owner_pid != getpid();
+    return obj->generation != generation;
 }
 
 /* The caller's open file must be the only one besides the mapping made first, so that its last
@@ -140,6 +169,7 @@ int object_install(Object *obj, const char *name, size_t size, void **map)
     }
     obj->dev = st.st_dev;
     obj->ino = st.st_ino;
+    obj->generation = generation;
     g_hash_table_add(by_inode, obj);
     g_hash_table_insert(by_watch, GINT_TO_POINTER(obj->watch), obj);
     pthread_mutex_unlock(&table_lock);
@@ -160,6 +190,9 @@ Object *object_get(int fd)
     pthread_mutex_lock(&table_lock);
     if (by_inode) {
         obj = g_hash_table_lookup(by_inode, &key);
+    }
+    if (!obj && inherited) {
+        obj = g_hash_table_lookup(inherited, &key);
     }
     if (obj) {
         obj->busy++;
@@ -209,7 +242,7 @@ void object_drain(void)
         char bytes[4096];
     } buf;
 
-    if (notify_fd < 0 || draining || object_forked()) {
+    if (notify_fd < 0 || draining) {
         return;
     }
     draining = true;

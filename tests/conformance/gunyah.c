@@ -44,9 +44,8 @@ int device_open(const char *knobs)
 
 static void forget_logs(void)
 {
-    g_autofree char *old_guest = engine_script_take_log();
-    g_autofree char *old_dmesg = gunyah_model_take_dmesg();
-
+    g_free(engine_script_take_log());
+    g_free(gunyah_model_take_dmesg());
     if (!guest_log) {
         guest_log = g_string_new(NULL);
         dmesg_log = g_string_new(NULL);

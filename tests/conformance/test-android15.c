@@ -2,7 +2,7 @@
  * The Android 15 and 16 family where it differs from android14: facts 7.
  */
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gunyah.h"
@@ -238,6 +238,25 @@ static void test_memlock_late(void)
     g_assert_cmpint(vm->run[0]->page_fault.attempt, ==, -ENOMEM);
 }
 
+static void test_run_elsewhere(void)
+{
+    g_autoptr(Vm) vm = NULL;
+    pid_t child;
+    int status;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    start(vm, NULL, "w4 0x9000000 1");
+    child = fork();
+    if (child == 0) {
+        _exit(run(vm, 0) == -1 && errno == EPERM ? 0 : 1);
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
+}
+
 static void test_rights(void)
 {
     g_autoptr(Vm) shared = NULL;
@@ -298,6 +317,7 @@ void add_android15_tests(void)
     g_test_add_func("/android15/boot-context/registers", test_boot_context);
     g_test_add_func("/android15/boot-context/rm-refuses-sp-2", test_boot_context_rm);
     g_test_add_func("/android15/auth-type/no-manager-is-enoent", test_auth_type);
+    g_test_add_func("/android15/run/other-process-is-eperm", test_run_elsewhere);
     g_test_add_func("/android15/run/resume-action", test_resume_action);
     g_test_add_func("/android15/run/page-fault", test_page_fault);
     g_test_add_func("/android15/close/teardown-is-in-the-last-close", test_synchronous_close);

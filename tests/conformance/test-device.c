@@ -2,6 +2,7 @@
  * /dev/gunyah and the VM file as such: facts 1.3 "Device / VM fd", facts 7 detection recipe.
  */
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gunyah.h"
@@ -99,6 +100,26 @@ static void test_fw_unchecked(void)
     assert_ok(vm_call(vm, GH_VM_ANDROID_SET_FW_CONFIG, &fw));
 }
 
+/* The parent's VM is not the child's, a device it opens is. */
+static void test_child_opens(void)
+{
+    g_autoptr(Vm) vm = vm_new(NULL);
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        int dev = host->open("/dev/gunyah", O_RDWR | O_CLOEXEC);
+        int own = host->ioctl(dev, GH_CREATE_VM, 0);
+
+        _exit(own >= 0 && host->ioctl(own, GH_VM_SET_DTB_CONFIG, 0) == -1 && errno == EFAULT &&
+                      host->close(own) == 0
+                  ? 0
+                  : 1);
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
+}
+
 static void test_dup(void)
 {
     g_autoptr(Vm) vm = vm_new(NULL);
@@ -118,6 +139,7 @@ void add_device_tests(void)
     g_test_add_func("/android14/create-vm/old-api-is-einval", test_old_api);
     g_test_add_func("/android14/device/unknown-call-is-enotty", test_device_unknown);
     g_test_add_func("/android14/vm/unknown-call-is-enotty", test_vm_unknown);
+    g_test_add_func("/android14/device/child-opens-its-own", test_child_opens);
     g_test_add_func("/android14/vm/dup-keeps-it", test_dup);
     g_test_add_func("/android14/vcpu/unknown-call-is-einval", test_vcpu_unknown);
     g_test_add_func("/android14/vcpu/mmap-size-is-a-page", test_vcpu_mmap_size);

@@ -252,6 +252,28 @@ static void test_restart(void)
     g_assert_cmphex(vm->run[0]->mmio.phys_addr, ==, DEVICE);
 }
 
+/* A second RUN of a vCPU waits for the first, and a signal ends the wait. */
+static void test_two_runs(void)
+{
+    g_autoptr(Vm) vm = NULL;
+    Thread first, second;
+
+    if (model_only()) {
+        return;
+    }
+    install(SIGUSR1, 0);
+    vm = vm_new(NULL);
+    start(vm, &one_bell, in_guest);
+    thread_in_guest(&first, vm);
+    thread_start(&second, vm, 0);
+    kick_until_done(&second.r, second.id, SIGUSR1);
+    pthread_join(second.id, NULL);
+    g_assert_cmpint(second.r.err, ==, EINTR);
+    g_assert_false(g_atomic_int_get(&first.r.done));
+    ring_and_join(vm, &first);
+    g_assert_cmpint(first.r.ret, ==, 0);
+}
+
 /* immediate_exit alone wakes nobody; when the guest's own interrupt does, the flag is seen (and
  * with h3 not even then). */
 static void check_flag_alone(const char *knobs, int ret)
@@ -394,6 +416,7 @@ void add_hazard_tests(void)
     g_test_add_func("/android14/hazard/h3-powered-off-ends-by-signal", test_h3_powered_off);
     g_test_add_func("/android14/hazard/h3-busy-guest-ends-by-signal", test_h3_spinning);
     g_test_add_func("/android14/hazard/h3-flag-alone-wakes-nobody", test_h3_flag_alone);
+    g_test_add_func("/android14/hazard/one-run-at-a-time", test_two_runs);
     g_test_add_func("/android14/hazard/sa-restart-is-silent", test_restart);
     g_test_add_func("/android14/hazard/blocked-signal-does-not-stop", test_blocked_signal);
     g_test_add_func("/android14/hazard/ignored-signal-does-not-stop", test_ignored_signal);

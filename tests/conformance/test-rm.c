@@ -208,6 +208,31 @@ static void test_malformed(void)
     }
 }
 
+/* Damage anywhere: an errno or a VM, and nothing else. */
+static void test_damaged(void)
+{
+    const DtSpec spec = {
+        .n_cpus = 2, .bells = { 4, 5 }, .n_bells = 2, .shms = { { 9, RAM_GPA } }, .n_shms = 1
+    };
+
+    if (model_only()) {
+        return;
+    }
+    for (unsigned i = 0; i < 400; i++) {
+        g_autoptr(Vm) vm = vm_new(NULL);
+        uint8_t *dtb = (uint8_t *)vm->ram + (DTB_GPA - RAM_GPA);
+        uint32_t size = write_dtb(dtb, &spec);
+
+        prepare(vm, &spec, false);
+        for (int n = g_test_rand_int_range(1, 4); n > 0; n--) {
+            dtb[g_test_rand_int_range(0, (gint32)size)] = (uint8_t)g_test_rand_int();
+        }
+        if (vm_call(vm, GH_VM_START, NULL) < 0) {
+            g_assert_true(errno == EINVAL || errno == EPERM || errno == ENODEV || errno == ENOMEM);
+        }
+    }
+}
+
 static void test_dtb_room(void)
 {
     const DtSpec spec = { .n_cpus = 1 };
@@ -558,6 +583,7 @@ void add_rm_tests(void)
     g_test_add_func("/android14/rm/refusals", test_refusals);
     g_test_add_func("/android14/rm/accepted-variants", test_accepted);
     g_test_add_func("/android14/rm/malformed-tree-is-refused", test_malformed);
+    g_test_add_func("/android14/rm/damaged-tree-is-an-errno-or-a-vm", test_damaged);
     g_test_add_func("/android14/rm/dtb-needs-room", test_dtb_room);
     g_test_add_func("/android14/rm/dtb-beyond-16k-needs-twice", test_dtb_room_doubles);
     g_test_add_func("/android14/rm/base-is-rounded-to-2-mib", test_base_rounds_up);

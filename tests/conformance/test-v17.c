@@ -2,6 +2,8 @@
  * The upstream v17 family: no user memory regions and no 'A' numbers, guest memory files instead
  * (facts 7).
  */
+#include <setjmp.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -120,10 +122,64 @@ static void test_boot(void)
     vm_close(&fd);
 }
 
+static sigjmp_buf touch_env;
+
+static void on_fault(int sig)
+{
+    siglongjmp(touch_env, sig);
+}
+
+static int touch(const volatile uint8_t *at)
+{
+    struct sigaction action = { .sa_handler = on_fault }, old;
+    int sig;
+
+    sigaction(SIGBUS, &action, &old);
+    sig = sigsetjmp(touch_env, 1);
+    if (sig == 0) {
+        (void)*at;
+    }
+    sigaction(SIGBUS, &old, NULL);
+    return sig;
+}
+
+/* The image shared, a second file lent: its pages go at START and come back with the VM's end. */
+static void test_lend(void)
+{
+    const DtSpec dt = { .n_cpus = 1 };
+    g_autoptr(Vm) vm = NULL;
+    uint8_t *ram, *lent;
+    int image, extra;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    image = create_mem(vm, GH_GUEST_MEM_CLOEXEC, RAM_SIZE, 0);
+    extra = create_mem(vm, GH_GUEST_MEM_CLOEXEC, 8192, 0);
+    ram = host->mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, image, 0);
+    lent = host->mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, extra, 0);
+    write_dtb(ram + (DTB_GPA - RAM_GPA), &dt);
+    assert_ok(map_mem(vm, image, RWX | GH_MAP_FORCE_SHARE, RAM_GPA, 0, RAM_SIZE));
+    assert_ok(map_mem(vm, extra, RWX | GH_MAP_FORCE_LEND, RAM_GPA + RAM_SIZE, 4096, 4096));
+    assert_ok(set_dtb(vm, DTB_GPA, DTB_ROOM));
+    assert_ok(vm_call(vm, GH_VM_START, NULL));
+    g_assert_cmpint(touch(ram), ==, 0);
+    g_assert_cmpint(touch(lent), ==, 0); /* only the lent part of the file */
+    g_assert_cmpint(touch(lent + 4096), ==, SIGBUS);
+    vm_close(&vm->vm);
+    g_assert_cmpint(touch(lent + 4096), ==, 0);
+    host->munmap(ram, RAM_SIZE);
+    host->munmap(lent, 8192);
+    vm_close(&image);
+    vm_close(&extra);
+}
+
 void add_v17_tests(void)
 {
     g_test_add_func("/v17/probe/null-tells-which-calls-exist", test_probe);
     g_test_add_func("/v17/create-guest-mem/arguments", test_create_mem);
     g_test_add_func("/v17/map-mem/arguments", test_map_mem);
     g_test_add_func("/v17/start/from-a-guest-memory-file", test_boot);
+    g_test_add_func("/v17/start/lent-part-of-a-file-is-taken", test_lend);
 }
