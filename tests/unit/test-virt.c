@@ -440,6 +440,36 @@ static void plug_board_device(Bench *b, gconstpointer data)
     check(error, HUMPY_ERROR_UNSUPPORTED, "part of the machine");
 }
 
+/* ---- garbage from the guest ---- */
+
+/* Any access of any size anywhere in the devices is answered. The transports carry a device. */
+static void random_accesses(Bench *b, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    AddressSpace *as;
+
+    starts(b);
+    as = machine_memory(b->m);
+    plug(b, NULL, &error);
+    g_assert_no_error(error);
+    for (unsigned i = 0; i < 200000; i++) {
+        static const uint64_t bases[] = { 0x09000000, 0x09010000, 0x0a003e00, 0x0a000000 };
+        uint64_t addr = bases[g_test_rand_int_range(0, 4)];
+        unsigned size = 1 << g_test_rand_int_range(0, 4);
+        uint64_t value = (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int();
+
+        /* Half of them where the registers are. */
+        addr += g_test_rand_int_range(0, i % 2 ? 0x100 : 0x2000);
+        if (g_test_rand_bit()) {
+            address_space_st(as, addr, size, value >> g_test_rand_int_range(0, 64));
+        } else {
+            address_space_ld(as, addr, size, &value);
+        }
+    }
+    machine_reset(b->m);
+    g_assert_cmphex(rd(b, 0x09000030), ==, 0x300);
+}
+
 /* ---- refused ---- */
 
 static void refused_properties(Bench *b, gconstpointer data)
@@ -581,6 +611,7 @@ int main(int argc, char **argv)
         { "/virt/device/unknown-bus-is-refused", plug_on_no_bus },
         { "/virt/device/no-more-than-32", plug_full },
         { "/virt/device/board-devices-are-refused", plug_board_device },
+        { "/virt/guest/random-accesses-are-answered", random_accesses },
         { "/virt/refused/properties", refused_properties },
         { "/virt/refused/accelerator-without-irqchip", accel_without_irqchip },
         { "/virt/refused/ram-size", ram_size },
