@@ -64,7 +64,8 @@ void chardev_mux_flush(Chardev *chr)
     ChardevMux *mux = chr->mux;
 
     while (mux->used > 0 && !front_end_is_full(chr)) {
-        size_t n = MIN(MIN(chardev_frontend_room(chr), mux->used), RING - mux->head);
+        size_t room = chardev_frontend_room(chr); /* once: vCPUs change it meanwhile */
+        size_t n = MIN(MIN(room, mux->used), RING - mux->head);
         uint8_t bytes[RING];
 
         memcpy(bytes, mux->ring + mux->head, n);
