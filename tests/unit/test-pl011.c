@@ -79,7 +79,8 @@ size_t chardev_write(Chardev *chr, const void *buf, size_t len)
 /* Offers text as a back end does: never more than can_receive(). Returns what was taken. */
 static size_t type(Chardev *chr, const char *text)
 {
-    size_t len = MIN(strlen(text), chr->fe->can_receive(chr->opaque));
+    size_t room = chr->fe->can_receive(chr->opaque); /* once: other threads change it */
+    size_t len = MIN(strlen(text), room);
 
     if (len > 0) {
         chr->fe->receive(chr->opaque, (const uint8_t *)text, len);
