@@ -57,13 +57,18 @@ static void raise_irq(VirtIOMmio *s, uint32_t bit)
     pthread_mutex_unlock(&s->irq_lock);
 }
 
+/* What came after the driver read the status stays pending. The line then falls and rises again:
+ * boards wire it edge-triggered, and the driver has returned from its handler otherwise. */
 static void acknowledge_irq(VirtIOMmio *s, uint32_t bits)
 {
     pthread_mutex_lock(&s->irq_lock);
-    if (s->isr != 0 && (s->isr & ~bits) == 0) {
+    if ((s->isr & bits) != 0) {
+        s->isr &= ~bits;
         irq_set(s->irq, 0);
+        if (s->isr != 0) {
+            irq_set(s->irq, 1);
+        }
     }
-    s->isr &= ~bits;
     pthread_mutex_unlock(&s->irq_lock);
 }
 
