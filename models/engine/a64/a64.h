@@ -342,6 +342,11 @@ enum { QUARANTINE_BLOCKS = 16384 };
 bool interp_run(A64Vcpu *v);
 bool interp_is_cold(const A64Vcpu *v, uint64_t pc);
 
+/* ---- simd.c ---- */
+
+/* Executes an Advanced SIMD instruction that the JIT lacks on v->v and v->fpsr. FALSE: not one. */
+bool simd_exec(A64Vcpu *v, uint32_t insn);
+
 /* ---- timer.c ---- */
 
 uint64_t timer_now_ns(void);

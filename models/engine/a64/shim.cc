@@ -78,6 +78,7 @@ class Callbacks final : public A64::UserCallbacks
     void store_miss(uint64_t va, unsigned size, uint64_t value);
     bool swap(uint64_t va, unsigned size, uint64_t value, uint64_t old);
     void emulate(uint64_t pc);
+    bool emulate_simd(uint64_t pc);
     void unmask(uint64_t pc);
 };
 
@@ -479,6 +480,41 @@ std::optional<std::uint32_t> Callbacks::MemoryReadCode(A64::VAddr va)
     return insn;
 }
 
+/* Makes j's copy of the vector state the current one. */
+void take_vectors(A64Jit *j)
+{
+    A64Vcpu *v = j->callbacks.v;
+    std::array<A64::Vector, 32> vectors;
+
+    if (v->vec_owner == j) {
+        return;
+    }
+    jit_flush_vectors(v);
+    std::memcpy(vectors.data(), v->v, sizeof(v->v));
+    j->core->SetVectors(vectors);
+    j->core->SetFpcr(v->fpcr);
+    j->core->SetFpsr(v->fpsr);
+    v->vec_owner = j;
+}
+
+/* FALSE: the instruction at pc is not one of those that simd.c adds. */
+bool Callbacks::emulate_simd(uint64_t pc)
+{
+    uint64_t host = jit->fetch_page == PAGE_OF(pc) ? jit->fetch_host : note_page(jit, pc);
+    bool known;
+
+    if (!host) {
+        return false;
+    }
+    jit_flush_vectors(v);
+    known = simd_exec(v, (uint32_t)host_load(host + (pc & PAGE_OFFSET), 4));
+    take_vectors(jit);
+    if (known) {
+        v->pc = pc + 4;
+    }
+    return known;
+}
+
 /* The instruction at pc is the interpreter's, and what follows while it is cold. */
 void Callbacks::emulate(uint64_t pc)
 {
@@ -486,7 +522,8 @@ void Callbacks::emulate(uint64_t pc)
 
     save_state(jit);
     v->pc = pc;
-    if (!interp_run(v) && !stand_in) { /* a stand-in's instruction is up to the JIT after all */
+    if (!interp_run(v) && !stand_in && !emulate_simd(pc)) {
+        /* a stand-in's instruction is up to the JIT after all */
         exception_undefined(v, pc);
     }
     clear_monitor(jit);
@@ -628,22 +665,6 @@ void jit_flush_vectors(A64Vcpu *v)
     v->fpcr = owner->core->GetFpcr();
     v->fpsr = owner->core->GetFpsr();
     v->vec_owner = nullptr;
-}
-
-static void take_vectors(A64Jit *j)
-{
-    A64Vcpu *v = j->callbacks.v;
-    std::array<A64::Vector, 32> vectors;
-
-    if (v->vec_owner == j) {
-        return;
-    }
-    jit_flush_vectors(v);
-    std::memcpy(vectors.data(), v->v, sizeof(v->v));
-    j->core->SetVectors(vectors);
-    j->core->SetFpcr(v->fpcr);
-    j->core->SetFpsr(v->fpsr);
-    v->vec_owner = j;
 }
 
 static void run(A64Jit *j, bool step)
