@@ -142,7 +142,7 @@ class Tests:
         self.gcc_suite("conformance")
 
     def suite_engine(self):
-        self.gcc_suite("engine")
+        self.gcc_suite("engine", *([] if self.args.quick else ["engine-full"]))
 
     def suite_docs(self):
         self.gcc_suite("docs")
