@@ -118,6 +118,16 @@ typedef struct {
     uint64_t cnt_ctl[2], cnt_cval[2]; /* [0] virtual, [1] physical */
 } A64Sysregs;
 
+/* A JIT in the making (warmup.c). */
+typedef struct {
+    A64Vcpu *v;
+    A64Mode mode;
+    bool begun, has_thread;
+    pthread_t thread;
+    A64Jit *jit; /* valid once done */
+    bool done;   /* atomic */
+} A64Warmup;
+
 struct A64Vcpu {
     /* General state; while a JIT runs, its own copy holds x, sp, pc and nzcv. */
     uint64_t x[32]; /* x[31] stays zero: XZR for the interpreter */
@@ -153,7 +163,8 @@ struct A64Vcpu {
 
     A64Vm *vm;
     unsigned index;
-    A64Jit *jit[N_MODES];
+    A64Jit *jit[N_MODES]; /* those that are ready */
+    A64Warmup warmup[N_MODES];
     A64Jit *vec_owner; /* the JIT whose copy of the vector state is current; NULL: v, fpcr, fpsr */
 
     /* The MMIO exit being answered by the caller. */
@@ -375,7 +386,19 @@ void vcpu_notify(A64Vcpu *v, uint32_t events);
 bool device_access(A64Vcpu *v, EngineExit *exit);
 void device_complete(A64Vcpu *v, uint64_t data);
 
+/* ---- warmup.c ---- */
+
+/* Whether the mode's JIT can be used now. */
+bool warmup_ready(A64Vcpu *v, A64Mode mode);
+void warmup_begin(A64Vcpu *v, A64Mode mode);
+/* NULL: no memory. */
+A64Jit *warmup_wait(A64Vcpu *v, A64Mode mode);
+/* Ends what is under way and frees all JITs. */
+void warmup_cancel(A64Vcpu *v);
+
 /* ---- shim.cc: dynarmic ---- */
+
+/* May run on any thread; uses nothing of v that changes. */
 
 A64Jit *jit_new(A64Vcpu *v, A64Mode mode);
 void jit_free(A64Jit *j);

@@ -610,7 +610,7 @@ static inline bool begin_block(A64Vcpu *v, uint64_t pc, bool first, unsigned *li
         return --v->quarantine == 0;
     }
     if (UNLIKELY(h >= HOT)) {
-        if (first || (*linger && h != HEAT_JIT)) {
+        if (first || !warmup_ready(v, a64_mode(v)) || (*linger && h != HEAT_JIT)) {
             *linger -= *linger > 0;
             return false;
         }

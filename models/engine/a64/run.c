@@ -163,15 +163,18 @@ static void execute(A64Vcpu *v)
         interp_run(v);
         return;
     }
-    if (!j) {
-        j = v->jit[mode] = jit_new(v, mode);
-        if (!j) {
+    if (!j && !warmup_ready(v, mode)) {
+        warmup_begin(v, mode);
+        if (interp_run(v)) {
+            return;
+        }
+        if (!warmup_wait(v, mode)) {
             v->error = "no memory for translated code";
             v->stop = STOP_ERROR;
             return;
         }
     }
-    jit_run(j);
+    jit_run(v->jit[mode]);
 }
 
 void vcpu_run_loop(EngineVcpu *vcpu, EngineExit *exit, const EngineRunHooks *hooks)

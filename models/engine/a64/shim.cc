@@ -621,7 +621,7 @@ A64Jit *jit_new(A64Vcpu *v, A64Mode mode)
         j->callbacks.view = mode != MODE_EL0;
         j->callbacks.mode = mode;
         j->callbacks.tlb = v->tlb[j->callbacks.view];
-        j->config = sysreg_jit_config(v, mode);
+        j->config = UINT32_MAX; /* none yet */
         j->fetch_page = NO_PAGE;
         j->next_fetch = 1;
         config.callbacks = &j->callbacks;

@@ -41,9 +41,7 @@ static void destroy_vcpu(A64Vcpu *v)
     if (!v) {
         return;
     }
-    for (unsigned m = 0; m < N_MODES; m++) {
-        jit_free(v->jit[m]);
-    }
+    warmup_cancel(v);
     close(v->wake_fd);
     pthread_mutex_destroy(&v->inval_lock);
     g_free(v);
