@@ -220,8 +220,9 @@ struct GhVcpu {
     int waiters;
     int run_free; /* eventfd */
     int signals;  /* signalfd of what may interrupt; polled only by the thread that runs */
-    sigset_t signals_set;
     sigset_t caller_mask;
+    sigset_t watched_mask; /* caller_mask that signals was made for */
+    bool watching;
     VcpuState state;
     EngineExit exit;
     bool fault_exit; /* the page holds a PAGE_FAULT */
@@ -234,6 +235,11 @@ bool vcpu_remove(struct GhVm *vm, uint32_t id);
 void vcpu_populate(GhVcpu *vcpu, EngineVcpu *engine);
 void vcpu_unref(GhVcpu *vcpu);
 long vcpu_ioctl(GhVcpu *vcpu, unsigned long request);
+
+/* vcpu-signals.c: the mask to restore is vcpu->caller_mask, taken under the run lock. */
+void vcpu_block_signals(GhVcpu *vcpu);
+int vcpu_signal_pending(const GhVcpu *vcpu);
+bool vcpu_restarts_after(int sig);
 
 /* ---- rm.c, rm-dt.c ---- */
 
@@ -282,6 +288,10 @@ typedef struct {
 } RmConfig;
 
 RmConfig *rm_config_parse(const void *fdt, RmError *code);
+/* rm-vdev.c: the children of gunyah-vm-config's vdevices node. */
+RmError rm_vdevices_parse(const void *fdt, int node, RmConfig *config);
+/* Says what is wrong with the tree in dmesg; returns code. */
+RmError rm_bad_tree(RmError code, const char *what);
 void rm_config_free(RmConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmConfig, rm_config_free)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * What the resource manager reads from the caller's device tree (facts 2.2): /gunyah-vm-config,
- * /cpus, the interrupt controller. The tree has passed fdt_check_full(); every value in it is
- * still the caller's, and is checked here, once.
+ * /cpus, the interrupt controller; vdevices are in rm-vdev.c. The tree has passed fdt_check_full();
+ * every value in it is still the caller's, and is checked here, once.
  */
 #include <libfdt.h>
 #include <stdlib.h>
@@ -10,17 +10,14 @@
 #include "fdt-read.h"
 #include "gunyah-priv.h"
 
-#define SPI_MAX ((unsigned)GH_N_SPIS - 1)
-
 enum {
     TWO_MIB = 2 << 20,
     NAME_MAX_LEN = 64,
-    MAX_VDEVICES = 1024,
     GICD_SIZE = 0x10000,
     GICR_SIZE = 0x20000,
 };
 
-static RmError bad(RmError code, const char *what)
+RmError rm_bad_tree(RmError code, const char *what)
 {
     model_log("rm: device tree: %s", what);
     return code;
@@ -35,26 +32,26 @@ static RmError parse_memory(const void *fdt, int node, RmConfig *config)
 
     if (memory < 0 ||
         !fdt_read_cells(fdt, memory, "base-address", fdt_address_cells(fdt, memory), &base)) {
-        return bad(RM_MEM_INVALID, "gunyah-vm-config/memory needs base-address");
+        return rm_bad_tree(RM_MEM_INVALID, "gunyah-vm-config/memory needs base-address");
     }
     if (base % 4096 || base > UINT64_MAX - TWO_MIB) {
-        return bad(RM_MEM_INVALID, "base-address is not page aligned");
+        return rm_bad_tree(RM_MEM_INVALID, "base-address is not page aligned");
     }
     config->base = (base + TWO_MIB - 1) & ~(uint64_t)(TWO_MIB - 1);
     config->size_max = -config->base;
     if (fdt_getprop(fdt, memory, "size-max", NULL) &&
         !fdt_read_cells(fdt, memory, "size-max", fdt_size_cells(fdt, memory), &config->size_max)) {
-        return bad(RM_MEM_INVALID, "size-max cannot be read");
+        return rm_bad_tree(RM_MEM_INVALID, "size-max cannot be read");
     }
     if (fdt_getprop(fdt, memory, "size-min", NULL) &&
         !fdt_read_cells(fdt, memory, "size-min", fdt_size_cells(fdt, memory), &size_min)) {
-        return bad(RM_MEM_INVALID, "size-min cannot be read");
+        return rm_bad_tree(RM_MEM_INVALID, "size-min cannot be read");
     }
     if (config->size_max % 4096 || size_min % 4096) {
-        return bad(RM_MEM_INVALID, "size-min or size-max is not page aligned");
+        return rm_bad_tree(RM_MEM_INVALID, "size-min or size-max is not page aligned");
     }
     if (config->size_max && config->base + config->size_max - 1 < config->base) {
-        return bad(RM_MEM_INVALID, "base-address plus size-max wraps");
+        return rm_bad_tree(RM_MEM_INVALID, "base-address plus size-max wraps");
     }
     return RM_OK;
 }
@@ -85,7 +82,7 @@ static RmError parse_cpus(const void *fdt, int node, RmConfig *config)
     int cpu;
 
     if (cpus < 0) {
-        return bad(RM_MEM_INVALID, "there is no /cpus");
+        return rm_bad_tree(RM_MEM_INVALID, "there is no /cpus");
     }
     config->proxy = vcpus >= 0 && fdt_string_is(fdt, vcpus, "affinity", "proxy");
     fdt_for_each_subnode(cpu, fdt, cpus)
@@ -94,13 +91,14 @@ static RmError parse_cpus(const void *fdt, int node, RmConfig *config)
             continue;
         }
         if (config->n_cpus && (!enable_method_ok(fdt, cpu) || !has_psci(fdt))) {
-            return bad(RM_MEM_INVALID, "a secondary CPU needs enable-method psci and /psci with "
-                                       "method hvc");
+            return rm_bad_tree(RM_MEM_INVALID,
+                               "a secondary CPU needs enable-method psci and /psci with "
+                               "method hvc");
         }
         config->n_cpus++;
     }
     if (!config->n_cpus || config->n_cpus > GH_MAX_VCPUS) {
-        return bad(RM_ARGUMENT_INVALID, "/cpus has no CPU or more than the platform's 8");
+        return rm_bad_tree(RM_ARGUMENT_INVALID, "/cpus has no CPU or more than the platform's 8");
     }
     if (!config->proxy) {
         model_log("rm: vcpus/affinity is not \"proxy\": the vCPUs cannot be run by the host");
@@ -136,24 +134,24 @@ static RmError parse_gic_reg(const void *fdt, int gic, RmConfig *config)
 
     if (fdt_getprop(fdt, gic, "#redistributor-regions", NULL) &&
         (!fdt_read_cells(fdt, gic, "#redistributor-regions", 1, &regions) || regions != 1)) {
-        return bad(RM_MEM_INVALID, "the GIC has more than one redistributor region");
+        return rm_bad_tree(RM_MEM_INVALID, "the GIC has more than one redistributor region");
     }
     if (!fdt_read_cells(fdt, gic, "#interrupt-cells", 1, &cells) || cells != 3) {
-        return bad(RM_MEM_INVALID, "the GIC needs #interrupt-cells = <3>");
+        return rm_bad_tree(RM_MEM_INVALID, "the GIC needs #interrupt-cells = <3>");
     }
     if (!fdt_getprop(fdt, gic, "reg", NULL)) {
         return RM_OK;
     }
     if (!fdt_read_range(fdt, gic, 0, &gicd) || !fdt_read_range(fdt, gic, 1, &gicr)) {
-        return bad(RM_MEM_INVALID, "the GIC's reg cannot be read");
+        return rm_bad_tree(RM_MEM_INVALID, "the GIC's reg cannot be read");
     }
     if (gicd.size != GICD_SIZE || gicr.size < (uint64_t)GICR_SIZE * config->n_cpus ||
         gicd.base % GICD_SIZE || gicr.base % GICD_SIZE) {
-        return bad(RM_MEM_INVALID, "the GIC's reg needs 64 KiB and 128 KiB for each CPU");
+        return rm_bad_tree(RM_MEM_INVALID, "the GIC's reg needs 64 KiB and 128 KiB for each CPU");
     }
     if (gicd.base < gicr.base + (uint64_t)GICR_SIZE * config->n_cpus &&
         gicr.base < gicd.base + GICD_SIZE) {
-        return bad(RM_MEM_INVALID, "the GIC's distributor and redistributors overlap");
+        return rm_bad_tree(RM_MEM_INVALID, "the GIC's distributor and redistributors overlap");
     }
     config->has_gic_reg = true;
     config->gicd_base = gicd.base;
@@ -168,158 +166,13 @@ static RmError parse_gic(const void *fdt, int node, RmConfig *config)
 
     if (gic < 0 || fdt_node_check_compatible(fdt, gic, "arm,gic-v3") != 0 ||
         fdt_get_path(fdt, gic, path, sizeof(path)) < 0) {
-        return bad(RM_MEM_INVALID, "interrupts/config does not lead to an arm,gic-v3 node");
+        return rm_bad_tree(RM_MEM_INVALID, "interrupts/config does not lead to an arm,gic-v3 node");
     }
     config->gic_path = g_strdup(path);
     /* The platform's own places, for a tree without reg. */
     config->gicd_base = 0x3fff0000;
     config->gicr_base = 0x3fff0000 - (uint64_t)GICR_SIZE * config->n_cpus;
     return parse_gic_reg(fdt, gic, config);
-}
-
-/* ---- virtual devices ---- */
-
-/* The name below /hypervisor that a vdevice asks for. */
-static char *generated_name(const void *fdt, int node)
-{
-    const char *path = fdt_read_string(fdt, node, "generate");
-    const char *name;
-
-    if (!path || !g_str_has_prefix(path, "/hypervisor/")) {
-        return NULL;
-    }
-    name = path + strlen("/hypervisor/");
-    return *name && strlen(name) < NAME_MAX_LEN && !strchr(name, '/') ? g_strdup(name) : NULL;
-}
-
-static RmError parse_bell(const void *fdt, int node, RmConfig *config)
-{
-    uint64_t label, type, spi, flags;
-    RmBell bell = { 0 };
-
-    if (!fdt_read_cells(fdt, node, "label", 1, &label)) {
-        return bad(RM_MEM_INVALID, "a doorbell needs a label");
-    }
-    if (fdt_getprop(fdt, node, "interrupts", NULL)) {
-        if (!fdt_read_cell(fdt, node, "interrupts", 0, &type) ||
-            !fdt_read_cell(fdt, node, "interrupts", 1, &spi) ||
-            !fdt_read_cell(fdt, node, "interrupts", 2, &flags) || type != 0 || spi > SPI_MAX) {
-            return bad(RM_MEM_INVALID, "a doorbell's interrupts is not <0 SPI flags>");
-        }
-        bell.has_spi = true;
-        bell.spi = (uint32_t)spi;
-        bell.flags = (uint32_t)flags;
-    }
-    bell.label = (uint32_t)label;
-    bell.node = generated_name(fdt, node);
-    if (!bell.node) {
-        return bad(RM_MEM_INVALID, "a doorbell's generate is not below /hypervisor/");
-    }
-    g_array_append_val(config->bells, bell);
-    return RM_OK;
-}
-
-static RmError parse_shm(const void *fdt, int node, RmConfig *config)
-{
-    int memory = fdt_subnode_offset(fdt, node, "memory");
-    uint64_t label;
-    RmShm shm = { 0 };
-
-    if (memory < 0 || !fdt_read_cells(fdt, memory, "label", 1, &label)) {
-        return bad(RM_MEM_INVALID, "a shm vdevice needs memory/label");
-    }
-    shm.allocate = !fdt_getprop(fdt, memory, "base", NULL);
-    if (!shm.allocate &&
-        !fdt_read_cells(fdt, memory, "base", fdt_address_cells(fdt, memory), &shm.base)) {
-        return bad(RM_MEM_INVALID, "a shm vdevice's memory/base cannot be read");
-    }
-    shm.label = (uint32_t)label;
-    shm.node = generated_name(fdt, node);
-    if (!shm.node) {
-        return bad(RM_MEM_INVALID, "a shm vdevice's generate is not below /hypervisor/");
-    }
-    g_array_append_val(config->shms, shm);
-    return RM_OK;
-}
-
-static bool spi_used(const RmConfig *config, uint32_t spi, guint but)
-{
-    for (guint i = 0; i < config->bells->len; i++) {
-        const RmBell *bell = &g_array_index(config->bells, RmBell, i);
-
-        if (i != but && bell->has_spi && bell->spi == spi) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Each name, label and interrupt once; a doorbell that asks for no interrupt gets a free one. */
-static RmError settle_bells(RmConfig *config)
-{
-    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
-
-    for (guint i = 0; i < config->shms->len; i++) {
-        if (!g_hash_table_add(names, g_array_index(config->shms, RmShm, i).node)) {
-            return bad(RM_NO_RESOURCE, "two vdevices have the same generate");
-        }
-    }
-    for (guint i = 0; i < config->bells->len; i++) {
-        RmBell *bell = &g_array_index(config->bells, RmBell, i);
-        uint32_t spi = SPI_MAX;
-
-        if (!g_hash_table_add(names, bell->node)) {
-            return bad(RM_NO_RESOURCE, "two vdevices have the same generate");
-        }
-        if (bell->has_spi) {
-            if (spi_used(config, bell->spi, i)) {
-                return bad(RM_NO_RESOURCE, "two doorbells have the same interrupt");
-            }
-            continue;
-        }
-        while (spi && spi_used(config, spi, i)) {
-            spi--;
-        }
-        if (!spi) {
-            return bad(RM_NO_RESOURCE, "there is no free interrupt for a doorbell");
-        }
-        bell->spi = spi;
-        bell->flags = 1;
-        bell->has_spi = true;
-    }
-    return RM_OK;
-}
-
-static RmError parse_vdevices(const void *fdt, int node, RmConfig *config)
-{
-    int vdevices = fdt_subnode_offset(fdt, node, "vdevices");
-    unsigned n = 0;
-    int vdevice;
-
-    if (vdevices < 0) {
-        return RM_OK;
-    }
-    fdt_for_each_subnode(vdevice, fdt, vdevices)
-    {
-        RmError code = RM_OK;
-
-        if (++n > MAX_VDEVICES) {
-            return bad(RM_NO_RESOURCE, "too many vdevices");
-        }
-        if (fdt_string_is(fdt, vdevice, "vdevice-type", "doorbell")) {
-            code = parse_bell(fdt, vdevice, config);
-        } else if (fdt_string_is(fdt, vdevice, "vdevice-type", "shm")) {
-            code = parse_shm(fdt, vdevice, config);
-        } else {
-            model_log("rm: device tree: vdevice %s has a type this model lacks",
-                      fdt_get_name(fdt, vdevice, NULL));
-            code = RM_NO_RESOURCE;
-        }
-        if (code != RM_OK) {
-            return code;
-        }
-    }
-    return settle_bells(config);
 }
 
 /* ---- the whole ---- */
@@ -330,7 +183,7 @@ static RmError check_forbidden(const void *fdt)
     int node = -1;
 
     if (fdt_path_offset(fdt, "/hypervisor") >= 0) {
-        return bad(RM_DENIED, "/hypervisor is the resource manager's");
+        return rm_bad_tree(RM_DENIED, "/hypervisor is the resource manager's");
     }
     for (;;) {
         node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory", 7);
@@ -338,7 +191,8 @@ static RmError check_forbidden(const void *fdt)
             return RM_OK;
         }
         if (node != memory) {
-            return bad(RM_DENIED, "only one node, /memory, may have device_type \"memory\"");
+            return rm_bad_tree(RM_DENIED,
+                               "only one node, /memory, may have device_type \"memory\"");
         }
     }
 }
@@ -353,21 +207,21 @@ static RmError parse(const void *fdt, RmConfig *config)
         node = fdt_path_offset(fdt, "/qcom,vm-config");
     }
     if (node < 0) {
-        return bad(RM_MEM_INVALID, "there is no /gunyah-vm-config");
+        return rm_bad_tree(RM_MEM_INVALID, "there is no /gunyah-vm-config");
     }
     name = fdt_read_string(fdt, node, "image-name");
     if (!name || !*name || strlen(name) >= NAME_MAX_LEN) {
-        return bad(RM_MEM_INVALID, "gunyah-vm-config needs a short image-name");
+        return rm_bad_tree(RM_MEM_INVALID, "gunyah-vm-config needs a short image-name");
     }
     config->image_name = g_strdup(name);
     if ((fdt_getprop(fdt, node, "os-type", NULL) &&
          !fdt_string_is(fdt, node, "os-type", "linux")) ||
         (fdt_getprop(fdt, node, "vm-type", NULL) &&
          !fdt_string_is(fdt, node, "vm-type", "aarch64-guest"))) {
-        return bad(RM_MEM_INVALID, "os-type or vm-type is unknown");
+        return rm_bad_tree(RM_MEM_INVALID, "os-type or vm-type is unknown");
     }
     if (fdt_stringlist_search(fdt, node, "vm-attrs", "crash-fatal") >= 0) {
-        return bad(RM_DENIED, "vm-attrs: crash-fatal is denied to this VM");
+        return rm_bad_tree(RM_DENIED, "vm-attrs: crash-fatal is denied to this VM");
     }
     code = parse_memory(fdt, node, config);
     if (code == RM_OK) {
@@ -377,7 +231,7 @@ static RmError parse(const void *fdt, RmConfig *config)
         code = parse_gic(fdt, node, config);
     }
     if (code == RM_OK) {
-        code = parse_vdevices(fdt, node, config);
+        code = rm_vdevices_parse(fdt, node, config);
     }
     return code == RM_OK ? check_forbidden(fdt) : code;
 }

@@ -2,7 +2,7 @@
  * The vCPU file: VCPU_RUN in the caller's thread, and the page it shares with the caller. Facts
  * 1.3 (VCPU_RUN, hazards H1 to H3) describe what this file reproduces. A system call is not
  * interrupted by a handler but by a pending signal, so signals stay blocked while RUN runs, are
- * looked at where the driver looks, and run their handlers once the mask is back.
+ * looked at where the driver looks, and run their handlers once the mask is back (vcpu-signals.c).
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,79 +14,6 @@
 
 #include "gunyah-priv.h"
 #include "util/fd.h"
-
-/* Signals the thread's own instructions raise stay as they are. */
-static const int synchronous[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
-
-/* ---- signals ---- */
-
-/* The kernel throws these away when they are sent, unless they are blocked. */
-static bool is_ignored(int sig)
-{
-    struct sigaction action;
-
-    if (sigaction(sig, NULL, &action) < 0) {
-        return true;
-    }
-    if (action.sa_handler == SIG_IGN) {
-        return true;
-    }
-    return action.sa_handler == SIG_DFL &&
-           (sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT);
-}
-
-/* Lowest signal that is pending and that the caller had not blocked; 0: none. */
-static int signal_pending(const GhVcpu *vcpu)
-{
-    const struct timespec now = { 0 };
-    sigset_t pending, one;
-
-    if (sigpending(&pending) < 0 || sigisemptyset(&pending)) {
-        return 0;
-    }
-    for (int sig = 1; sig < NSIG; sig++) {
-        if (sigismember(&pending, sig) != 1 || sigismember(&vcpu->caller_mask, sig) == 1) {
-            continue;
-        }
-        if (!is_ignored(sig)) {
-            return sig;
-        }
-        sigemptyset(&one);
-        sigaddset(&one, sig);
-        sigtimedwait(&one, NULL, &now);
-    }
-    return 0;
-}
-
-/* Blocks everything, and has vcpu->signals report what the caller would have let through. */
-static void enter_kernel(GhVcpu *vcpu)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    for (unsigned i = 0; i < G_N_ELEMENTS(synchronous); i++) {
-        sigdelset(&all, synchronous[i]);
-    }
-    pthread_sigmask(SIG_SETMASK, &all, &vcpu->caller_mask);
-    for (int sig = 1; sig < NSIG; sig++) {
-        if (sigismember(&vcpu->caller_mask, sig) == 1) {
-            sigdelset(&all, sig);
-        }
-    }
-    if (memcmp(&all, &vcpu->signals_set, sizeof(all)) != 0) {
-        vcpu->signals_set = all;
-        signalfd(vcpu->signals, &all, 0);
-    }
-}
-
-/* TRUE if the kernel would restart the call after the handler of sig. */
-static bool restarts_after(int sig)
-{
-    struct sigaction action;
-
-    return sigaction(sig, NULL, &action) == 0 &&
-           (action.sa_handler == SIG_DFL || action.sa_flags & SA_RESTART);
-}
 
 /* ---- one at a time ---- */
 
@@ -239,7 +166,7 @@ static bool interrupted(void *opaque)
 {
     GhVcpu *vcpu = opaque;
 
-    if (g_atomic_int_get(&vcpu->vm->status) != VM_RUNNING || signal_pending(vcpu)) {
+    if (g_atomic_int_get(&vcpu->vm->status) != VM_RUNNING || vcpu_signal_pending(vcpu)) {
         return true;
     }
     return !(vcpu->vm->knobs.hazards & HAZARD_H3) &&
@@ -276,7 +203,7 @@ static int run_loop(GhVcpu *vcpu)
 {
     bool entered = false; /* the answer, if there was one, has reached the guest */
 
-    while (!signal_pending(vcpu)) {
+    while (!vcpu_signal_pending(vcpu)) {
         if (__atomic_load_n(&vcpu->page->immediate_exit, __ATOMIC_RELAXED)) {
             if (!entered) {
                 lose_answer(vcpu);
@@ -333,7 +260,7 @@ static int run_locked(GhVcpu *vcpu, int *signal)
     if (ret > 0) {
         ret = run_loop(vcpu);
     }
-    *signal = signal_pending(vcpu);
+    *signal = vcpu_signal_pending(vcpu);
     if (ret == 0 && (*signal || (hazards & HAZARD_H1 && vcpu->state != VCPU_DOWN))) {
         MODEL_COUNT(hidden_exits);
         return -EINTR;
@@ -357,11 +284,11 @@ static int vcpu_run(GhVcpu *vcpu)
         if (!run_lock(vcpu, true)) {
             return -EINTR;
         }
-        enter_kernel(vcpu);
+        vcpu_block_signals(vcpu);
         mask = vcpu->caller_mask;
         ret = run_locked(vcpu, &signal);
         run_unlock(vcpu);
-        if (ret == -EINTR && signal && restarts_after(signal)) {
+        if (ret == -EINTR && signal && vcpu_restarts_after(signal)) {
             pthread_sigmask(SIG_SETMASK, &mask, NULL);
             continue;
         }
@@ -421,13 +348,14 @@ static GhVcpu *find_vcpu(GhVm *vm, uint32_t id)
 static int open_vcpu_fds(GhVcpu *vcpu)
 {
     g_autofree char *name = g_strdup_printf("gh-vcpu:%u", vcpu->id);
+    sigset_t none;
     void *page = NULL;
     int fd;
 
     vcpu->exit.kind = ENGINE_EXIT_INTERRUPTED;
-    sigemptyset(&vcpu->signals_set);
+    sigemptyset(&none);
     vcpu->run_free = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    vcpu->signals = signalfd(-1, &vcpu->signals_set, SFD_CLOEXEC | SFD_NONBLOCK);
+    vcpu->signals = signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK);
     fd = vcpu->run_free < 0 || vcpu->signals < 0
              ? -ENOMEM
              : object_install(&vcpu->obj, name, (size_t)sysconf(_SC_PAGESIZE), &page);

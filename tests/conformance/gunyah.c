@@ -8,7 +8,8 @@
 #include "gunyah.h"
 
 #include <fcntl.h>
-#include <libfdt.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -217,6 +218,12 @@ void start(Vm *vm, const DtSpec *spec, const char *script)
     assert_ok(vm_call(vm, GH_VM_START, NULL));
 }
 
+int prepare_and_start(Vm *vm, const DtSpec *spec)
+{
+    prepare(vm, spec, false);
+    return vm_call(vm, GH_VM_START, NULL);
+}
+
 bool guest_saw(const char *line)
 {
     g_autofree char *more = engine_script_take_log();
@@ -237,6 +244,29 @@ bool dmesg_has(const char *text)
 const char *vm_logs(void)
 {
     return g_strdup_printf("the guest's log:%sdmesg:\n%s", guest_log->str, dmesg_log->str);
+}
+
+static sigjmp_buf touch_env;
+
+static void on_fault(int sig)
+{
+    siglongjmp(touch_env, sig);
+}
+
+int touch(const volatile uint8_t *at)
+{
+    struct sigaction action = { .sa_handler = on_fault }, bus, segv;
+    int sig;
+
+    sigaction(SIGBUS, &action, &bus);
+    sigaction(SIGSEGV, &action, &segv);
+    sig = sigsetjmp(touch_env, 1);
+    if (sig == 0) {
+        (void)*at;
+    }
+    sigaction(SIGBUS, &bus, NULL);
+    sigaction(SIGSEGV, &segv, NULL);
+    return sig;
 }
 
 /* ---- main ---- */
@@ -281,6 +311,7 @@ int main(int argc, char **argv)
     add_function_tests();
     add_start_tests();
     add_rm_tests();
+    add_rm_guest_tests();
     add_run_tests();
     add_irq_tests();
     add_hazard_tests();

@@ -81,7 +81,13 @@ void prepare(Vm *vm, const DtSpec *spec, bool lend);
 /* prepare() with vCPU 0 (all of spec's with many), script set, and a START that must succeed. */
 void start(Vm *vm, const DtSpec *spec, const char *script);
 
+/* prepare() with shared RAM and START; its result. */
+int prepare_and_start(Vm *vm, const DtSpec *spec);
+
 int run(Vm *vm, unsigned vcpu);
+
+/* 0, or the signal that reading *at raised. */
+int touch(const volatile uint8_t *at);
 
 /* The call fails with exactly this errno. */
 #define assert_errno(call, expected)                                                               \
@@ -132,6 +138,7 @@ void add_memory_tests(void);
 void add_function_tests(void);
 void add_start_tests(void);
 void add_rm_tests(void);
+void add_rm_guest_tests(void);
 void add_run_tests(void);
 void add_irq_tests(void);
 void add_hazard_tests(void);

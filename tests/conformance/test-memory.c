@@ -2,7 +2,6 @@
  * SET_USER_MEM_REGION and LEND_USER_MEM: the rows of facts 1.3 "Memory", and what lending does to
  * the caller.
  */
-#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -221,30 +220,6 @@ static void test_pinned(void)
 }
 
 /* ---- sharing and lending ---- */
-
-static sigjmp_buf touch_env;
-
-static void on_fault(int sig)
-{
-    siglongjmp(touch_env, sig);
-}
-
-/* 0, or the signal that reading *at raised. */
-static int touch(const volatile uint8_t *at)
-{
-    struct sigaction action = { .sa_handler = on_fault }, bus, segv;
-    int sig;
-
-    sigaction(SIGBUS, &action, &bus);
-    sigaction(SIGSEGV, &action, &segv);
-    sig = sigsetjmp(touch_env, 1);
-    if (sig == 0) {
-        (void)*at;
-    }
-    sigaction(SIGBUS, &bus, NULL);
-    sigaction(SIGSEGV, &segv, NULL);
-    return sig;
-}
 
 static void test_share(void)
 {

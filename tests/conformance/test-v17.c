@@ -2,7 +2,6 @@
  * The upstream v17 family: no user memory regions and no 'A' numbers, guest memory files instead
  * (facts 7).
  */
-#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,27 +119,6 @@ static void test_boot(void)
     assert_guest_saw("0 r4 0x80000000 = 0x4030201");
     host->munmap(ram, RAM_SIZE);
     vm_close(&fd);
-}
-
-static sigjmp_buf touch_env;
-
-static void on_fault(int sig)
-{
-    siglongjmp(touch_env, sig);
-}
-
-static int touch(const volatile uint8_t *at)
-{
-    struct sigaction action = { .sa_handler = on_fault }, old;
-    int sig;
-
-    sigaction(SIGBUS, &action, &old);
-    sig = sigsetjmp(touch_env, 1);
-    if (sig == 0) {
-        (void)*at;
-    }
-    sigaction(SIGBUS, &old, NULL);
-    return sig;
 }
 
 /* The image shared, a second file lent: its pages go at START and come back with the VM's end. */
