@@ -230,6 +230,7 @@ struct A64Vm {
     pthread_t timer_thread;
     uint64_t timer_wake; /* when the thread will look again; under timer_lock */
     bool timer_stop, timer_started;
+    uint32_t timer_idle; /* atomic: the thread sleeps until somebody enters the guest */
 };
 
 /* ---- atomics usable from C and C++ ---- */
@@ -365,6 +366,8 @@ uint64_t timer_count(void);
 /* Sets the PPIs by the timers' conditions and v->deadline by the next one to come. */
 void timer_update(A64Vcpu *v);
 bool timer_condition(const A64Vcpu *v, unsigned t);
+/* A vCPU has entered the guest while vm->timer_idle. */
+void timer_thread_wake(A64Vm *vm);
 bool timer_thread_start(A64Vm *vm, GError **error);
 void timer_thread_stop(A64Vm *vm);
 

@@ -152,6 +152,9 @@ void inval_process(A64Vcpu *v)
 void inval_enter_guest(A64Vcpu *v)
 {
     STORE_SEQ(&v->in_guest, 1);
+    if (UNLIKELY(LOAD_SEQ(&v->vm->timer_idle))) {
+        timer_thread_wake(v->vm);
+    }
     inval_process(v);
 }
 

@@ -79,6 +79,36 @@ static uint64_t scan(A64Vm *vm, uint64_t now, bool slice_due)
     return next;
 }
 
+static bool anybody_runs(A64Vm *vm)
+{
+    for (unsigned i = 0; i < vm->config.n_vcpus; i++) {
+        A64Vcpu *v = LOAD_ACQUIRE(&vm->vcpu[i]);
+
+        if (v && LOAD_SEQ(&v->in_guest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Either the thread sees in_guest after it has set timer_idle, or the vCPU sees timer_idle after it
+ * has set in_guest and takes the lock to say so. */
+static void sleep_while_idle(A64Vm *vm)
+{
+    STORE_SEQ(&vm->timer_idle, 1);
+    while (!vm->timer_stop && !anybody_runs(vm)) {
+        pthread_cond_wait(&vm->timer_cond, &vm->timer_lock);
+    }
+    STORE_SEQ(&vm->timer_idle, 0);
+}
+
+void timer_thread_wake(A64Vm *vm)
+{
+    pthread_mutex_lock(&vm->timer_lock);
+    pthread_cond_signal(&vm->timer_cond);
+    pthread_mutex_unlock(&vm->timer_lock);
+}
+
 static void *timer_main(void *opaque)
 {
     A64Vm *vm = opaque;
@@ -86,10 +116,16 @@ static void *timer_main(void *opaque)
 
     pthread_mutex_lock(&vm->timer_lock);
     while (!vm->timer_stop) {
-        uint64_t now = timer_now_ns();
-        bool slice_due = now >= slice;
         struct timespec at;
+        bool slice_due;
+        uint64_t now;
 
+        if (!anybody_runs(vm)) {
+            sleep_while_idle(vm);
+            continue;
+        }
+        now = timer_now_ns();
+        slice_due = now >= slice;
         if (slice_due) {
             slice = now + TIMER_SLICE_NS;
         }
