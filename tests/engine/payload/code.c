@@ -222,13 +222,12 @@ static void code_of_an_asid_stays_its_own(void)
     tlbi_all();
 }
 
-asm(".globl el0_spin\n"
-    "el0_spin: movz w1, #0\n"
-    "1: add w1, w1, #1\n subs x0, x0, #1\n b.ne 1b\n mov x0, x1\n svc #1\n"
-    ".globl el0_target\n"
-    "el0_target: blr x0\n svc #1\n");
-void el0_spin(void);
+asm(".globl el0_target, el0_often\n"
+    "el0_target: blr x0\n svc #1\n"
+    "el0_often: mov x9, #1000\n mov x10, x0\n mov x11, #0\n" /* sum of 1000 calls */
+    "1: blr x10\n add x11, x11, x0\n subs x9, x9, #1\n b.ne 1b\n mov x0, x11\n svc #1\n");
 void el0_target(void);
+void el0_often(void);
 
 static void el0_code_goes_with_its_mapping(void)
 {
@@ -248,6 +247,67 @@ static void el0_code_goes_with_its_mapping(void)
     }
     run_el0(el0_target, VA(11));
     last_was(EC_IABORT_EL0, FSC_TRANSLATION + 3, VA(11));
+}
+
+/* Address spaces as a kernel switches them: each has another page, the same one, or none. */
+static void el0_code_follows_its_address_space(void)
+{
+    enum { SPACES = 4 };
+    u64 *roots[SPACES], *leaves[SPACES], pages[SPACES];
+
+    for (unsigned i = 0; i < SPACES; i++) {
+        u64 *l2 = (u64 *)take_pages(1);
+
+        roots[i] = (u64 *)take_pages(1);
+        leaves[i] = (u64 *)take_pages(1);
+        pages[i] = take_pages(1);
+        for (unsigned k = 0; k < 512; k++) {
+            roots[i][k] = table_l1[k];
+        }
+        roots[i][2] = (u64)l2 | PTE_VALID | PTE_PAGE;
+        l2[0] = (u64)leaves[i] | PTE_VALID | PTE_PAGE;
+        put_function(pages[i], i + 1);
+        sync_code(pages[i], 8);
+        leaves[i][13] = pages[i] | PAGE | PTE_EL0 | PTE_RO | PTE_NG; /* one of its own */
+        leaves[i][14] = pages[0] | PAGE | PTE_EL0 | PTE_RO | PTE_NG; /* shared */
+        leaves[i][15] = i & 1 ? pages[i] | PAGE | PTE_EL0 | PTE_RO | PTE_NG : 0;
+    }
+    for (unsigned round = 0; round < 40; round++) {
+        unsigned i = round % SPACES;
+
+        write_sysreg(ttbr0_el1, (u64)roots[i] | (u64)(i + 1) << 48);
+        check_eq(run_el0(el0_often, VA(13)), 1000 * (i + 1));
+        check_eq(run_el0(el0_often, VA(14)), 1000);
+        if (i & 1) {
+            check_eq(run_el0(el0_often, VA(15)), 1000 * (i + 1));
+        } else {
+            run_el0(el0_often, VA(15));
+            last_was(EC_IABORT_EL0, FSC_TRANSLATION + 3, VA(15));
+        }
+    }
+
+    /* An ASID is given to another address space: its old translations go, also those of code. */
+    asm volatile("dsb ish\n tlbi aside1is, %0\n dsb ish\n isb" ::"r"(UINT64_C(1) << 48));
+    write_sysreg(ttbr0_el1, (u64)roots[3] | UINT64_C(1) << 48);
+    check_eq(run_el0(el0_often, VA(13)), 4000);
+
+    /* What one address space changes in a shared page, the other runs too. */
+    put_function(pages[0], 9);
+    sync_code(pages[0], 8);
+    check_eq(run_el0(el0_often, VA(14)), 9000);
+    write_sysreg(ttbr0_el1, (u64)roots[1] | UINT64_C(2) << 48);
+    check_eq(run_el0(el0_often, VA(14)), 9000);
+
+    /* Taken away while another one runs. */
+    leaves[2][13] = 0;
+    asm volatile(
+        "dsb ish\n tlbi vae1is, %0\n dsb ish\n isb" ::"r"(VA(13) >> 12 | UINT64_C(3) << 48));
+    check_eq(run_el0(el0_often, VA(13)), 2000);
+    write_sysreg(ttbr0_el1, (u64)roots[2] | UINT64_C(3) << 48);
+    run_el0(el0_often, VA(13));
+    last_was(EC_IABORT_EL0, FSC_TRANSLATION + 3, VA(13));
+    write_sysreg(ttbr0_el1, (u64)table_l1);
+    tlbi_all();
 }
 
 static void a_fault_in_hot_code_names_its_instruction(void)
@@ -322,6 +382,7 @@ static const Rule rules[] = {
     RULE("/code/patching-itself-runs-the-patch", code_that_patches_itself_runs_the_patch),
     RULE("/code/of-an-asid-stays-its-own", code_of_an_asid_stays_its_own),
     RULE("/code/el0-goes-with-its-mapping", el0_code_goes_with_its_mapping),
+    RULE("/code/el0-follows-its-address-space", el0_code_follows_its_address_space),
     RULE("/code/fault-in-hot-code-names-its-instruction",
          a_fault_in_hot_code_names_its_instruction),
     RULE("/device/accesses-keep-their-size", device_accesses_keep_their_size),

@@ -243,6 +243,8 @@ EL0(el0_sp, "add sp, sp, #8\n ldr x1, [sp, #-32]");
 EL0(el0_pc, "add x0, x0, #2\n br x0");
 EL0(el0_tpidr, "msr tpidr_el0, x0\n mrs x0, tpidr_el0");
 EL0(el0_tpidrro, "mrs x0, tpidrro_el0");
+EL0(el0_vectors, "fadd d1, d0, d0\n ins v2.d[1], x0\n add v3.4s, v3.4s, v3.4s\n mrs x0, fpcr");
+EL0(el0_set_fpcr, "msr fpcr, x0\n msr fpsr, x0");
 EL0(el0_nzcv, "mov x1, #0xf0000000\n msr nzcv, x1\n mrs x0, nzcv");
 
 static void el0_svc_uses_the_lower_el_vector(void)
@@ -333,6 +335,26 @@ static void fp_of_el0_traps_alone_if_cpacr_is_1(void)
     write_sysreg(cpacr_el1, UINT64_C(3) << 20);
     run_el0(el0_fp, 0);
     last_was(EC_SVC, 0x77, 8);
+}
+
+/* V0 to V31, FPCR and FPSR are the same at both levels, cold and hot. */
+static void vector_state_is_one_for_both_levels(void)
+{
+    for (u64 i = 1; i < 600; i++) {
+        u64 d1, high, sum;
+
+        asm volatile("msr fpcr, %0\n scvtf d0, %1\n dup v3.2d, %1" ::"r"(UINT64_C(1) << 22), "r"(i)
+                     : "memory");
+        check_eq(run_el0(el0_vectors, i), 1 << 22);
+        asm volatile("fcvtzs %0, d1\n mov %1, v2.d[1]\n mov %2, v3.d[0]"
+                     : "=r"(d1), "=r"(high), "=r"(sum));
+        check_eq(d1, 2 * i);
+        check_eq(high, i);
+        check_eq(sum, 2 * i);
+        run_el0(el0_set_fpcr, UINT64_C(1) << 25); /* DN in FPCR; RES0 in FPSR */
+        check_eq(read_sysreg(fpcr), 1 << 25);
+        write_sysreg(fpcr, 0);
+    }
 }
 
 static void el0_misaligned_pc_is_pc_alignment_fault(void)
@@ -448,6 +470,7 @@ static const Rule rules[] = {
     RULE("/el0/has-no-privileged-instructions", el0_has_no_privileged_instructions),
     RULE("/el0/traps-follow-sctlr-and-cntkctl", el0_traps_follow_sctlr_and_cntkctl),
     RULE("/el0/fp-traps-alone-if-cpacr-is-1", fp_of_el0_traps_alone_if_cpacr_is_1),
+    RULE("/el0/vector-state-is-one-for-both-levels", vector_state_is_one_for_both_levels),
     RULE("/el0/misaligned-pc-is-pc-alignment-fault", el0_misaligned_pc_is_pc_alignment_fault),
     RULE_TODO("/el0/misaligned-sp-is-sp-alignment-fault",
               misaligned_sp_of_el0_is_sp_alignment_fault, "libdynarmic does not check SP"),

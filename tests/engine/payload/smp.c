@@ -367,6 +367,55 @@ static void unmapped_page_faults_on_the_other_cpu(void)
     }
 }
 
+/* Code of EL0 changes its page while others run it. The generation is odd during the change. */
+asm(".globl el0_calls\n"
+    "el0_calls: mov x9, #50\n mov x10, x0\n"
+    "1: blr x10\n subs x9, x9, #1\n b.ne 1b\n svc #1\n");
+void el0_calls(void);
+
+static void change_el0_code(u64 n)
+{
+    for (u64 i = 1; n == 0 && i <= 100; i++) {
+        __atomic_store_n(generation, 2 * i - 1, __ATOMIC_SEQ_CST);
+        set_page(63, 0);
+        asm volatile("dsb ishst\n tlbi vae1is, %0\n dsb ish\n isb" ::"r"(VA(63) >> 12) : "memory");
+        set_page(63, (i & 1 ? page_b : page_a) | PAGE | PTE_EL0 | PTE_RO);
+        __atomic_store_n(generation, 2 * i, __ATOMIC_SEQ_CST);
+        while (shared[6].word < 2 * i || shared[7].word < 2 * i || shared[8].word < 2 * i) {
+            asm volatile("yield");
+        }
+    }
+    if (n == 0) {
+        *stop = 1;
+    }
+    while (!*stop) {
+        u64 before = __atomic_load_n(generation, __ATOMIC_SEQ_CST);
+        u64 value = run_el0(el0_calls, VA(63));
+
+        if (before % 2 == 0 && before == __atomic_load_n(generation, __ATOMIC_SEQ_CST)) {
+            late_reads += value != (before / 2 & 1 ? 2 : 1);
+        }
+        shared[5 + n].word = before;
+    }
+}
+
+static void changed_el0_code_runs_on_every_cpu(void)
+{
+    page_a = take_pages(1);
+    page_b = take_pages(1);
+    write64(page_a, 0xd65f03c0d2800020); /* mov x0, #1; ret */
+    write64(page_b, 0xd65f03c0d2800040); /* mov x0, #2; ret */
+    sync_code(page_a, 8);
+    sync_code(page_b, 8);
+    for (unsigned i = 4; i < 9; i++) {
+        shared[i].word = 0;
+    }
+    set_page(63, page_a | PAGE | PTE_EL0 | PTE_RO);
+    late_reads = 0;
+    on_all(change_el0_code);
+    check_eq(late_reads, 0);
+}
+
 /* Cross-modifying code: patch, clean, invalidate; the other CPU runs the new code once told. */
 static u64 code_page, code_wrong;
 
@@ -457,6 +506,7 @@ static const Rule rules[] = {
     RULE("/smp/stlr-is-ordered-before-ldar", stlr_is_ordered_before_ldar),
     RULE("/smp/tlbi-is-reaches-readers-on-other-cpus", tlbi_is_reaches_readers_on_other_cpus),
     RULE("/smp/unmapped-page-faults-on-the-other-cpu", unmapped_page_faults_on_the_other_cpu),
+    RULE("/smp/changed-el0-code-runs-on-every-cpu", changed_el0_code_runs_on_every_cpu),
     RULE("/smp/patched-code-runs-on-every-cpu", patched_code_runs_on_every_cpu),
 };
 
