@@ -103,13 +103,10 @@ static bool lock_nested(MemThread *t, MemoryLock *lock, bool may_refuse)
 
 bool mem_lock_enter(MemThread *t, MemoryLock *lock)
 {
-    if (G_UNLIKELY(lock_holder(lock) == t)) {
-        return false;
-    }
     if (G_LIKELY(t->n_held == 0)) {
         pthread_mutex_lock(&lock->mutex);
     } else if (!lock_nested(t, lock, true)) {
-        return false;
+        return false; /* also the shortest circle: t holds lock itself */
     }
     lock_set_holder(lock, t);
     t->n_held++;

@@ -289,8 +289,8 @@ static void test_block_uses_widest_valid_accesses(void)
 
 static void test_block_beyond_the_last_address_ends(void)
 {
-    uint8_t buf[32];
-    MemoryRegion root, ram;
+    uint8_t buf[4096];
+    MemoryRegion root, ram, top;
     AddressSpace *as;
 
     memory_region_init(&root, NULL, "root", UINT64_MAX);
@@ -298,14 +298,29 @@ static void test_block_beyond_the_last_address_ends(void)
     memory_region_add_subregion(&root, 0, &ram);
     as = address_space_new(&root, "test");
     memset(buf, 0, sizeof(buf));
-    g_assert_cmpuint(address_space_read(as, UINT64_MAX - 7, buf, sizeof(buf)), ==,
-                     MEMTX_DECODE_ERROR);
-    for (unsigned i = 0; i < sizeof(buf); i++) {
+    g_assert_cmpuint(address_space_read(as, UINT64_MAX - 7, buf, 32), ==, MEMTX_DECODE_ERROR);
+    for (unsigned i = 0; i < 32; i++) {
         g_assert_cmphex(buf[i], ==, 0xff); /* not the RAM at 0 */
     }
     g_assert_cmpuint(address_space_write(as, UINT64_MAX - 7, buf, 32), ==, MEMTX_DECODE_ERROR);
     g_assert_cmphex(*(uint8_t *)memory_region_get_ram_ptr(&ram), ==, 0);
     g_assert_false(address_space_access_valid(as, UINT64_MAX, 2, false));
+
+    /* The same when something is at the last address. */
+    memory_region_init_alias(&top, NULL, "top", &ram, 0, 4096);
+    memory_region_add_subregion(&root, UINT64_MAX - 4095, &top);
+    memset(memory_region_get_ram_ptr(&ram), 0x11, 4096);
+    g_assert_cmpuint(address_space_read(as, UINT64_MAX - 15, buf, 32), ==, MEMTX_DECODE_ERROR);
+    g_assert_cmphex(buf[15], ==, 0x11);
+    g_assert_cmphex(buf[16], ==, 0xff);
+    memset(buf, 0x22, sizeof(buf));
+    g_assert_cmpuint(address_space_write(as, UINT64_MAX - 15, buf, 32), ==, MEMTX_DECODE_ERROR);
+    g_assert_cmphex(address_space_ldub(as, 0, NULL), ==, 0x11);
+    g_assert_cmpuint(address_space_set(as, UINT64_MAX - 15, 0x33, 1024), ==, MEMTX_DECODE_ERROR);
+    g_assert_cmphex(address_space_ldub(as, 0x200, NULL), ==, 0x11);
+    g_assert_false(address_space_access_valid(as, UINT64_MAX, 2, false));
+    memory_region_del_subregion(&root, &top);
+    memory_region_destroy(&top);
     memory_region_del_subregion(&root, &ram);
     address_space_free(as);
     memory_region_destroy(&ram);

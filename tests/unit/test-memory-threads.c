@@ -540,6 +540,8 @@ static void test_map_keeps_owner(World *w, gconstpointer data)
 
 /* ---- readers against commits ---- */
 
+enum { RACE_RAM = 256 << 10 };
+
 typedef struct {
     World *w;
     bool stop;
@@ -549,6 +551,7 @@ typedef struct {
 static void *read_until_stopped(void *opaque)
 {
     Race *r = opaque;
+    g_autofree uint8_t *block = g_malloc(RACE_RAM);
     uint64_t n = 0;
 
     while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
@@ -563,6 +566,8 @@ static void *read_until_stopped(void *opaque)
             void *host = address_space_map(r->w->as, 0x10000, &len, false);
 
             address_space_unmap(r->w->as, host, len, false);
+            /* Long enough to be under way when the RAM is destroyed. */
+            address_space_read(r->w->as, 0x10000, block, RACE_RAM);
         }
         n++;
     }
@@ -585,7 +590,7 @@ static void test_readers_against_commits(World *w, gconstpointer data)
         memory_lock_init(&d->lock);
         memory_region_init_io(&d->mr, NULL, &dev_ops, d, "guest", 0x100);
         memory_region_set_lock(&d->mr, &d->lock);
-        g_assert_true(memory_region_init_ram(&ram, NULL, "ram", 4096, NULL));
+        g_assert_true(memory_region_init_ram(&ram, NULL, "ram", RACE_RAM, NULL));
         memory_region_transaction_begin();
         memory_region_add_subregion(&w->root, 0x3000, &d->mr);
         memory_region_add_subregion(&w->root, 0x10000, &ram);
