@@ -30,21 +30,18 @@ AddressSpace *address_space_new(MemoryRegion *root, const char *name)
 
 void address_space_free(AddressSpace *as)
 {
-    GArray *slices;
     FlatSlice all;
 
     if (as == NULL) {
         return;
     }
     g_assert(as->listeners == NULL);
-    slices = g_array_new(FALSE, FALSE, sizeof(FlatSlice));
     memory_region_transaction_begin();
     g_ptr_array_remove_fast(as->root->spaces, as);
     g_ptr_array_remove(memory_spaces, as);
     memory_region_transaction_commit();
     all = (FlatSlice){ 0, as->view->n };
-    g_array_append_val(slices, all);
-    flatview_retire(as->view, slices);
+    flatview_retire(as->view, &all, 1);
     g_array_unref(as->eventfds);
     g_free(as->name);
     g_free(as);

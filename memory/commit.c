@@ -70,7 +70,7 @@ static GArray *changes_of_space(AddressSpace *as)
     return changes;
 }
 
-static bool change_is_none(const FlatView *before, const Change *c, const FlatRange *rendered)
+static bool change_is_none(const FlatView *before, const FlatView *after, const Change *c)
 {
     size_t n = c->before.end - c->before.first;
 
@@ -79,41 +79,39 @@ static bool change_is_none(const FlatView *before, const Change *c, const FlatRa
     }
     for (size_t i = 0; i < n; i++) {
         const FlatRange *old = &before->ranges[c->before.first + i];
+        const FlatRange *new = &after->ranges[c->after.first + i];
 
-        if (!flat_range_same(old, &rendered[i]) || old->ioeventfds != rendered[i].ioeventfds) {
+        if (!flat_range_same(old, new) || old->ioeventfds != new->ioeventfds) {
             return false;
         }
     }
     return true;
 }
 
-/* Copies what did not change and the rendered windows in address order; after.first/end become
- * indices of the new view. */
-static FlatView *splice(const FlatView *before, GArray *changes, const FlatRange *rendered)
+/* The view with the dirty windows rendered again and the rest copied; NULL if it would be the same.
+ */
+static FlatView *view_after(AddressSpace *as, GArray *changes)
 {
-    size_t n = before->n, from = 0, to = 0;
-    FlatView *after;
+    const FlatView *before = as->view;
+    FlatView *after = flatview_new(before->n + 16);
+    size_t from = 0;
+    bool same = true;
 
-    for (guint i = 0; i < changes->len; i++) {
-        const Change *c = &g_array_index(changes, Change, i);
-
-        n += (c->after.end - c->after.first) - (c->before.end - c->before.first);
-    }
-    after = flatview_new(n);
     for (guint i = 0; i < changes->len; i++) {
         Change *c = &g_array_index(changes, Change, i);
-        size_t kept = c->before.first - from, fresh = c->after.end - c->after.first;
 
-        memcpy(&after->ranges[to], &before->ranges[from], kept * sizeof(FlatRange));
-        to += kept;
-        if (fresh > 0) { /* else rendered may be NULL */
-            memcpy(&after->ranges[to], &rendered[c->after.first], fresh * sizeof(FlatRange));
-        }
-        c->after = (FlatSlice){ to, to + fresh };
-        to += fresh;
+        flatview_append_copy(&after, &before->ranges[from], c->before.first - from);
+        c->after.first = after->n;
+        render_window(as, c->window, &after);
+        c->after.end = after->n;
+        same = same && change_is_none(before, after, c);
         from = c->before.end;
     }
-    memcpy(&after->ranges[to], &before->ranges[from], (before->n - from) * sizeof(FlatRange));
+    if (same) {
+        flatview_free(after);
+        return NULL;
+    }
+    flatview_append_copy(&after, &before->ranges[from], before->n - from);
     for (guint i = 0; i < changes->len; i++) {
         const Change *c = &g_array_index(changes, Change, i);
 
@@ -299,25 +297,12 @@ static void tell_new(const SpaceUpdate *u, MemoryListener *l)
 
 static bool update_make(SpaceUpdate *u, AddressSpace *as)
 {
-    g_autoptr(GArray) rendered = g_array_new(FALSE, FALSE, sizeof(FlatRange));
-    g_autoptr(GArray) changes = changes_of_space(as);
-    bool same = true;
-
-    for (guint i = 0; i < changes->len; i++) {
-        Change *c = &g_array_index(changes, Change, i);
-
-        c->after.first = rendered->len;
-        render_window(as, c->window, rendered);
-        c->after.end = rendered->len;
-        same = same &&
-               change_is_none(as->view, c, &g_array_index(rendered, FlatRange, c->after.first));
-    }
-    if (same) {
+    *u = (SpaceUpdate){ .as = as, .before = as->view, .changes = changes_of_space(as) };
+    u->after = view_after(as, u->changes);
+    if (u->after == NULL) {
+        g_array_unref(u->changes);
         return false;
     }
-    *u = (SpaceUpdate){ .as = as, .before = as->view };
-    u->after = splice(as->view, changes, (const FlatRange *)(void *)rendered->data);
-    u->changes = g_steal_pointer(&changes);
     u->eventfds_gone = space_eventfds_new();
     u->eventfds_new = space_eventfds_new();
     for (guint i = 0; i < u->changes->len; i++) {
@@ -329,7 +314,7 @@ static bool update_make(SpaceUpdate *u, AddressSpace *as)
 static void update_apply(SpaceUpdate *u)
 {
     AddressSpace *as = u->as;
-    GArray *slices = g_array_new(FALSE, FALSE, sizeof(FlatSlice));
+    FlatSlice gone[SPACE_MAX_DIRTY];
 
     for (GList *i = as->listeners; i != NULL; i = i->next) {
         MemoryListener *l = i->data;
@@ -353,9 +338,9 @@ static void update_apply(SpaceUpdate *u)
         }
     }
     for (guint i = 0; i < u->changes->len; i++) {
-        g_array_append_val(slices, g_array_index(u->changes, Change, i).before);
+        gone[i] = g_array_index(u->changes, Change, i).before;
     }
-    flatview_retire(u->before, slices);
+    flatview_retire(u->before, gone, u->changes->len);
     g_array_unref(u->changes);
     g_array_unref(u->eventfds_gone);
     g_array_unref(u->eventfds_new);

@@ -13,21 +13,18 @@ MemoryGate *gate_new(GObject *owner)
 {
     MemoryGate *gate = g_aligned_alloc0(1, sizeof(*gate), 64);
 
-    gate->refs = 1;
     gate->owner = owner;
     return gate;
 }
 
-void gate_ref(MemoryGate *gate)
+static void gate_free(MemDeferred *deferred)
 {
-    __atomic_fetch_add(&gate->refs, 1, __ATOMIC_RELAXED);
+    g_aligned_free(caa_container_of(deferred, MemoryGate, deferred));
 }
 
-void gate_unref(MemoryGate *gate)
+void gate_retire(MemoryGate *gate)
 {
-    if (__atomic_fetch_sub(&gate->refs, 1, __ATOMIC_ACQ_REL) == 1) {
-        g_aligned_free(gate);
-    }
+    mem_defer(&gate->deferred, gate_free);
 }
 
 static uint32_t gate_inside(const MemoryGate *gate)

@@ -52,7 +52,8 @@ typedef struct MemDeferred {
     void (*fn)(struct MemDeferred *deferred);
 } MemDeferred;
 
-/* Calls fn in liburcu's reclaim thread when no read section that is open now is left. */
+/* Calls fn in liburcu's reclaim thread when no read section that is open now is left; in the order
+ * of these calls. */
 void mem_defer(MemDeferred *deferred, void (*fn)(MemDeferred *deferred));
 
 /* ---- lock.c ---- */
@@ -62,10 +63,9 @@ void mem_lock_leave(MemThread *t, MemoryLock *lock);
 
 /* ---- gate.c: who is inside a region ---- */
 typedef struct MemoryGate {
+    MemDeferred deferred;
     uint32_t state; /* accesses and maps inside; GATE_SLOW: leave through the mutex */
-    uint32_t refs;  /* the region's and one per FlatRange */
     uint32_t owed;  /* owner references to drop when the last one leaves */
-    bool shown;     /* was ever in a FlatView */
     GObject *owner;
     uint64_t access_count;
 } MemoryGate;
@@ -73,8 +73,8 @@ typedef struct MemoryGate {
 enum { GATE_SLOW = 1u << 31 };
 
 MemoryGate *gate_new(GObject *owner);
-void gate_ref(MemoryGate *gate);
-void gate_unref(MemoryGate *gate);
+/* Frees it behind every view retired so far, as those may name it. */
+void gate_retire(MemoryGate *gate);
 void gate_leave_slow(MemoryGate *gate);
 void gate_wait_empty(MemoryGate *gate);
 /* Drops one reference to the owner: now, or when the accesses inside have left. */
@@ -103,7 +103,7 @@ static inline void gate_leave(MemoryGate *gate)
 /* ---- ram.c ---- */
 typedef struct RAMBlock {
     MemDeferred deferred;
-    MemoryGate *gate; /* referenced */
+    MemoryGate *gate;
     uint8_t *host;
     uint64_t size;
     int fd;
@@ -171,7 +171,7 @@ typedef struct FlatRange {
     MemoryRegion *mr;          /* valid in a read section, or after gate_enter() in one */
     hwaddr offset;             /* of first, in mr */
     uint8_t *host;             /* of first, or NULL */
-    MemoryGate *gate;          /* referenced */
+    MemoryGate *gate;          /* mr's; valid until the last view with this range is freed */
     IoeventfdList *ioeventfds; /* referenced, or NULL */
     uint32_t flags;
     bool owned; /* holds a reference on gate->owner */
@@ -179,7 +179,7 @@ typedef struct FlatRange {
 
 typedef struct FlatView {
     uint64_t generation; /* never used twice, so a cached range cannot be taken for another's */
-    size_t n;
+    size_t n, room;
     FlatRange ranges[];
 } FlatView;
 
@@ -188,14 +188,18 @@ typedef struct {
     size_t first, end;
 } FlatSlice;
 
-FlatView *flatview_new(size_t n);
+FlatView *flatview_new(size_t room);
+void flatview_free(FlatView *view);
+/* While a view is built: a new last range, and many copied. */
+FlatRange *flatview_append(FlatView **view);
+void flatview_append_copy(FlatView **view, const FlatRange *ranges, size_t n);
 /* Index of the first range whose last is >= addr. */
 size_t flatview_search(const FlatView *view, hwaddr addr);
 bool flat_range_same(const FlatRange *a, const FlatRange *b);
 void flat_range_acquire(FlatRange *range);
 /* Frees view after a grace period and releases what the ranges in slices hold; the other ranges
- * live on in the view's successor. Takes slices. */
-void flatview_retire(FlatView *view, GArray *slices);
+ * live on in the view's successor. Not in a read section. */
+void flatview_retire(FlatView *view, const FlatSlice *slices, size_t n_slices);
 
 static inline const FlatRange *flatview_lookup(MemThread *t, const FlatView *view, hwaddr addr)
 {
@@ -259,8 +263,8 @@ void tree_mark(MemoryRegion *mr, uint64_t first, uint64_t last);
 void tree_mark_all(MemoryRegion *mr);
 
 /* ---- render.c ---- */
-/* Appends what [window] of as's tree shows now to out (GArray of FlatRange, not acquired). */
-void render_window(AddressSpace *as, AddrWindow window, GArray *out);
+/* Appends what [window] of as's tree shows now to *view; the ranges are not acquired. */
+void render_window(AddressSpace *as, AddrWindow window, FlatView **view);
 
 /* ---- commit.c ---- */
 void commit_spaces(void);

@@ -87,10 +87,7 @@ const RAMBlock *ram_block_of_host(const void *host)
 
 static void block_free(MemDeferred *deferred)
 {
-    RAMBlock *block = caa_container_of(deferred, RAMBlock, deferred);
-
-    gate_unref(block->gate);
-    g_free(block);
+    g_free(caa_container_of(deferred, RAMBlock, deferred));
 }
 
 static RAMBlock *block_new(MemoryRegion *mr, void *host, int fd, bool borrowed)
@@ -98,7 +95,6 @@ static RAMBlock *block_new(MemoryRegion *mr, void *host, int fd, bool borrowed)
     RAMBlock *block = g_new0(RAMBlock, 1);
 
     block->gate = mr->gate;
-    gate_ref(block->gate);
     block->host = host;
     block->size = mr->size;
     block->fd = fd;

@@ -144,13 +144,13 @@ void memory_region_destroy(MemoryRegion *mr)
         }
     }
     region_detach(mr);
-    if (mr->gate->shown) {
+    if (mr->shown) {
         mem_rcu_synchronize();
         gate_wait_empty(mr->gate);
     }
     ioeventfd_list_unref(mr->ioeventfds);
     ram_block_free(mr->ram_block);
-    gate_unref(mr->gate);
+    gate_retire(mr->gate);
     if (mr->children != NULL) {
         g_free(mr->children->v);
         g_free(mr->children);

@@ -18,9 +18,12 @@ typedef struct {
     uint32_t rank;
 } Start;
 
+enum { AHEAD = 8 }; /* children between fetching one into the cache and visiting it */
+
 typedef struct {
     Fragment *v;
     size_t n, room;
+    bool backwards; /* in address order from the last to the first, none overlapping */
 } Fragments;
 
 static void fragment_add(Fragments *f, Fragment fragment)
@@ -28,6 +31,9 @@ static void fragment_add(Fragments *f, Fragment fragment)
     if (f->n == f->room) {
         f->room = MAX(64, f->room * 2);
         f->v = g_renew(Fragment, f->v, f->room);
+    }
+    if (f->n > 0) {
+        f->backwards &= fragment.last < f->v[f->n - 1].first;
     }
     f->v[f->n++] = fragment;
 }
@@ -60,6 +66,9 @@ static void walk(Fragments *f, MemoryRegion *mr, Int128 start, hwaddr first, hwa
         for (uint32_t i = mr->children->n; i-- > 0;) {
             const MemoryChild *c = &mr->children->v[i];
 
+            if (i >= AHEAD && c[-AHEAD].addr <= hi && c[-AHEAD].last >= lo) {
+                __builtin_prefetch(c[-AHEAD].mr);
+            }
             if (c->addr <= hi && c->last >= lo) {
                 walk(f, c->mr, start + c->addr, first, last, readonly);
             }
@@ -70,74 +79,36 @@ static void walk(Fragments *f, MemoryRegion *mr, Int128 start, hwaddr first, hwa
     }
 }
 
-static bool starts_before(const Start *a, const Start *b)
+/* Least significant byte first, skipping the bytes that all addresses have in common: two or three
+ * passes for a machine's regions. Returns the one of v and spare that holds the result. */
+static Start *starts_sort(Start *v, Start *spare, size_t n)
 {
-    return a->first < b->first;
-}
+    uint64_t differ = 0;
 
-static void starts_sort(Start *v, Start *spare, size_t n)
-{
-    Start *from = v, *to = spare;
-
-    for (;;) {
-        size_t i = 0, out = 0, runs = 0;
+    for (size_t i = 1; i < n; i++) {
+        differ |= v[i].first ^ v[0].first;
+    }
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        uint32_t at[257] = { 0 };
         Start *swap;
 
-        while (i < n) {
-            size_t a = i, a_end = a + 1, b, b_end;
-
-            while (a_end < n && !starts_before(&from[a_end], &from[a_end - 1])) {
-                a_end++;
-            }
-            b = a_end;
-            b_end = MIN(b + 1, n);
-            while (b_end < n && !starts_before(&from[b_end], &from[b_end - 1])) {
-                b_end++;
-            }
-            if (runs == 0 && b == n) {
-                break;
-            }
-            runs++;
-            i = b_end;
-            while (a < a_end && b < b_end) {
-                to[out++] = starts_before(&from[b], &from[a]) ? from[b++] : from[a++];
-            }
-            while (a < a_end) {
-                to[out++] = from[a++];
-            }
-            while (b < b_end) {
-                to[out++] = from[b++];
-            }
+        if ((differ >> shift & 0xff) == 0) {
+            continue;
         }
-        if (runs == 0) {
-            break;
+        for (size_t i = 0; i < n; i++) {
+            at[(v[i].first >> shift & 0xff) + 1]++;
         }
-        swap = from;
-        from = to;
-        to = swap;
+        for (unsigned i = 1; i < 256; i++) {
+            at[i] += at[i - 1];
+        }
+        for (size_t i = 0; i < n; i++) {
+            spare[at[v[i].first >> shift & 0xff]++] = v[i];
+        }
+        swap = v;
+        v = spare;
+        spare = swap;
     }
-    if (from != v) {
-        memcpy(v, from, n * sizeof(*v));
-    }
-}
-
-/* The walk meets later siblings first, so the common case is address order backwards. */
-static void starts_make(const Fragments *f, Start *v, Start *spare)
-{
-    size_t n = f->n;
-    bool backwards = true;
-
-    for (size_t i = 0; i < n; i++) {
-        backwards &= i == 0 || f->v[i].first < f->v[i - 1].first;
-    }
-    for (size_t i = 0; i < n; i++) {
-        size_t rank = backwards ? n - 1 - i : i;
-
-        v[i] = (Start){ f->v[rank].first, rank };
-    }
-    if (!backwards) {
-        starts_sort(v, spare, n);
-    }
+    return v;
 }
 
 /* ---- a small heap of ranks, the lowest on top ---- */
@@ -188,38 +159,51 @@ static uint32_t flags_of(const Fragment *f)
     return flags;
 }
 
-static void emit(GArray *out, const Fragment *f, hwaddr first, hwaddr last)
+static void emit(FlatView **view, size_t from, const Fragment *f, hwaddr first, hwaddr last)
 {
-    FlatRange range = { .first = first, .last = last, .mr = f->mr, .flags = flags_of(f) };
-    FlatRange *before;
+    MemoryRegion *mr = f->mr;
+    uint32_t flags = flags_of(f);
+    hwaddr offset = f->offset + (first - f->first);
+    FlatRange *range;
 
-    range.offset = f->offset + (first - f->first);
-    if (out->len > 0) {
-        before = &g_array_index(out, FlatRange, out->len - 1);
-        if (before->mr == range.mr && before->last + 1 == first && before->flags == range.flags &&
-            before->offset + (first - before->first) == range.offset) {
-            before->last = last;
+    if ((*view)->n > from) {
+        range = &(*view)->ranges[(*view)->n - 1];
+        if (range->mr == mr && range->last + 1 == first && range->flags == flags &&
+            range->offset + (first - range->first) == offset) {
+            range->last = last;
             return;
         }
     }
-    if (f->mr->ram_block != NULL) {
-        range.host = f->mr->ram_block->host + range.offset;
+    if (!mr->shown) {
+        mr->shown = true;
     }
-    range.gate = f->mr->gate;
-    range.ioeventfds = f->mr->ioeventfds;
-    range.owned = f->mr->owner != NULL;
-    g_array_append_val(out, range);
+    range = flatview_append(view);
+    *range = (FlatRange){
+        .first = first,
+        .last = last,
+        .mr = mr,
+        .offset = offset,
+        .host = mr->ram_block != NULL ? mr->ram_block->host + offset : NULL,
+        .gate = mr->gate,
+        .ioeventfds = mr->ioeventfds,
+        .flags = flags,
+        .owned = mr->owner != NULL,
+    };
 }
 
-static void sweep(const Fragments *f, GArray *out)
+static void sweep(const Fragments *f, FlatView **view, size_t from)
 {
-    g_autofree Start *starts = g_new(Start, f->n);
-    g_autofree Start *spare = g_new(Start, f->n);
+    g_autofree Start *memory = g_new(Start, 2 * f->n);
     g_autofree uint32_t *heap = g_new(uint32_t, f->n);
-    size_t n_heap = 0, i = 0;
+    const Start *starts;
+    size_t n_heap = 0, i;
     hwaddr pos = 0;
 
-    starts_make(f, starts, spare);
+    for (i = 0; i < f->n; i++) {
+        memory[i] = (Start){ f->v[i].first, i };
+    }
+    starts = starts_sort(memory, memory + f->n, f->n);
+    i = 0;
     while (i < f->n || n_heap > 0) {
         const Fragment *top;
 
@@ -237,7 +221,7 @@ static void sweep(const Fragments *f, GArray *out)
 
             if (next->rank < heap[0]) {
                 if (next->first > pos) {
-                    emit(out, top, pos, next->first - 1);
+                    emit(view, from, top, pos, next->first - 1);
                     pos = next->first;
                 }
                 heap_push(heap, &n_heap, next->rank);
@@ -246,7 +230,7 @@ static void sweep(const Fragments *f, GArray *out)
             }
             continue;
         }
-        emit(out, top, pos, top->last);
+        emit(view, from, top, pos, top->last);
         if (top->last == UINT64_MAX) {
             return;
         }
@@ -255,15 +239,19 @@ static void sweep(const Fragments *f, GArray *out)
     }
 }
 
-void render_window(AddressSpace *as, AddrWindow window, GArray *out)
+void render_window(AddressSpace *as, AddrWindow window, FlatView **view)
 {
-    Fragments f = { 0 };
+    Fragments f = { .backwards = true };
+    size_t from = (*view)->n;
 
-    if (as->root != NULL) {
-        walk(&f, as->root, 0, window.first, window.last, false);
-    }
-    if (f.n > 0) {
-        sweep(&f, out);
+    walk(&f, as->root, 0, window.first, window.last, false);
+    if (f.backwards) {
+        /* Siblings added in address order: the walk met the later ones first. */
+        for (size_t i = f.n; i-- > 0;) {
+            emit(view, from, &f.v[i], f.v[i].first, f.v[i].last);
+        }
+    } else {
+        sweep(&f, view, from);
     }
     g_free(f.v);
 }

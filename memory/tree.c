@@ -190,7 +190,9 @@ void children_tidy(MemoryRegion *mr)
     }
     c->unsorted = false;
     for (uint32_t i = 0; i < c->n; i++) {
-        c->v[i].mr->child_index = i;
+        if (c->v[i].mr->child_index != i) {
+            c->v[i].mr->child_index = i;
+        }
     }
 }
 
@@ -238,7 +240,10 @@ void memory_region_del_subregion(MemoryRegion *mr, MemoryRegion *sub)
     memory_region_transaction_begin();
     tree_mark_all(sub);
     mr->children->v[sub->child_index].mr = NULL;
-    mr->children->n_removed++;
+    if (++mr->children->n_removed == mr->children->n) {
+        mr->children->n = mr->children->n_removed = 0;
+        mr->children->unsorted = false;
+    }
     sub->container = NULL;
     memory_region_transaction_commit();
 }

@@ -79,6 +79,7 @@ struct MemoryRegion {
     int32_t priority;
     uint8_t kind;
     bool enabled, readonly, romd;
+    bool shown; /* was ever in a FlatView */
     const MemoryRegionOps *ops;
     void *opaque;
     MemoryLock *lock;

@@ -5,6 +5,7 @@
  */
 #include "memory/memory.h"
 
+#include <malloc.h>
 #include <sched.h>
 #include <string.h>
 
@@ -638,6 +639,35 @@ static void test_commits_from_several_threads(World *w, gconstpointer data)
     pthread_join(thread, NULL);
 }
 
+/* A guest that moves a BAR in a loop must not make the monitor grow. */
+static void test_commits_in_a_loop_are_bounded(World *w, gconstpointer data)
+{
+    enum { N = 1000, MIB = 1 << 20 };
+    MemoryRegion *many = g_new0(MemoryRegion, N);
+    size_t before, now;
+
+    memory_region_transaction_begin();
+    for (unsigned i = 0; i < N; i++) {
+        memory_region_init_io(&many[i], NULL, &dev_ops, NULL, "many", 0x100);
+        memory_region_add_subregion(&w->root, 0x100000 + 0x1000 * i, &many[i]);
+    }
+    memory_region_transaction_commit();
+    memory_drain();
+    before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (unsigned i = 0; i < 4000; i++) { /* a view is 64 KB: 250 MB */
+        memory_region_set_address(&w->dev[0].mr, i % 2 ? 0x1000 : 0x1100);
+        if (i % 100 == 0) {
+            now = mallinfo2().uordblks + mallinfo2().hblkhd;
+            g_assert_cmpuint(now, <, before + 24 * MIB);
+        }
+    }
+    for (unsigned i = 0; i < N; i++) {
+        memory_region_del_subregion(&w->root, &many[i]);
+        memory_region_destroy(&many[i]);
+    }
+    g_free(many);
+}
+
 static void *come_and_go(void *opaque)
 {
     uint64_t value;
@@ -685,5 +715,6 @@ int main(int argc, char **argv)
     ADD("race/readers-against-commits", test_readers_against_commits);
     ADD("race/commits-from-several-threads", test_commits_from_several_threads);
     ADD("race/threads-come-and-go", test_threads_come_and_go);
+    ADD("race/commits-in-a-loop-are-bounded", test_commits_in_a_loop_are_bounded);
     return g_test_run();
 }
