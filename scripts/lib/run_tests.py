@@ -180,14 +180,14 @@ class Tests:
             env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
                    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
                    "G_SLICE": "always-malloc"}
-            self.meson_tests(path, ["unit", "conformance"], "asan: ", env, 4)
+            self.meson_tests(path, ["unit", "conformance", "engine"], "asan: ", env, 4)
 
     def suite_tsan(self):
         path = self.build("tsan", ["-Db_sanitize=thread", "-Db_lundef=false"])
         if path:
             env = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:suppressions="
                                    + os.path.join(ROOT, "tests", "tsan.supp")}
-            self.meson_tests(path, ["unit", "conformance"], "tsan: ", env, 6)
+            self.meson_tests(path, ["unit", "conformance", "engine"], "tsan: ", env, 6)
 
     def suite_fuzz(self):
         path = self.build("fuzz", ["-Dfuzz=true"], {"CC": "clang", "CXX": "clang++"})
@@ -206,7 +206,7 @@ class Tests:
 
     # In this order; the cheap ones first, those of --quick marked.
     SUITES = (("format", True), ("scripts", True), ("unit", True), ("conformance", True),
-              ("engine", False), ("docs", True), ("functional", True), ("clang", False),
+              ("engine", True), ("docs", True), ("functional", True), ("clang", False),
               ("asan", False), ("tsan", False), ("fuzz", False))
 
     def main(self):
