@@ -106,6 +106,8 @@ class Tests:
             case = f"{name} {found.group(2)}".strip()
             if (found.group(3) or "").upper() == "SKIP":
                 self.skip(case, found.group(4) or "no reason given")
+            elif found.group(1) and (found.group(3) or "").upper() == "TODO":
+                self.skip(case, f"known to fail: {found.group(4)}")
             elif found.group(1):
                 self.fail(case)
             else:
