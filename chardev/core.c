@@ -107,23 +107,27 @@ void chardev_detach(Chardev *chr)
 
 size_t chardev_write(Chardev *chr, const void *buf, size_t len)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&chr->lock);
     size_t written;
 
+    g_mutex_lock(&chr->lock);
     if (chr->mux != NULL) {
         written = chardev_mux_write(chr, buf, len);
     } else {
         written = chr->ops->write(chr, buf, len);
     }
     chr->dropped += len - written;
+    g_mutex_unlock(&chr->lock);
     return written;
 }
 
 uint64_t chardev_dropped(Chardev *chr)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&chr->lock);
+    uint64_t dropped;
 
-    return chr->dropped;
+    g_mutex_lock(&chr->lock);
+    dropped = chr->dropped;
+    g_mutex_unlock(&chr->lock);
+    return dropped;
 }
 
 void chardev_cleanup(void)

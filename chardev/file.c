@@ -35,8 +35,9 @@ static size_t file_write(Chardev *chr, const uint8_t *buf, size_t len)
 
 static void file_close(Chardev *chr)
 {
-    g_auto(Fd) fd = GPOINTER_TO_INT(chr->state) - 1;
+    Fd fd = GPOINTER_TO_INT(chr->state) - 1; /* -1 if it was never opened */
 
+    fd_clear(&fd);
     chr->state = NULL;
 }
 

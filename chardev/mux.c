@@ -84,10 +84,10 @@ static void say(Chardev *chr, const char *text)
 
 static void toggle_time_stamps(Chardev *chr)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&chr->lock);
-
+    g_mutex_lock(&chr->lock);
     chr->mux->time_stamps = !chr->mux->time_stamps;
     chr->mux->start = g_get_monotonic_time();
+    g_mutex_unlock(&chr->lock);
 }
 
 static void command(Chardev *chr, uint8_t key)

@@ -14,13 +14,13 @@ static char *pending_message;
 
 void runstate_request(RunRequest request, const char *message)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
-
+    g_mutex_lock(&lock);
     if (pending == RUN_ON || (pending == RUN_RESET && request != RUN_RESET)) {
         pending = request;
         g_free(pending_message);
         pending_message = g_strdup(message);
     }
+    g_mutex_unlock(&lock);
     g_main_context_wakeup(NULL);
 }
 
@@ -58,9 +58,12 @@ void runstate_accel_event(void *opaque, AccelEvent event, const char *message)
 
 RunRequest runstate_get(void)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    RunRequest request;
 
-    return pending;
+    g_mutex_lock(&lock);
+    request = pending;
+    g_mutex_unlock(&lock);
+    return request;
 }
 
 RunRequest runstate_wait(char **message)
@@ -76,11 +79,11 @@ RunRequest runstate_wait(char **message)
 
 void runstate_clear_reset(void)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
-
+    g_mutex_lock(&lock);
     if (pending == RUN_RESET) {
         pending = RUN_ON;
     }
+    g_mutex_unlock(&lock);
 }
 
 static gboolean signalled(gpointer signo)

@@ -107,6 +107,7 @@ static void test_child_opens(void)
     pid_t child = fork();
     int status;
 
+    g_assert_nonnull(vm);
     if (child == 0) {
         int dev = host->open("/dev/gunyah", O_RDWR | O_CLOEXEC);
         int own = host->ioctl(dev, GH_CREATE_VM, 0);

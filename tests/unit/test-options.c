@@ -310,6 +310,7 @@ static void test_blockdev_raw_on_file(Image *image, gconstpointer data)
     g_autoptr(Drives) drives = drives_open(config, &error);
 
     g_assert_no_error(error);
+    g_assert_nonnull(drives);
     g_assert_nonnull(block_find("d0"));
     g_assert_true(block_is_read_only(block_find("d0")));
     g_assert_null(block_find("f0")); /* opened once, as the upper node */
@@ -325,6 +326,7 @@ static void test_blockdev_json(Image *image, gconstpointer data)
                     image->path, &error);
 
     g_assert_no_error(error);
+    g_assert_nonnull(drives);
     g_assert_nonnull(block_find("d0"));
 }
 
