@@ -278,6 +278,7 @@ void gic_init_cpu(void)
     while (read32(rd + 0x14) & 4) {
     }
     write32(rd + 0x10080, 0xffffffff); /* all in group 1 */
+    write32(rd + 0x10280, 0xffff);     /* no SGI left from before */
     write_sysreg(ICC_SRE, 7);
     write_sysreg(ICC_PMR, 0xff);
     write_sysreg(ICC_BPR1, 0);
