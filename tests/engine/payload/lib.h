@@ -2,7 +2,7 @@
  * What a bare-metal payload of the engine tests stands on: TAP output through the debug port,
  * exceptions, page tables, PSCI and further CPUs. A payload is one file with a table of rules and
  * payload_main(); it runs under payload-run, and, less the tests that need payload-run's ports, on
- * any machine with the same memory map (docs/developer.md).
+ * any machine with the same memory map.
  */
 #pragma once
 
