@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * File descriptors as back ends: a GLib source that reads no more than the front end can take, and
- * writes that wait for a slow reader, but not for ever. Descriptors stay in blocking mode, because
- * the terminal's open file is shared with the user's shell.
+ * writes that wait for a slow reader, but not for ever. Descriptors may be in blocking mode:
+ * standard input and output share their open file with the user's shell.
  */
 #include "chardev-priv.h"
 
@@ -14,6 +14,7 @@
 enum {
     PATIENCE_MS = 5000, /* for a reader who does not read, once; see chardev_fd_write() */
     CHUNK = 4096,       /* PIPE_BUF: a writable pipe takes so much without blocking */
+    RETRY_US = 1000,
 };
 
 /* ---- input ---- */
@@ -119,7 +120,7 @@ void chardev_accept_input(Chardev *chr)
 
 /* ---- output ---- */
 
-/* TRUE: fd takes at least CHUNK bytes (a page of a pipe) without blocking. */
+/* TRUE: fd takes something at once, a pipe even CHUNK bytes, or has an error to tell. */
 static bool wait_writable(Chardev *chr, int fd, gint64 deadline)
 {
     struct pollfd pfd = { .fd = fd, .events = POLLOUT };
@@ -130,8 +131,7 @@ static bool wait_writable(Chardev *chr, int fd, gint64 deadline)
 
         n = poll(&pfd, 1, CLAMP(left, 0, PATIENCE_MS));
     } while (n < 0 && errno == EINTR);
-    chr->stalled = n <= 0;
-    return n > 0 && (pfd.revents & POLLOUT) != 0;
+    return n > 0;
 }
 
 size_t chardev_fd_write(Chardev *chr, int fd, const uint8_t *buf, size_t len)
@@ -139,15 +139,29 @@ size_t chardev_fd_write(Chardev *chr, int fd, const uint8_t *buf, size_t len)
     gint64 deadline = g_get_monotonic_time() + PATIENCE_MS * (gint64)1000;
     size_t done = 0;
 
-    while (done < len && wait_writable(chr, fd, deadline)) {
+    while (done < len) {
         size_t want = MIN(len - done, CHUNK);
-        ssize_t n = chr->is_socket ? send(fd, buf + done, want, MSG_NOSIGNAL | MSG_DONTWAIT)
-                                   : write(fd, buf + done, want);
+        ssize_t n = -1;
 
-        if (n < 0 && errno != EINTR && errno != EAGAIN) {
+        errno = EAGAIN;
+        if (wait_writable(chr, fd, deadline)) {
+            n = chr->is_socket ? send(fd, buf + done, want, MSG_NOSIGNAL | MSG_DONTWAIT)
+                               : write(fd, buf + done, want);
+        }
+        if (n > 0) {
+            chr->stalled = false;
+            done += n;
+        } else if (n < 0 && errno == EAGAIN) {
+            if (chr->stalled || g_get_monotonic_time() >= deadline) {
+                chr->stalled = true;
+                break;
+            }
+            /* A terminal that has room for one character, when a newline takes two: poll() cannot
+             * wait for that. */
+            g_usleep(RETRY_US);
+        } else if (n < 0 && errno != EINTR) {
             break;
         }
-        done += MAX(n, 0);
     }
     return done;
 }

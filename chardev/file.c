@@ -18,7 +18,11 @@ static bool file_open(Chardev *chr, KeyVal *kv, GError **error)
     if (path == NULL || !keyval_take_bool(kv, "append", &append, error)) {
         return false;
     }
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+    /* O_NONBLOCK: a FIFO that nobody reads is an error, not something to wait for. */
+    fd =
+        open(path,
+             O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (append ? O_APPEND : O_TRUNC),
+             0666);
     if (fd < 0) {
         error_set_errno(error, errno, "cannot open '%s' for writing", path);
         return false;

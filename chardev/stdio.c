@@ -6,12 +6,14 @@
 #include "chardev-priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "util/error.h"
+#include "util/fd.h"
 
 static Chardev *user; /* whoever has the terminal */
 static struct termios found, raw;
@@ -63,6 +65,22 @@ static void make_raw(bool with_signals)
     tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
+/* A terminal with room for one character says that it is writable, and lets a longer write wait for
+ * whoever stopped reading it. Only an open file of our own can be told not to wait. */
+static Fd open_output(void)
+{
+    return isatty(STDOUT_FILENO)
+               ? open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+               : -1;
+}
+
+static int output_fd(const Chardev *chr)
+{
+    int own = GPOINTER_TO_INT(chr->state) - 1;
+
+    return own >= 0 ? own : STDOUT_FILENO;
+}
+
 static bool stdio_open(Chardev *chr, KeyVal *kv, GError **error)
 {
     bool with_signals = true;
@@ -76,6 +94,7 @@ static bool stdio_open(Chardev *chr, KeyVal *kv, GError **error)
         return false;
     }
     user = chr;
+    chr->state = GINT_TO_POINTER(open_output() + 1);
     make_raw(with_signals);
     chr->opened = true;
     chardev_input_start(chr, STDIN_FILENO);
@@ -84,14 +103,17 @@ static bool stdio_open(Chardev *chr, KeyVal *kv, GError **error)
 
 static size_t stdio_write(Chardev *chr, const uint8_t *buf, size_t len)
 {
-    return chardev_fd_write(chr, STDOUT_FILENO, buf, len);
+    return chardev_fd_write(chr, output_fd(chr), buf, len);
 }
 
 static void stdio_close(Chardev *chr)
 {
     if (user == chr) {
+        Fd own = GPOINTER_TO_INT(chr->state) - 1;
+
         user = NULL;
         restore_terminal();
+        fd_clear(&own);
     }
 }
 

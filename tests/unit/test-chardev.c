@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Character back ends through their public face: files and UNIX sockets in a scratch directory. The
- * terminal (stdio) is tested by the functional tests, which have one to give.
+ * Character back ends through their public face: files, sockets, pseudo terminals. What a user at
+ * the terminal sees is tested by the functional tests.
  */
 #include "chardev/chardev.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <netinet/in.h>
+#include <pty.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -244,6 +248,65 @@ static void test_full_file_drops_and_counts(void)
 }
 
 /* ---- sockets and the front end ---- */
+
+/* open() would wait for a reader, with all signals for Humpy waiting behind it. */
+static void test_pipe_without_reader_is_refused(void)
+{
+    g_autofree char *path = path_of("pipe");
+    g_autofree char *text = g_strdup_printf("file,id=p,path=%s", path);
+    g_autofree char *message =
+        g_strdup_printf("cannot open '%s' for writing: No such device or address", path);
+
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    check_error(text, HUMPY_ERROR_HOST, message);
+}
+
+static void test_pipe_with_reader_is_written(void)
+{
+    g_autofree char *path = path_of("read-pipe");
+    g_autofree char *text = g_strdup_printf("file,id=p,path=%s", path);
+    GError *error = NULL;
+    g_auto(Fd) fd = -1;
+    Chardev *chr;
+
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    chr = chardev_new(text, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(chardev_write(chr, "abc", 3), ==, 3);
+    expect_read(fd, "abc");
+    chardev_cleanup();
+}
+
+/* ---- stdio ---- */
+
+/* In a process of its own, for it changes standard output. A terminal that says it is writable may
+ * still make a write of more than it has room for wait. */
+static void test_stopped_terminal_does_not_hold_writers(void)
+{
+    char text[3001];
+    g_auto(Fd) master = -1, slave = -1;
+    GError *error = NULL;
+    Chardev *chr;
+    size_t written;
+
+    memset(text, '\n', sizeof(text)); /* each becomes two characters */
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 60 * (guint64)G_USEC_PER_SEC, 0);
+        g_test_trap_assert_passed();
+        return;
+    }
+    g_assert_cmpint(openpty(&master, &slave, NULL, NULL, NULL), ==, 0);
+    g_assert_cmpint(dup2(slave, STDOUT_FILENO), ==, STDOUT_FILENO);
+    chr = chardev_new("stdio,id=t", &error);
+    g_assert_no_error(error);
+    do {
+        written = chardev_write(chr, text, sizeof(text));
+    } while (written == sizeof(text));
+    g_assert_cmpuint(chardev_dropped(chr), ==, sizeof(text) - written);
+    g_assert_cmpint(fcntl(slave, F_GETFL) & O_NONBLOCK, ==, 0); /* the shell's file, too */
+    chardev_cleanup();
+}
 
 static void test_one_front_end_at_a_time(void)
 {
@@ -495,6 +558,11 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/short/errors", test_short_form_errors);
     g_test_add_func("/chardev/file/append-keeps-content", test_file_append_keeps_content);
     g_test_add_func("/chardev/file/full-drops-and-counts", test_full_file_drops_and_counts);
+    g_test_add_func("/chardev/file/pipe-without-reader-is-refused",
+                    test_pipe_without_reader_is_refused);
+    g_test_add_func("/chardev/file/pipe-with-reader-is-written", test_pipe_with_reader_is_written);
+    g_test_add_func("/chardev/stdio/stopped-terminal-does-not-hold-writers",
+                    test_stopped_terminal_does_not_hold_writers);
     g_test_add_func("/chardev/front-end/one-at-a-time", test_one_front_end_at_a_time);
     g_test_add_func("/chardev/socket/carries-both-ways", test_socket_carries_both_ways);
     g_test_add_func("/chardev/socket/full-front-end-stops-reading",
