@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * mux=on: Ctrl-A and a letter is a command for Humpy, everything else goes to the guest. Input that
- * the front end has no room for is kept in a small ring, so that Ctrl-A x works with a guest that
+ * the front end has no room for is kept in a ring, so that Ctrl-A x works with a guest that
  * reads nothing. The monitor (Ctrl-A c) does not exist yet and says so.
  */
 #include "chardev-priv.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ESCAPE = 0x01, RING = 64 };
+enum { ESCAPE = 0x01, RING = 4096 };
 
 struct ChardevMux {
     bool escaped; /* the last byte was Ctrl-A */

@@ -99,13 +99,31 @@ static GSocketAddress *unix_address(const char *path, GError **error)
     return g_unix_socket_address_new(path);
 }
 
-static GSocketAddress *tcp_address(const char *host, const char *port, bool server, GError **error)
+/* What a server listens on; an empty host is every IPv4 address. */
+static GSocketAddress *tcp_server_address(const char *host, uint16_t port, GError **error)
 {
     g_autoptr(GResolver) resolver = g_resolver_get_default();
     g_autoptr(GInetAddress) any = g_inet_address_new_any(G_SOCKET_FAMILY_IPV4);
     GError *cause = NULL;
     GSocketAddress *address;
     GList *found;
+
+    if (*host == '\0') {
+        return g_inet_socket_address_new(any, port);
+    }
+    found = g_resolver_lookup_by_name(resolver, host, NULL, &cause);
+    if (found == NULL) {
+        fail(error, cause, "find", host);
+        return NULL;
+    }
+    address = g_inet_socket_address_new(found->data, port);
+    g_resolver_free_addresses(found);
+    return address;
+}
+
+static GSocketConnectable *tcp_address(const char *host, const char *port, bool server,
+                                       GError **error)
+{
     uint64_t number;
 
     if (!props_parse_u64(port, &number, NULL) || number < 1 || number > 65535) {
@@ -113,20 +131,13 @@ static GSocketAddress *tcp_address(const char *host, const char *port, bool serv
                     port);
         return NULL;
     }
-    if (*host == '\0' && server) {
-        return g_inet_socket_address_new(any, number);
+    if (server) {
+        return (GSocketConnectable *)tcp_server_address(host, number, error);
     }
-    found = g_resolver_lookup_by_name(resolver, *host != '\0' ? host : "localhost", NULL, &cause);
-    if (found == NULL) {
-        fail(error, cause, "find", host);
-        return NULL;
-    }
-    address = g_inet_socket_address_new(found->data, number);
-    g_resolver_free_addresses(found);
-    return address;
+    return g_network_address_new(*host != '\0' ? host : "localhost", number);
 }
 
-static GSocketAddress *make_address(Chardev *chr, KeyVal *kv, bool server, GError **error)
+static GSocketConnectable *make_address(Chardev *chr, KeyVal *kv, bool server, GError **error)
 {
     const char *path = keyval_take(kv, "path");
     const char *host = keyval_take(kv, "host");
@@ -140,7 +151,7 @@ static GSocketAddress *make_address(Chardev *chr, KeyVal *kv, bool server, GErro
     }
     if (path != NULL && *path != '\0') {
         s->where = g_strdup(path);
-        return unix_address(path, error);
+        return (GSocketConnectable *)unix_address(path, error);
     }
     if (port == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "path, or host and port, are missing");
@@ -192,15 +203,36 @@ static bool serve(Chardev *chr, GSocketAddress *address, bool wait, GError **err
     return true;
 }
 
-static bool connect_to(Chardev *chr, GSocketAddress *address, GError **error)
+static void connected(GObject *client, GAsyncResult *result, gpointer opaque)
+{
+    *(GAsyncResult **)opaque = g_object_ref(result);
+}
+
+/* Serves the main context meanwhile: a host that does not answer is tried for minutes. */
+static bool connect_to(Chardev *chr, GSocketConnectable *address, GError **error)
 {
     g_autoptr(GSocketClient) client = g_socket_client_new();
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
     g_autoptr(GSocketConnection) connection = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
     Socket *s = chr->state;
     GError *cause = NULL;
 
     g_socket_client_set_enable_proxy(client, FALSE);
-    connection = g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, &cause);
+    g_socket_client_connect_async(client, address, cancellable, connected, &result);
+    while (result == NULL) {
+        if (wait_cancelled) {
+            g_cancellable_cancel(cancellable);
+        }
+        g_main_context_iteration(NULL, TRUE);
+    }
+    connection = g_socket_client_connect_finish(client, result, &cause);
+    if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+        g_error_free(cause);
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "'%s' did not answer before the end was asked for", s->where);
+        return false;
+    }
     if (connection == NULL) {
         return fail(error, cause, "connect to", s->where);
     }
@@ -210,7 +242,7 @@ static bool connect_to(Chardev *chr, GSocketAddress *address, GError **error)
 
 static bool socket_open(Chardev *chr, KeyVal *kv, GError **error)
 {
-    g_autoptr(GSocketAddress) address = NULL;
+    g_autoptr(GSocketConnectable) address = NULL;
     bool server = false, wait = true, nowait = false;
 
     chr->state = g_new0(Socket, 1);
@@ -228,7 +260,8 @@ static bool socket_open(Chardev *chr, KeyVal *kv, GError **error)
     if (address == NULL) {
         return false;
     }
-    return server ? serve(chr, address, wait && !nowait, error) : connect_to(chr, address, error);
+    return server ? serve(chr, G_SOCKET_ADDRESS(address), wait && !nowait, error)
+                  : connect_to(chr, address, error);
 }
 
 static size_t socket_write(Chardev *chr, const uint8_t *buf, size_t len)

@@ -50,8 +50,9 @@ void chardev_set_quit_handler(ChardevQuitFn fn, void *opaque);
 /* Bytes that writes could not get rid of. [any] */
 uint64_t chardev_dropped(Chardev *chr);
 
-/* Makes a chardev_new() that waits for a peer (socket,server=on,wait=on) give up with a CONFLICT
- * error; it serves the main context while it waits, so this can come from a signal source. [main]
+/* Makes a chardev_new() that waits for a peer (socket as client, or server=on,wait=on) give up with
+ * a CONFLICT error; it serves the main context while it waits, so this can come from a signal
+ * source. [main]
  */
 void chardev_cancel_wait(void);
 

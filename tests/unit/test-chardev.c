@@ -434,7 +434,32 @@ static gboolean cancel(gpointer opaque)
     return G_SOURCE_REMOVE;
 }
 
-/* Last in the list: a cancelled wait stays cancelled, the program is about to end. */
+/* All addresses of a name are tried: the first that a host has for "localhost" is not the one. */
+static void test_client_tries_each_address(void)
+{
+    struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    socklen_t len = sizeof(address);
+    g_auto(Fd) listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), peer = -1;
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+    Chardev *chr;
+
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, len) != 0) {
+        g_test_skip("no IPv6 on this host");
+        return;
+    }
+    g_assert_cmpint(listen(listener, 1), ==, 0);
+    g_assert_cmpint(getsockname(listener, (struct sockaddr *)&address, &len), ==, 0);
+    text = g_strdup_printf("socket,id=c,host=localhost,port=%u", ntohs(address.sin6_port));
+    chr = chardev_new(text, &error);
+    g_assert_no_error(error);
+    peer = accept(listener, NULL, NULL);
+    g_assert_cmpuint(chardev_write(chr, "abc", 3), ==, 3);
+    expect_read(peer, "abc");
+    chardev_cleanup();
+}
+
+/* Late in the list: a cancelled wait stays cancelled, the program is about to end. */
 static void test_wait_can_be_cancelled(void)
 {
     g_autofree char *path = path_of("waiting");
@@ -448,6 +473,33 @@ static void test_wait_can_be_cancelled(void)
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
     g_error_free(error);
     g_assert_cmpint(g_access(path, F_OK), !=, 0);
+}
+
+/* Nobody accepts and the queue of connections is full: TCP tries for minutes. */
+static void test_connecting_can_be_cancelled(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(address);
+    g_auto(Fd) listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    g_autofree char *text = NULL, *message = NULL;
+    Fd queued[4];
+
+    g_assert_cmpint(bind(listener, (struct sockaddr *)&address, len), ==, 0);
+    g_assert_cmpint(listen(listener, 0), ==, 0);
+    g_assert_cmpint(getsockname(listener, (struct sockaddr *)&address, &len), ==, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(queued); i++) {
+        queued[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(queued[i], (struct sockaddr *)&address, len);
+    }
+    text = g_strdup_printf("socket,id=c,host=127.0.0.1,port=%u", ntohs(address.sin_port));
+    message = g_strdup_printf("'127.0.0.1:%u' did not answer before the end was asked for",
+                              ntohs(address.sin_port));
+    g_idle_add(cancel, NULL);
+    check_error(text, HUMPY_ERROR_CONFLICT, message);
+    for (unsigned i = 0; i < G_N_ELEMENTS(queued); i++) {
+        fd_clear(&queued[i]);
+    }
 }
 
 /* ---- mux ---- */
@@ -516,6 +568,34 @@ static void test_mux_quits_when_the_guest_reads_nothing(void)
     front_finish(&front);
 }
 
+/* Somebody who gets no answer types a lot before giving up. */
+static void test_mux_quits_after_much_typing(void)
+{
+    g_autofree char *path = NULL, *typed = g_strnfill(1000, 'a');
+    g_auto(Fd) fd = -1;
+    GError *error = NULL;
+    unsigned quits = 0;
+    Front front;
+    Chardev *chr = new_server(",mux=on", &path);
+
+    chardev_set_quit_handler(quit, &quits);
+    front_init(&front, 0);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    fd = connect_and_settle(path, &front);
+    put(fd, typed);
+    put(fd, "\x01x");
+    while (quits == 0) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    front.room = 1000;
+    chardev_accept_input(chr);
+    run_until_received(&front, 1000);
+    g_assert_cmpstr(front.received->str, ==, typed);
+    chardev_set_quit_handler(NULL, NULL);
+    chardev_cleanup();
+    front_finish(&front);
+}
+
 static void test_mux_stamps_each_line(void)
 {
     g_autofree char *path = NULL;
@@ -573,8 +653,12 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/mux/takes-commands-out", test_mux_takes_commands_out);
     g_test_add_func("/chardev/mux/quits-when-the-guest-reads-nothing",
                     test_mux_quits_when_the_guest_reads_nothing);
+    g_test_add_func("/chardev/mux/quits-after-much-typing", test_mux_quits_after_much_typing);
     g_test_add_func("/chardev/mux/stamps-each-line", test_mux_stamps_each_line);
+    g_test_add_func("/chardev/socket/client-tries-each-address", test_client_tries_each_address);
     g_test_add_func("/chardev/socket/wait-can-be-cancelled", test_wait_can_be_cancelled);
+    g_test_add_func("/chardev/socket/connecting-can-be-cancelled",
+                    test_connecting_can_be_cancelled);
     status = g_test_run();
     chardev_cleanup();
     {
