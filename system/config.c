@@ -3,6 +3,14 @@
  */
 #include "config.h"
 
+static void wish_free(gpointer data)
+{
+    Wish *wish = data;
+
+    g_free(wish->what);
+    g_free(wish);
+}
+
 VmConfig *vm_config_new(void)
 {
     VmConfig *config = g_new0(VmConfig, 1);
@@ -13,6 +21,7 @@ VmConfig *vm_config_new(void)
     config->devices = g_ptr_array_new_with_free_func(g_free);
     config->chardevs = g_ptr_array_new_with_free_func(g_free);
     config->serials = g_ptr_array_new_with_free_func(g_free);
+    config->wishes = g_ptr_array_new_with_free_func(wish_free);
     config->machine_properties = keyval_parse("", NULL, NULL);
     return config;
 }
@@ -28,10 +37,12 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->devices);
     g_ptr_array_unref(config->chardevs);
     g_ptr_array_unref(config->serials);
+    g_ptr_array_unref(config->wishes);
     keyval_free(config->machine_properties);
     g_free(config->machine);
     g_free(config->dumpdtb);
     g_free(config->cpu);
+    g_free(config->more_ram);
     g_free(config->name);
     g_free(config->kernel);
     g_free(config->initrd);

@@ -8,7 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "accel/accel.h"
 #include "util/keyval.h"
+
+/* Something only an accelerator with cap can do. */
+typedef struct {
+    AccelCap cap;
+    char *what; /* the option as typed */
+} Wish;
 
 typedef struct {
     GPtrArray *accels; /* of char *, in the order to be tried; from -accel or -machine accel= */
@@ -20,11 +27,13 @@ typedef struct {
     char *cpu;
     unsigned smp, max_cpus; /* 0: not given */
     uint64_t ram_size;      /* 0: not given */
+    char *more_ram;         /* argument of a -m that allows for more memory later, or NULL */
     char *name;
     char *kernel, *initrd, *append, *dtb;
 
     /* Texts as typed (char *), in that order. */
     GPtrArray *drives, *blockdevs, *devices, *chardevs, *serials;
+    GPtrArray *wishes; /* of Wish */
     bool nographic, nodefaults, display_none;
     bool no_reboot;
 

@@ -126,8 +126,10 @@ static const Option standard_options[] = {
       "CPUs cannot be added later, so maxcpus above cpus is refused. The topology is checked and "
       "not otherwise used.",
       option_smp },
-    { "m", NULL, "[size=]SIZE", "size of memory (default: the machine's)",
-      "A plain number is in MiB; K, M, G and T say otherwise.", option_m },
+    { "m", NULL, "[size=]SIZE[,slots=N,maxmem=SIZE]", "size of memory (default: the machine's)",
+      "A plain number is in MiB; K, M, G and T say otherwise. maxmem above size asks for memory "
+      "that is added later, which no accelerator can do yet.",
+      option_m },
     { "name", NULL, "[guest=]NAME[,debug-threads=on|off]", "name of the virtual machine",
       "Threads are always named after what they do.", option_name },
     { "device", NULL, "TYPE[,id=ID][,bus=BUS][,PROP=VALUE...]", "add a device",

@@ -209,36 +209,55 @@ bool option_smp(VmConfig *config, const char *arg, GError **error)
     return true;
 }
 
+/* A size of memory, rounded up as QEMU does. Where key was not given *bytes stays as it is. */
+static bool take_ram_size(KeyVal *kv, const char *key, uint64_t *bytes, GError **error)
+{
+    enum { ROUND = 8192 };
+    const char *text = keyval_take(kv, key);
+
+    if (text == NULL) {
+        return true;
+    }
+    if (!props_parse_size(text, 'M', bytes, error)) {
+        return false;
+    }
+    if (*bytes == 0 || *bytes > UINT64_MAX - ROUND) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is not a size for memory", text);
+        return false;
+    }
+    *bytes = (*bytes + ROUND - 1) / ROUND * ROUND;
+    return true;
+}
+
 bool option_m(VmConfig *config, const char *arg, GError **error)
 {
-    enum { ROUND = 8192 }; /* as QEMU does */
+    static const char *const keys[] = { "size", "slots", "maxmem", NULL };
     g_autoptr(KeyVal) kv = keyval_parse(arg, "size", error);
-    const char *size;
+    uint64_t size = 0, max = 0, slots = 0;
 
-    if (kv == NULL) {
+    if (kv == NULL || !keyval_check_keys(kv, keys, error) ||
+        !take_ram_size(kv, "size", &size, error) || !take_ram_size(kv, "maxmem", &max, error) ||
+        !take_count(kv, "slots", &slots, error)) {
         return false;
     }
-    if (keyval_get(kv, "slots") != NULL || keyval_get(kv, "maxmem") != NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "slots and maxmem are for memory hotplug, which is not supported");
-        return false;
-    }
-    if (!keyval_check_keys(kv, (const char *const[]){ "size", NULL }, error)) {
-        return false;
-    }
-    size = keyval_take(kv, "size");
-    if (size == NULL) {
+    if (size == 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "the size is missing");
         return false;
     }
-    if (!props_parse_size(size, 'M', &config->ram_size, error)) {
+    if (slots != 0 && max == 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "slots needs maxmem");
         return false;
     }
-    if (config->ram_size == 0 || config->ram_size > UINT64_MAX - ROUND) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is not a size for memory", size);
+    if (max != 0 && max < size) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "maxmem is %s but must not be below the size", keyval_get(kv, "maxmem"));
         return false;
     }
-    config->ram_size = (config->ram_size + ROUND - 1) / ROUND * ROUND;
+    config->ram_size = size;
+    g_clear_pointer(&config->more_ram, g_free);
+    if (max > size) {
+        config->more_ram = g_strdup(arg);
+    }
     return true;
 }
 

@@ -56,11 +56,29 @@ static bool check_text(const char *typed, const char *text, GError **error)
     return true;
 }
 
+/* The word at *i if the option typed takes one, which *i then moves on to; else *arg is NULL. */
+static bool take_argument(const char *typed, const char *synopsis, int argc, char **argv, int *i,
+                          const char **arg, GError **error)
+{
+    *arg = NULL;
+    if (synopsis == NULL) {
+        return true;
+    }
+    if (*i + 1 == argc) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "%s: its argument is missing (%s)",
+                    typed, synopsis);
+        return false;
+    }
+    *arg = argv[++*i];
+    return check_text(typed, *arg, error);
+}
+
 bool options_parse(VmConfig *config, int argc, char **argv, GError **error)
 {
     for (int i = 1; i < argc; i++) {
-        const char *typed = argv[i], *arg = NULL;
+        const char *typed = argv[i], *arg;
         const char *name = g_str_has_prefix(typed, "--") ? typed + 2 : typed + 1;
+        const ForeignOption *foreign = NULL;
         const Option *option;
 
         if (*typed != '-' || *name == '\0') {
@@ -70,21 +88,18 @@ bool options_parse(VmConfig *config, int argc, char **argv, GError **error)
         }
         option = options_find(name);
         if (option == NULL) {
+            foreign = foreign_find(name);
+        }
+        if (option == NULL && foreign == NULL) {
             set_unknown(error, typed, name);
             return false;
         }
-        if (option->arg != NULL) {
-            if (i + 1 == argc) {
-                g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
-                            "%s: its argument is missing (%s)", typed, option->arg);
-                return false;
-            }
-            arg = argv[++i];
-            if (!check_text(typed, arg, error)) {
-                return false;
-            }
+        if (!take_argument(typed, option != NULL ? option->arg : foreign->arg, argc, argv, &i, &arg,
+                           error)) {
+            return false;
         }
-        if (!option->handler(config, arg, error)) {
+        if (option != NULL ? !option->handler(config, arg, error)
+                           : !foreign_take(foreign, config, typed, arg, error)) {
             g_prefix_error(error, "%s%s%s: ", typed, arg != NULL ? " " : "",
                            arg != NULL ? arg : "");
             return false;

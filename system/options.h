@@ -38,6 +38,21 @@ bool option_smp(VmConfig *config, const char *arg, GError **error);
 bool option_m(VmConfig *config, const char *arg, GError **error);
 bool option_name(VmConfig *config, const char *arg, GError **error);
 
+/* ---- option-foreign.c ---- */
+typedef struct {
+    const char *names; /* separated by spaces */
+    const char *arg;   /* synopsis of the argument; NULL: takes none */
+    const char *none;  /* the argument that asks for nothing, or NULL */
+    AccelCap cap;      /* what it takes, or 0 */
+    const char *why;   /* without cap: what is said */
+} ForeignOption;
+
+/* The option of QEMU's called name that Humpy does not have, or NULL. */
+const ForeignOption *foreign_find(const char *name);
+/* TRUE: asks for nothing, or noted down for the accelerator to answer. Else UNSUPPORTED. */
+bool foreign_take(const ForeignOption *option, VmConfig *config, const char *typed, const char *arg,
+                  GError **error);
+
 /* ---- keyval-json.c ---- */
 /* "a=b,c.d=e" or a JSON object {"a": "b", "c": {"d": "e"}}, which means the same. */
 KeyVal *keyval_parse_or_json(const char *text, const char *implied_key, GError **error);

@@ -68,16 +68,34 @@ static bool connect_serials(Vm *vm, const Serials *serials, GError **error)
     return true;
 }
 
-static bool check_cpus(Vm *vm, GError **error)
+/* Refuses what needs cap, with the accelerator's reason or for want of code that uses it. */
+static bool refuse(Vm *vm, AccelCap cap, const char *what, GError **error)
 {
+    if (accel_require(vm->accel, cap, what, error)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "%s is not supported yet", what);
+    }
+    return false;
+}
+
+static bool check_wishes(Vm *vm, GError **error)
+{
+    const VmConfig *c = vm->config;
     g_autofree char *what = NULL;
 
-    if (vm->config->max_cpus == vm->config->smp) {
-        return true;
+    if (c->wishes->len > 0) {
+        const Wish *wish = g_ptr_array_index(c->wishes, 0);
+
+        return refuse(vm, wish->cap, wish->what, error);
     }
-    what = g_strdup_printf("-smp cpus=%u,maxcpus=%u: adding CPUs later", vm->config->smp,
-                           vm->config->max_cpus);
-    return accel_require(vm->accel, ACCEL_CAP_HOTPLUG_VCPU, what, error);
+    if (c->max_cpus != c->smp) {
+        what = g_strdup_printf("-smp cpus=%u,maxcpus=%u: adding CPUs later", c->smp, c->max_cpus);
+        return refuse(vm, ACCEL_CAP_HOTPLUG_VCPU, what, error);
+    }
+    if (c->more_ram != NULL) {
+        what = g_strdup_printf("-m %s: adding memory later", c->more_ram);
+        return refuse(vm, ACCEL_CAP_LATE_RAM, what, error);
+    }
+    return true;
 }
 
 static bool make_machine(Vm *vm, const Serials *serials, GError **error)
@@ -101,7 +119,7 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
     }
     machine_set_config(vm->machine, &mc);
     machine_set_accel(vm->machine, vm->accel);
-    return connect_serials(vm, serials, error) && check_cpus(vm, error) &&
+    return connect_serials(vm, serials, error) && check_wishes(vm, error) &&
            machine_init(vm->machine, error);
 }
 

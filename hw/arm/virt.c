@@ -67,7 +67,8 @@ static bool check_properties(VirtMachine *v, Accel *accel, GError **error)
         break;
     }
     if (v->its) {
-        return unsupported(error, "its=on", "an ITS serves PCI devices and this machine has none");
+        return accel_require(accel, ACCEL_CAP_MSI, "-machine virt,its=on", error) &&
+               unsupported(error, "its=on", "the machine has no ITS of its own yet");
     }
     if (v->secure) {
         return unsupported(error, "secure=on", "there is no EL3");

@@ -85,11 +85,27 @@ rows("values out of range",
      (["-m", "99999G"], "-m: "),
      (["-m", "99999999999T"], "-m 99999999999T: "),
      (["-machine", "virt,gic-version=2"], "-machine virt,gic-version=2: "),
-     (["-machine", "virt,its=on"], "-machine virt,its=on: "),
-     (["-machine", "virt,virtualization=on"], "-machine virt,virtualization=on"),
      (["-cpu", "cortex-a57,pmu=on"], "-cpu cortex-a57,pmu=on: ", "gunyah"),
      (["-device", "virtio-rng-device,bus=virtio-mmio-bus.32"], "virtio-mmio-bus.32"),
      (["-serial", "null", "-serial", "null"], "-serial null: ", "serial port"))
+
+rows("what an accelerator cannot do is its own word",
+     (["-s"], "-s is not supported by accelerator 'gunyah'", "no debug exits"),
+     (["-gdb", "tcp::1"], "-gdb tcp::1 is not supported by accelerator 'gunyah'"),
+     (["-incoming", "tcp:0:1"], "-incoming tcp:0:1 is not supported", "no dirty log"),
+     (["-loadvm", "a"], "-loadvm a is not supported by accelerator 'gunyah'"),
+     (["-m", "64,slots=1,maxmem=128"], "-m 64,slots=1,maxmem=128: adding memory later is not",
+      "only before the VM starts"),
+     (["-machine", "virt,its=on"], "-machine virt,its=on is not supported by", "no ITS"),
+     (["-machine", "virt,virtualization=on"], "-machine virt,virtualization=on is not", "EL1"))
+
+rows("options of QEMU's that are missing say so",
+     (["-S"], "-S: ", "there is no monitor yet"),
+     (["-qmp", "stdio"], "-qmp stdio: there is no monitor yet"),
+     (["-netdev", "user,id=n"], "-netdev user,id=n: there are no network devices yet"),
+     (["-bios", "efi"], "-bios efi: there is no firmware"),
+     (["-vga", "std"], "-vga std: there are no displays yet"),
+     (["-enable-kvm"], "-enable-kvm: there is no accelerator 'kvm' yet"))
 
 rows("files that cannot be used",
      (["-kernel", path("missing")], "-kernel ", "No such file or directory"),

@@ -100,6 +100,46 @@ static void test_smp_fills_in_what_is_missing(void)
     check_smp("maxcpus=3", 3, 3);
 }
 
+static void test_asking_for_nothing_is_fine(void)
+{
+    g_autoptr(VmConfig) config =
+        parse_ok(WORDS("-net", "none", "-nic", "none", "-monitor", "none", "-vga", "none",
+                       "-parallel", "none", "-gdb", "none", "-m", "1G,maxmem=1G,slots=1"));
+
+    g_assert_cmpuint(config->wishes->len, ==, 0);
+    g_assert_null(config->more_ram);
+}
+
+/* Whether it can be had is the accelerator's word. */
+static void test_wishes_are_kept_for_the_accelerator(void)
+{
+    g_autoptr(VmConfig) config =
+        parse_ok(WORDS("-s", "-incoming", "tcp:0:1", "-m", "1G,slots=1,maxmem=2G"));
+    const Wish *wish;
+
+    g_assert_cmpuint(config->wishes->len, ==, 2);
+    wish = g_ptr_array_index(config->wishes, 0);
+    g_assert_cmpuint(wish->cap, ==, ACCEL_CAP_GDB);
+    g_assert_cmpstr(wish->what, ==, "-s");
+    wish = g_ptr_array_index(config->wishes, 1);
+    g_assert_cmpuint(wish->cap, ==, ACCEL_CAP_MIGRATION);
+    g_assert_cmpstr(wish->what, ==, "-incoming tcp:0:1");
+    g_assert_cmpstr(config->more_ram, ==, "1G,slots=1,maxmem=2G");
+}
+
+/* None may also be one of ours: it would never be found. */
+static void test_foreign_options_are_foreign(void)
+{
+    static const char *const names[] = { "s",      "gdb",      "S",      "qmp",    "monitor",
+                                         "netdev", "nic",      "vga",    "bios",   "pflash",
+                                         "loadvm", "snapshot", "global", "object", "enable-kvm" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_assert_nonnull(foreign_find(names[i]));
+        g_assert_null(options_find(names[i]));
+    }
+}
+
 static void test_help_and_version_stop_early(void)
 {
     static const char *const names[] = { "-help", "--help", "-h", "--version", NULL };
@@ -122,8 +162,11 @@ static void test_errors_name_option_and_cause(void)
     check_error(WORDS("-m", "lots"),
                 "-m lots: 'lots' is not a size (a number with an optional suffix K, M, G or T)");
     check_error(WORDS("-m", "0"), "-m 0: '0' is not a size for memory");
-    check_error(WORDS("-m", "1G,slots=2"),
-                "-m 1G,slots=2: slots and maxmem are for memory hotplug, which is not supported");
+    check_error(WORDS("-m", "1G,slots=2"), "-m 1G,slots=2: slots needs maxmem");
+    check_error(WORDS("-m", "1G,maxmem=512M"),
+                "-m 1G,maxmem=512M: maxmem is 512M but must not be below the size");
+    check_error(WORDS("-qmp", "stdio"), "-qmp stdio: there is no monitor yet");
+    check_error(WORDS("-gdb"), "-gdb: its argument is missing (DEVICE)");
     check_error(WORDS("-m", "1G,sise=2"),
                 "-m 1G,sise=2: property 'sise' is not known (did you mean 'size'?)");
     check_error(WORDS("-smp", "0"), "-smp 0: cpus is '0' but must be 1 to 65535");
@@ -363,6 +406,10 @@ int main(int argc, char **argv)
     g_test_add_func("/options/lists-keep-their-order", test_lists_keep_their_order);
     g_test_add_func("/options/memory-is-rounded-up", test_memory_is_rounded_up);
     g_test_add_func("/options/smp-fills-in-what-is-missing", test_smp_fills_in_what_is_missing);
+    g_test_add_func("/options/asking-for-nothing-is-fine", test_asking_for_nothing_is_fine);
+    g_test_add_func("/options/wishes-are-kept-for-the-accelerator",
+                    test_wishes_are_kept_for_the_accelerator);
+    g_test_add_func("/options/foreign-options-are-foreign", test_foreign_options_are_foreign);
     g_test_add_func("/options/help-and-version-stop-early", test_help_and_version_stop_early);
     g_test_add_func("/options/errors-name-option-and-cause", test_errors_name_option_and_cause);
     g_test_add_func("/options/table-rows-are-complete", test_table_rows_are_complete);
