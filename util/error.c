@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(humpy - error - quark, humpy_error)
+GQuark humpy_error_quark(void)
+{
+    return g_quark_from_static_string("humpy-error-quark");
+}
 
 void error_set_errno(GError **error, int err, const char *fmt, ...)
 {

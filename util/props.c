@@ -149,12 +149,14 @@ static const Prop *find_row(GObjectClass *klass, const char *name, GError **erro
 
 bool props_parse_u64(const char *text, uint64_t *value, GError **error)
 {
-    char *end;
-    uint64_t v;
+    char *end = NULL;
+    uint64_t v = 0;
 
     errno = 0;
-    v = g_ascii_strtoull(text, &end, 0);
-    if (errno != 0 || end == text || *end != '\0' || strchr(text, '-') != NULL) {
+    if (g_ascii_isdigit(*text)) { /* no sign, no blanks */
+        v = g_ascii_strtoull(text, &end, 0);
+    }
+    if (errno != 0 || end == NULL || *end != '\0') {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "'%s' is not a number", text);
         return false;
     }
@@ -162,50 +164,66 @@ bool props_parse_u64(const char *text, uint64_t *value, GError **error)
     return true;
 }
 
+/* A number, its decimal fraction, and the rest of text. */
+static bool take_number(const char *text, uint64_t *whole, double *fraction, const char **rest)
+{
+    bool hex = text[0] == '0' && g_ascii_tolower(text[1]) == 'x';
+    g_autofree char *digits = NULL;
+    char *end;
+    size_t n;
+
+    *fraction = 0;
+    if (!g_ascii_isdigit(*text)) {
+        return false;
+    }
+    errno = 0;
+    *whole = g_ascii_strtoull(text, &end, hex ? 16 : 10);
+    if (errno == 0 && *end == '.' && !hex) {
+        n = strspn(end + 1, "0123456789");
+        if (n == 0) {
+            return false;
+        }
+        digits = g_strndup(end, n + 1); /* else strtod() would take an exponent, too */
+        *fraction = g_ascii_strtod(digits, NULL);
+        end += n + 1;
+    }
+    *rest = end;
+    return errno == 0;
+}
+
 bool props_parse_size(const char *text, char suffix, uint64_t *bytes, GError **error)
 {
     static const char letters[] = "BKMGTPE";
-    char *end = NULL;
-    uint64_t whole;
-    double fraction = 0;
-    int shift;
+    int shift = suffix != '\0' ? (int)(strchr(letters, suffix) - letters) * 10 : 0;
+    const char *rest;
+    uint64_t whole, part;
+    double fraction;
 
-    errno = 0;
-    whole = g_ascii_strtoull(text, &end, 0);
-    if (errno != 0 || end == text || strchr(text, '-') != NULL) {
+    if (!take_number(text, &whole, &fraction, &rest)) {
         goto syntax;
     }
-    if (*end == '.') {
-        char *behind;
-
-        fraction = g_ascii_strtod(end, &behind);
-        if (behind == end) {
-            goto syntax;
-        }
-        end = behind;
-    }
-    shift = suffix != '\0' ? (int)(strchr(letters, suffix) - letters) * 10 : 0;
-    if (*end != '\0') {
-        const char *at = strchr(letters, g_ascii_toupper(*end));
+    if (*rest != '\0') {
+        const char *at = strchr(letters, g_ascii_toupper(*rest));
 
         if (at == NULL) {
             goto syntax;
         }
         shift = (int)(at - letters) * 10;
-        end++;
-        if (shift > 0 && g_ascii_strcasecmp(end, "iB") == 0) {
-            end += 2;
+        rest++;
+        if (shift > 0 && g_ascii_strcasecmp(rest, "iB") == 0) {
+            rest += 2;
         }
     }
-    if (*end != '\0') {
+    if (*rest != '\0' || (fraction > 0 && shift == 0)) {
         goto syntax;
     }
-    if (whole > (UINT64_MAX >> shift)) {
+    part = (uint64_t)ldexp(fraction, shift); /* at most 2^60 */
+    if (whole > (UINT64_MAX >> shift) || part > UINT64_MAX - (whole << shift)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "size '%s' does not fit in 64 bits",
                     text);
         return false;
     }
-    *bytes = (whole << shift) + (uint64_t)(fraction * ldexp(1, shift));
+    *bytes = (whole << shift) + part;
     return true;
 syntax:
     g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,

@@ -90,7 +90,8 @@ static bool check_properties(VirtMachine *v, Accel *accel, GError **error)
 static bool check_cpu(VirtMachine *v, const char *text, Accel *accel, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse(text != NULL ? text : cpu_types[0], "type", error);
-    const char *type, *pmu, *unknown;
+    const char *type, *unknown;
+    bool pmu = false;
 
     v->cpu_compatible = NULL;
     if (kv == NULL) {
@@ -106,9 +107,9 @@ static bool check_cpu(VirtMachine *v, const char *text, Accel *accel, GError **e
         error_set_unknown(error, "CPU type", type != NULL ? type : "", cpu_types);
         return false;
     }
-    pmu = keyval_take(kv, "pmu");
-    if (pmu != NULL && strcmp(pmu, "off") != 0) {
-        return accel_require(accel, ACCEL_CAP_PMU, "pmu=on", error);
+    if (!keyval_take_bool(kv, "pmu", &pmu, error) ||
+        (pmu && !accel_require(accel, ACCEL_CAP_PMU, "pmu=on", error))) {
+        return false;
     }
     unknown = keyval_unused(kv);
     if (unknown != NULL) {

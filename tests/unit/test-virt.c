@@ -542,9 +542,11 @@ static void cpu_types(Bench *b, gconstpointer data)
         { "cortex-a75x", HUMPY_ERROR_UNKNOWN, "cortex-a57" },
         { "host,sve=on", HUMPY_ERROR_UNKNOWN, "sve" },
         { "host,pmu=on", HUMPY_ERROR_UNSUPPORTED, "pmu=on" },
+        { "host,pmu=maybe", HUMPY_ERROR_RANGE, "pmu is 'maybe' but must be on or off" },
         { "", HUMPY_ERROR_UNKNOWN, "host" },
     };
-    static const char *const good[] = { "host", "max,", "cortex-a53", "host,pmu=off" };
+    static const char *const good[] = { "host", "max,", "cortex-a53", "host,pmu=off",
+                                        "host,pmu=no" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) error = NULL;
