@@ -4,6 +4,7 @@
  * machine's own tree is virt-fdt.c's job.
  */
 #include <libfdt.h>
+#include <string.h>
 
 #include "hw/arm/boot.h"
 #include "util/error.h"
@@ -22,21 +23,30 @@ static int chosen_node(void *fdt)
     return node == -FDT_ERR_NOTFOUND ? fdt_add_subnode(fdt, 0, "chosen") : node;
 }
 
-static int delete_memory_nodes(void *fdt)
+static bool is_memory(const void *fdt, int node)
 {
-    for (;;) {
-        int node =
-            fdt_node_offset_by_prop_value(fdt, -1, "device_type", "memory", sizeof("memory"));
-        int err;
+    int len;
+    const char *type = fdt_getprop(fdt, node, "device_type", &len);
 
-        if (node == -FDT_ERR_NOTFOUND) {
-            return 0;
-        }
-        err = node < 0 ? node : fdt_del_node(fdt, node);
-        if (err < 0) {
-            return err;
+    return type != NULL && len == sizeof("memory") && memcmp(type, "memory", len) == 0;
+}
+
+/* Memory is described by children of the root. A hostile tree may have very many: they are found
+ * first and then blanked out, which moves nothing. */
+static int blank_memory_nodes(void *fdt)
+{
+    g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(int));
+    int err = 0;
+
+    for (int node = fdt_first_subnode(fdt, 0); node >= 0; node = fdt_next_subnode(fdt, node)) {
+        if (is_memory(fdt, node)) {
+            g_array_append_val(found, node);
         }
     }
+    for (unsigned i = 0; i < found->len && err == 0; i++) {
+        err = fdt_nop_node(fdt, g_array_index(found, int, i));
+    }
+    return err;
 }
 
 /* value as n cells, big endian. FALSE: too large for them. */
@@ -71,7 +81,7 @@ static bool set_memory(void *fdt, uint64_t base, uint64_t size, GError **error)
                     size, base, na, ns);
         return false;
     }
-    err = delete_memory_nodes(fdt);
+    err = blank_memory_nodes(fdt);
     if (err < 0) {
         return set_fdt_error(error, err, "replace the memory nodes");
     }

@@ -522,6 +522,36 @@ static void dtb_memory(void)
     }
 }
 
+/* Done one by one, with all others moved each time, this took a minute, deaf to signals. */
+static void dtb_many_memory_nodes(void)
+{
+    enum { N = 24000 };
+    g_autofree void *dtb = g_malloc0(2 << 20), *fdt = NULL;
+    GError *error = NULL;
+    int node;
+
+    fdt_create(dtb, 2 << 20);
+    fdt_finish_reservemap(dtb);
+    fdt_begin_node(dtb, "");
+    fdt_property_u32(dtb, "#address-cells", 2);
+    fdt_property_u32(dtb, "#size-cells", 2);
+    for (unsigned i = 0; i < 2 * N; i++) {
+        g_autofree char *name = g_strdup_printf("n%x", i);
+
+        fdt_begin_node(dtb, name);
+        fdt_property_string(dtb, i < N ? "x" : "device_type", "memory");
+        fdt_end_node(dtb);
+    }
+    fdt_end_node(dtb);
+    g_assert_cmpint(fdt_finish(dtb), ==, 0);
+    fdt = arm_fdt_from_bytes(dtb, fdt_totalsize(dtb), 0x40000000, 0x10000000, &error);
+    g_assert_no_error(error);
+    node = fdt_node_offset_by_prop_value(fdt, -1, "device_type", "memory", 7);
+    g_assert_cmpstr(fdt_get_name(fdt, node, NULL), ==, "memory@40000000");
+    node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory", 7);
+    g_assert_cmpint(node, ==, -FDT_ERR_NOTFOUND);
+}
+
 static void dtb_fails(const void *data, size_t len, uint64_t ram_size, const char *text)
 {
     g_autoptr(GError) error = NULL;
@@ -633,6 +663,7 @@ int main(int argc, char **argv)
         { "/loader/file/shrinking-is-noticed", file_shrinks },
         { "/loader/file/reads-to-its-end", file_reads_to_its_end },
         { "/dtb/memory-nodes-are-replaced", dtb_memory },
+        { "/dtb/many-memory-nodes-are-no-hang", dtb_many_memory_nodes },
         { "/dtb/cells-are-checked", dtb_cells },
         { "/dtb/ram-too-large-for-its-cells-is-refused", dtb_ram_too_large_for_cells },
         { "/dtb/over-2-mib-is-refused", dtb_size },
