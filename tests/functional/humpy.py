@@ -17,9 +17,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BINARY = os.environ.get("HUMPY", os.path.join(ROOT, "build", "system", "humpy-system-aarch64"))
 GUEST_FILES = os.path.join(ROOT, "scripts", "guest-files")
 INIT_LINE = "humpy-guest: init reached"
-PROMPT = "guest:~# "
+PROMPT = "guest# "
 ACCEL = ["-accel", "gunyah,host=model"]
-LONGEST = 300  # seconds until a test gives up on a guest that hangs
+LONGEST = 100  # seconds until a test gives up on a guest that hangs
 
 
 def need_guest():

@@ -95,7 +95,7 @@ def caches():
 
 @test("if=virtio makes the device, serial numbers reach the guest")
 def if_virtio():
-    job = "cat /sys/class/block/vd*/serial; ls /dev/vd? | wc -l"
+    job = "cat /sys/class/block/vd*/serial; echo; ls /dev/vd? | wc -l"
     with humpy.Guest(job) as guest:
         for name in ("x", "y"):
             random_file(guest.path(name), MIB, 3)
