@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "functional"))
 import tap                                # noqa: E402
 from tap import check_equal, test         # noqa: E402
 
-DUMP, MANUAL = sys.argv[1:3]
+DUMP, MANUAL = (os.path.abspath(name) for name in sys.argv[1:3])
 del sys.argv[1:3]
 with open(DUMP, encoding="utf-8") as dump_file:
     dump = json.load(dump_file)
