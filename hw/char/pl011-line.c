@@ -109,7 +109,7 @@ uint32_t pl011_read_data(Pl011 *s)
     if (s->overrun) {
         c |= DR_OE;
     }
-    s->rsr = (c >> DR_ERROR_SHIFT) & RSR_MASK;
+    s->rsr = (s->rsr & RSR_OE) | ((c >> DR_ERROR_SHIFT) & RSR_MASK);
     if (s->rx.count < rx_trigger(s)) {
         s->ris &= ~INT_RX;
     }

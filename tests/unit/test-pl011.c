@@ -349,6 +349,20 @@ static void overrun_is_flagged(Bench *b, gconstpointer data)
     g_assert_cmphex(rd(b, DR), ==, 'c');
 }
 
+/* DDI 0183, 3.3.2: only a write to ECR clears RSR.OE; the other bits go with the character. */
+static void overrun_stays_until_cleared(Bench *b, gconstpointer data)
+{
+    wr(b, CR, ENABLED | LBE);
+    wr(b, DR, 'a');
+    wr(b, DR, 'b');
+    rd(b, DR);
+    wr(b, DR, 'c');
+    g_assert_cmphex(rd(b, DR), ==, 'c');
+    g_assert_cmphex(rd(b, RSR), ==, 8);
+    wr(b, RSR, 0);
+    g_assert_cmphex(rd(b, RSR), ==, 0);
+}
+
 static void break_is_flagged(Bench *b, gconstpointer data)
 {
     wr(b, CR, ENABLED | LBE);
@@ -498,6 +512,7 @@ int main(int argc, char **argv)
         { "rx/timeout-below-trigger", timeout_below_trigger },
         { "rx/fifo-switch-empties", fifo_switch_empties },
         { "rx/overrun-is-flagged", overrun_is_flagged },
+        { "rx/overrun-stays-until-cleared", overrun_stays_until_cleared },
         { "rx/break-is-flagged", break_is_flagged },
         { "rx/break-from-the-line", break_from_the_line },
         { "loopback/returns-data", loopback_returns_data },
