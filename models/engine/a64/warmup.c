@@ -51,8 +51,8 @@ bool warmup_ready(A64Vcpu *v, A64Mode mode)
 void warmup_begin(A64Vcpu *v, A64Mode mode)
 {
     begin(v, mode);
-    /* A kernel that needs it will soon have user programs that do; which other vCPU runs them is not
-     * known, and each JIT takes some 20 MB. */
+    /* A kernel that needs it will soon have user programs that do; which other vCPU runs them is
+     * not known, and each JIT takes some 20 MB. */
     if (mode == MODE_EL1H && v->index == 0) {
         begin(v, MODE_EL0);
     }
