@@ -6,6 +6,8 @@
 #include <libfdt.h>
 #include <string.h>
 
+const char *world_device = FAKE_GUNYAH_PATH;
+
 static MemTxResult device_read(void *opaque, hwaddr offset, uint64_t *value, unsigned size)
 {
     World *w = opaque;
@@ -83,7 +85,7 @@ void world_grow_ram(World *w, uint64_t size)
 
 Accel *world_create(const char *text, GError **error)
 {
-    g_autofree char *whole = g_strconcat("gunyah,host=model,device=" FAKE_GUNYAH_PATH, text, NULL);
+    g_autofree char *whole = g_strconcat("gunyah,host=model,device=", world_device, text, NULL);
     const char *texts[] = { whole, NULL };
 
     return accel_create(texts, error);
@@ -161,12 +163,21 @@ void *world_fdt(unsigned n_cpus, const char *extra)
     int at;
 
     g_assert_cmpint(fdt_create_empty_tree(fdt, 0x10000), ==, 0);
-    node(fdt, 0, "memory@40000000", "memory");
+    fdt_setprop_u32(fdt, 0, "#address-cells", 2);
+    fdt_setprop_u32(fdt, 0, "#size-cells", 2);
+    at = node(fdt, 0, "memory@40000000", "memory");
+    fdt_appendprop_u64(fdt, at, "reg", RAM_BASE);
+    fdt_appendprop_u64(fdt, at, "reg", RAM_SIZE);
+    at = node(fdt, 0, "psci", NULL);
+    fdt_setprop_string(fdt, at, "compatible", "arm,psci-1.0");
+    fdt_setprop_string(fdt, at, "method", "hvc");
+    node(fdt, 0, "chosen", NULL);
     at = node(fdt, 0, "cpus", NULL);
     for (unsigned i = 0; i < n_cpus; i++) {
-        g_autofree char *name = g_strdup_printf("cpu@%u", i);
+        g_autofree char *name = g_strdup_printf("cpu@%u", n_cpus - 1 - i);
+        int cpu = node(fdt, at, name, "cpu");
 
-        node(fdt, at, name, "cpu");
+        fdt_setprop_string(fdt, cpu, "enable-method", "psci");
     }
     if (g_strcmp0(extra, "cpus/cpu@9") == 0) {
         node(fdt, at, "cpu@9", "cpu");
@@ -177,6 +188,23 @@ void *world_fdt(unsigned n_cpus, const char *extra)
         at = node(fdt, 0, "intc", NULL);
         fdt_setprop_string(fdt, at, "compatible", "arm,gic-v3");
         fdt_setprop_u32(fdt, at, "#interrupt-cells", 3);
+        fdt_appendprop_u64(fdt, at, "reg", 0x8000000);
+        fdt_appendprop_u64(fdt, at, "reg", 0x10000);
+        fdt_appendprop_u64(fdt, at, "reg", 0x80a0000);
+        fdt_appendprop_u64(fdt, at, "reg", 0xf60000);
     }
     return fdt;
+}
+
+void world_write_tree(World *w, unsigned n_cpus)
+{
+    AccelFdtInfo info = { .gic_path = "/intc", .image_base = RAM_BASE, .image_size = RAM_SIZE };
+    g_autofree void *fdt = world_fdt(n_cpus, NULL);
+    GError *error = NULL;
+
+    accel_fdt_fixup(w->accel, fdt, &info, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(fdt_pack(fdt), ==, 0);
+    g_assert_cmpint(address_space_write(w->as, w->boot.dtb_gpa, fdt, fdt_totalsize(fdt)), ==,
+                    MEMTX_OK);
 }

@@ -35,6 +35,9 @@ typedef struct {
     bool refuses;
 } World;
 
+/* What -accel gunyah opens: the fake unless a test says otherwise. */
+extern const char *world_device;
+
 void world_init(World *w, gconstpointer data);
 void world_clear(World *w, gconstpointer data);
 /* Before world_setup(). */
@@ -48,6 +51,10 @@ void world_start(World *w);
 /* Waits for the event. */
 void world_wait_event(World *w);
 void world_assert_says(const GError *error, const char *part);
+
+/* A bootable tree with what the accelerator adds, written to RAM at boot.dtb_gpa. After setup and
+ * connect. */
+void world_write_tree(World *w, unsigned n_cpus);
 
 /* A tree with /memory, /cpus with n CPUs and /intc, plus a node: "hypervisor", "memory@…" and
  * "cpus/…" are what they say, "no-gic" leaves out /intc. g_free() it. */
