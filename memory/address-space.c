@@ -174,9 +174,13 @@ static uint64_t rw_some(MemThread *t, AddressSpace *as, hwaddr addr, uint8_t *bu
     }
     offset += range->offset;
     mr = range->mr;
-    if (mr->ops == NULL) { /* ROM: QEMU's documentation says that writes are forbidden */
+    if (mr->ops ==
+        NULL) { /* lent RAM, or ROM: QEMU's documentation says that writes are forbidden */
         mem_rcu_read_unlock();
         *result |= MEMTX_ACCESS_ERROR;
+        if (!is_write) {
+            memset(buf, 0xff, n);
+        }
         return n;
     }
     n = region_access_size(mr, offset, n);

@@ -150,7 +150,9 @@ static uint32_t flags_of(const Fragment *f)
     MemoryRegion *mr = f->mr;
     uint32_t flags = 0;
 
-    if (mr->kind == REGION_RAM) {
+    if (mr->kind == REGION_RAM && mr->lent) {
+        flags = f->readonly ? FLAT_READONLY : 0;
+    } else if (mr->kind == REGION_RAM) {
         flags = FLAT_READ_DIRECT | (f->readonly ? FLAT_READONLY : FLAT_WRITE_DIRECT);
     } else if (mr->kind == REGION_ROM_DEVICE && mr->romd) {
         flags = FLAT_READ_DIRECT | FLAT_READONLY;

@@ -271,6 +271,17 @@ void memory_region_set_readonly(MemoryRegion *mr, bool readonly)
     memory_region_transaction_commit();
 }
 
+void memory_region_set_lent(MemoryRegion *mr, bool lent)
+{
+    g_assert(mr->kind == REGION_RAM);
+    memory_region_transaction_begin();
+    if (mr->lent != lent) {
+        mr->lent = lent;
+        tree_mark_all(mr);
+    }
+    memory_region_transaction_commit();
+}
+
 void memory_region_rom_device_set_romd(MemoryRegion *mr, bool romd)
 {
     g_assert(mr->kind == REGION_ROM_DEVICE);

@@ -44,6 +44,7 @@ typedef struct {
 typedef struct {
     uint64_t gpa, size;
     uint8_t *host;
+    MemoryRegion *mr;
     int fd; /* of the RAM, or -1; borrowed */
     uint64_t fd_offset;
     const char *name; /* borrowed from the region */
@@ -132,6 +133,7 @@ struct _AccelGunyah {
     MemoryListener listener;
     bool started;   /* START has succeeded; read in any thread */
     bool detaching; /* the listener is being taken off */
+    bool sealing;   /* gunyah_memory_seal() is changing sections */
 
     GArray *ram; /* of GunyahRam; guarded by the topology lock until start */
     bool warned_late;
@@ -170,6 +172,8 @@ void gunyah_memory_init(AccelGunyah *gh);
  * image_base is the start of the RAM that holds kernel and DTB. New GArray of GunyahRegion. */
 GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error);
 bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **error);
+/* After START of lent RAM: no device may read or write it any more. */
+void gunyah_memory_seal(AccelGunyah *gh);
 
 /* functions.c */
 void gunyah_functions_init(AccelGunyah *gh);

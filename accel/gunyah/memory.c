@@ -43,7 +43,7 @@ static void on_region_add(MemoryListener *l, const MemoryRegionSection *section)
     AccelGunyah *gh = from_listener(l);
     GunyahRam ram;
 
-    if (!memory_region_is_ram(section->mr)) {
+    if (!memory_region_is_ram(section->mr) || gh->sealing) {
         return;
     }
     if (gunyah_is_started(gh)) {
@@ -54,6 +54,7 @@ static void on_region_add(MemoryListener *l, const MemoryRegionSection *section)
         .gpa = section->offset_within_address_space,
         .size = section->size,
         .host = (uint8_t *)memory_region_get_ram_ptr(section->mr) + section->offset_within_region,
+        .mr = section->mr,
         .fd = memory_region_get_fd(section->mr),
         .fd_offset = section->offset_within_region,
         .name = memory_region_name(section->mr),
@@ -66,7 +67,7 @@ static void on_region_del(MemoryListener *l, const MemoryRegionSection *section)
 {
     AccelGunyah *gh = from_listener(l);
 
-    if (!memory_region_is_ram(section->mr) || gh->detaching) {
+    if (!memory_region_is_ram(section->mr) || gh->detaching || gh->sealing) {
         return;
     }
     if (gunyah_is_started(gh)) {
@@ -360,4 +361,15 @@ bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **err
         }
     }
     return true;
+}
+
+void gunyah_memory_seal(AccelGunyah *gh)
+{
+    gh->sealing = true;
+    memory_region_transaction_begin();
+    for (unsigned i = 0; i < gh->ram->len; i++) {
+        memory_region_set_lent(g_array_index(gh->ram, GunyahRam, i).mr, true);
+    }
+    memory_region_transaction_commit();
+    gh->sealing = false;
 }

@@ -172,5 +172,8 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
         g_usleep((gulong)RETRY_FIRST_US << attempt);
     }
     __atomic_store_n(&gh->started, true, __ATOMIC_RELEASE);
+    if (gh->lend) {
+        gunyah_memory_seal(gh);
+    }
     return gunyah_irqs_start(gh, error);
 }

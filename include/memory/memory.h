@@ -78,7 +78,7 @@ struct MemoryRegion {
     hwaddr addr;   /* in container */
     int32_t priority;
     uint8_t kind;
-    bool enabled, readonly, romd;
+    bool enabled, readonly, romd, lent;
     bool shown; /* was ever in a FlatView */
     const MemoryRegionOps *ops;
     void *opaque;
@@ -136,6 +136,10 @@ void memory_region_set_address(MemoryRegion *mr, hwaddr addr);
 void memory_region_set_size(MemoryRegion *mr, uint64_t size);
 void memory_region_set_alias_offset(MemoryRegion *mr, hwaddr offset);
 void memory_region_rom_device_set_romd(MemoryRegion *mr, bool romd);
+/* RAM that the host may not touch while a guest has it to itself: accesses give
+ * MEMTX_ACCESS_ERROR, address_space_map() gives NULL. Listeners are told as of a section that goes
+ * and comes again. What was mapped before stays mapped. */
+void memory_region_set_lent(MemoryRegion *mr, bool lent);
 
 /* A guest write of size bytes (0: any) at offset, equal to data if match_data, signals fd instead
  * of reaching ops. fd stays the caller's. A device must still serve the write in its ops: it gets

@@ -155,6 +155,21 @@ static void lent_chunks(World *w, gconstpointer data)
     chunks_lie_where_they_should(w, "rev=android14,policy=lend", ",lend=on,chunk-size=4M");
 }
 
+/* The model has really taken the pages: a device that does DMA must get an error, not a SIGBUS. */
+static void lent_is_out_of_reach(World *w, gconstpointer data)
+{
+    MemTxResult result = MEMTX_OK;
+    uint64_t len = 64;
+
+    model("rev=android14", "wfi");
+    boot(w, ",lend=on", 1);
+    address_space_ldl_le(w->as, RAM_BASE, &result);
+    g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
+    address_space_stl_le(w->as, RAM_BASE + RAM_SIZE - 4, 1, &result);
+    g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
+    g_assert_null(address_space_map(w->as, RAM_BASE, &len, true));
+}
+
 static void lend_only_firmware(World *w, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -375,6 +390,7 @@ int main(int argc, char **argv)
     ADD("boot-context-sets-the-entry", entry_by_boot_context);
     ADD("shared-chunks-lie-where-they-should", shared_chunks);
     ADD("lent-chunks-lie-where-they-should", lent_chunks);
+    ADD("lent-ram-is-out-of-devices-reach", lent_is_out_of_reach);
     ADD("lend-only-firmware-is-explained", lend_only_firmware);
     ADD("memlock-of-the-model-counts", model_memlock);
     ADD("h1-loses-no-exit", hidden_exits);

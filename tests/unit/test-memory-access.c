@@ -503,6 +503,30 @@ static void test_map_refuses_what_is_not_memory(Mem *m, gconstpointer data)
     g_assert_true(address_space_access_valid(m->as, 0x10ff0, 0x10, false));
 }
 
+/* The host's page tables refuse lent memory: no access may get as far as them. */
+static void test_lent_ram_is_not_touched(Mem *m, gconstpointer data)
+{
+    uint8_t *host = memory_region_get_ram_ptr(&m->ram);
+    uint64_t value = 0, len = 16;
+    uint8_t bytes[4] = { 0 };
+
+    memory_region_set_lent(&m->ram, true);
+    g_assert_cmpint(mprotect(host, 4096, PROT_NONE), ==, 0);
+    g_assert_cmpuint(address_space_ld(m->as, 0x10000, 4, &value), ==, MEMTX_ACCESS_ERROR);
+    g_assert_cmphex(value, ==, 0xffffffff);
+    g_assert_cmpuint(address_space_st(m->as, 0x10000, 4, 1), ==, MEMTX_ACCESS_ERROR);
+    g_assert_cmpuint(address_space_read(m->as, 0x10000, bytes, 4), ==, MEMTX_ACCESS_ERROR);
+    g_assert_cmphex(bytes[3], ==, 0xff);
+    g_assert_cmpuint(address_space_write(m->as, 0x10000, bytes, 4), ==, MEMTX_ACCESS_ERROR);
+    g_assert_cmpuint(address_space_set(m->as, 0x10000, 0, 4), ==, MEMTX_ACCESS_ERROR);
+    g_assert_null(address_space_map(m->as, 0x10000, &len, false));
+    g_assert_false(address_space_access_valid(m->as, 0x10000, 4, false));
+    g_assert_cmpint(mprotect(host, 4096, PROT_READ | PROT_WRITE), ==, 0);
+    memory_region_set_lent(&m->ram, false);
+    g_assert_cmpuint(address_space_st(m->as, 0x10000, 4, 7), ==, MEMTX_OK);
+    g_assert_cmphex(host[0], ==, 7);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -525,6 +549,7 @@ int main(int argc, char **argv)
     ADD_MEM("ram/is-shared-by-fd", test_ram_is_shared_by_fd);
     ADD_MEM("ram/size-is-checked", test_ram_size_is_checked);
     ADD_MEM("ram/readonly-write-vanishes-with-access-error", test_readonly_ram_write_vanishes);
+    ADD_MEM("ram/lent-is-not-touched", test_lent_ram_is_not_touched);
     ADD_MEM("rom/write-vanishes-with-access-error", test_rom_write_vanishes_with_access_error);
     ADD_MEM("rom-device/reads-memory-writes-device", test_romd_reads_memory_writes_device);
     ADD_MEM("rom-device/romd-off-reads-device", test_romd_off_reads_device);
