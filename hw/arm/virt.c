@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The virt machine: what QEMU's board of that name has, at QEMU's addresses, as far as Humpy has
  * it: RAM, PL011, PL031 and 32 virtio-mmio transports. The interrupt controller and the timer are
- * the accelerator's. The device tree is virt-fdt.c's, loading boot.c's.
+ * the accelerator's. Properties are virt-options.c's, the device tree virt-fdt.c's, loading
+ * boot.c's.
  *
  * The first -device goes to the transport with the highest address, as on QEMU. Only transports
  * with a device are wired to the accelerator: a hypervisor may have few interrupts to give.
  */
-#include "hw/arm/virt.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <libfdt.h>
@@ -20,126 +19,11 @@
 #include "hw/virtio/virtio-mmio.h"
 #include "util/error.h"
 #include "util/fd.h"
-#include "util/keyval.h"
+#include "virt-priv.h"
 
 #define MIB ((uint64_t)1 << 20)
-#define GIB ((uint64_t)1 << 30)
-
-enum { GIC_2, GIC_3, GIC_4, GIC_HOST, GIC_MAX };
-static const char *const gic_versions[] = { "2", "3", "4", "host", "max", NULL };
-
-/* Values of -cpu, and what the device tree then calls the CPU. The accelerator decides what the CPU
- * really is: names are taken as on QEMU so that command lines carry over. */
-static const char *const cpu_types[] = { "cortex-a57", "cortex-a53", "cortex-a72",
-                                         "host",       "max",        NULL };
-static const char *const cpu_compatibles[] = { "arm,cortex-a57", "arm,cortex-a53", "arm,cortex-a72",
-                                               "arm,armv8", "arm,armv8" };
-
-struct _VirtMachine {
-    Machine parent_instance;
-    int gic_version;
-    bool highmem, its, secure, virtualization, dtb_randomness;
-
-    const char *cpu_compatible;
-    MemoryRegion ram;
-    bool has_ram;
-    Device *transports[VIRT_N_TRANSPORTS]; /* owned by the machine's list */
-};
 
 DEVICE_DEFINE_TYPE(VirtMachine, virt_machine, "virt-machine", TYPE_MACHINE)
-
-/* ---- checks of what the user asked for ---- */
-
-static bool unsupported(GError **error, const char *option, const char *why)
-{
-    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "-machine virt,%s: %s", option, why);
-    return false;
-}
-
-static bool check_properties(VirtMachine *v, Accel *accel, GError **error)
-{
-    switch (v->gic_version) {
-    case GIC_2:
-        return unsupported(error, "gic-version=2", "a GICv2 is not emulated (use 3)");
-    case GIC_4:
-        return unsupported(error, "gic-version=4", "a GICv4 is not emulated (use 3)");
-    default:
-        break;
-    }
-    if (v->its) {
-        return accel_require(accel, ACCEL_CAP_MSI, "-machine virt,its=on", error) &&
-               unsupported(error, "its=on", "the machine has no ITS of its own yet");
-    }
-    if (v->secure) {
-        return unsupported(error, "secure=on", "there is no EL3");
-    }
-    if (v->virtualization) {
-        return accel_require(accel, ACCEL_CAP_EL2, "-machine virt,virtualization=on", error) &&
-               unsupported(error, "virtualization=on", "EL2 cannot be started yet");
-    }
-    if ((accel_caps(accel) & ACCEL_CAP_VCPUS) && !(accel_caps(accel) & ACCEL_CAP_IRQCHIP)) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "-machine virt: accelerator '%s' brings no interrupt controller and the "
-                    "machine has none of its own",
-                    accel_name(accel));
-        return false;
-    }
-    return true;
-}
-
-static bool check_cpu(VirtMachine *v, const char *text, Accel *accel, GError **error)
-{
-    g_autoptr(KeyVal) kv = keyval_parse(text != NULL ? text : cpu_types[0], "type", error);
-    const char *type, *unknown;
-    bool pmu = false;
-
-    v->cpu_compatible = NULL;
-    if (kv == NULL) {
-        return false;
-    }
-    type = keyval_take(kv, "type");
-    for (unsigned i = 0; cpu_types[i] != NULL; i++) {
-        if (g_strcmp0(type, cpu_types[i]) == 0) {
-            v->cpu_compatible = cpu_compatibles[i];
-        }
-    }
-    if (v->cpu_compatible == NULL) {
-        error_set_unknown(error, "CPU type", type != NULL ? type : "", cpu_types);
-        return false;
-    }
-    if (!keyval_take_bool(kv, "pmu", &pmu, error) ||
-        (pmu && !accel_require(accel, ACCEL_CAP_PMU, "pmu=on", error))) {
-        return false;
-    }
-    unknown = keyval_unused(kv);
-    if (unknown != NULL) {
-        error_set_unknown(error, "CPU property", unknown, (const char *const[]){ "pmu", NULL });
-        return false;
-    }
-    return true;
-}
-
-static bool check_ram(VirtMachine *v, uint64_t size, GError **error)
-{
-    uint64_t max = v->highmem ? 255 * GIB : 3 * GIB;
-    uint64_t page = sysconf(_SC_PAGESIZE);
-
-    if (size < 4 * MIB || size > max) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "-m: %" G_GUINT64_FORMAT " bytes of memory; machine 'virt' takes 4 MiB to "
-                    "%" G_GUINT64_FORMAT " GiB%s",
-                    size, max / GIB, v->highmem ? "" : " with highmem=off");
-        return false;
-    }
-    if (size % page != 0) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "-m: %" G_GUINT64_FORMAT " bytes of memory are not a multiple of the page size "
-                    "%" G_GUINT64_FORMAT,
-                    size, page);
-        return false;
-    }
-    return true;
-}
 
 /* ---- building ---- */
 
@@ -225,15 +109,9 @@ static bool virt_init(Machine *m, GError **error)
         .vm_name = config->name,
     };
 
-    if (!check_properties(v, accel, error) || !check_ram(v, config->ram_size, error)) {
-        return false;
-    }
-    if (!check_cpu(v, config->cpu_type, accel, error)) {
-        g_prefix_error(error, "-cpu %s: ", config->cpu_type);
-        return false;
-    }
-    return add_ram(v, config->ram_size, error) && accel_setup(accel, &info, error) &&
-           add_serial(m, error) && add_rtc(m, error) && add_transports(v, error);
+    return virt_check_options(v, config, accel, error) && add_ram(v, config->ram_size, error) &&
+           accel_setup(accel, &info, error) && add_serial(m, error) && add_rtc(m, error) &&
+           add_transports(v, error);
 }
 
 static void virt_finish(Machine *m)
@@ -395,17 +273,6 @@ static bool virt_boot(Machine *m, GError **error)
     return accel_start(accel, &boot, error);
 }
 
-static const Prop virt_props[] = {
-    PROP_ENUM("gic-version", VirtMachine, gic_version, GIC_3, gic_versions,
-              "Interrupt controller; 3, max and host give a GICv3"),
-    PROP_BOOL("highmem", VirtMachine, highmem, true, "Allow memory above 4 GiB"),
-    PROP_BOOL("its", VirtMachine, its, false, "Interrupt translation service"),
-    PROP_BOOL("secure", VirtMachine, secure, false, "Secure world (EL3)"),
-    PROP_BOOL("virtualization", VirtMachine, virtualization, false, "Start the guest in EL2"),
-    PROP_BOOL("dtb-randomness", VirtMachine, dtb_randomness, true,
-              "Give the guest random seeds in the device tree"),
-};
-
 static void virt_machine_init(VirtMachine *v)
 {
 }
@@ -419,11 +286,11 @@ static void virt_machine_class_init(VirtMachineClass *klass)
     mc->summary = "Arm virtual machine, laid out as QEMU 7.2's";
     mc->default_ram = 128 * MIB;
     mc->max_cpus = VIRT_MAX_CPUS;
-    mc->cpu_types = cpu_types;
+    mc->cpu_types = virt_cpu_types;
     mc->n_serials = 1;
     mc->init = virt_init;
     mc->finish = virt_finish;
     mc->plug = virt_plug;
     mc->boot = virt_boot;
-    props_install(G_OBJECT_CLASS(klass), virt_props, G_N_ELEMENTS(virt_props));
+    virt_install_options(klass);
 }
