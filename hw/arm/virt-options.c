@@ -14,6 +14,8 @@
 
 enum { GIC_2, GIC_3, GIC_4, GIC_HOST, GIC_MAX };
 static const char *const gic_versions[] = { "2", "3", "4", "host", "max", NULL };
+enum { ACPI_AUTO, ACPI_ON, ACPI_OFF };
+static const char *const iommus[] = { "none", "smmuv3", NULL };
 
 /* Values of -cpu, and what the device tree then calls the CPU. The accelerator decides what the CPU
  * really is: names are taken as on QEMU so that command lines carry over. */
@@ -23,32 +25,37 @@ const char *const virt_cpu_types[] = {
 static const char *const cpu_compatibles[] = { "arm,cortex-a57", "arm,cortex-a53", "arm,cortex-a72",
                                                "arm,armv8", "arm,armv8" };
 
-static bool unsupported(GError **error, const char *option, const char *why)
-{
-    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "-machine virt,%s: %s", option, why);
-    return false;
-}
-
 static bool check_properties(VirtMachine *v, Accel *accel, GError **error)
 {
-    switch (v->gic_version) {
-    case GIC_2:
-        return unsupported(error, "gic-version=2", "a GICv2 is not emulated (use 3)");
-    case GIC_4:
-        return unsupported(error, "gic-version=4", "a GICv4 is not emulated (use 3)");
-    default:
-        break;
-    }
-    if (v->its) {
-        return accel_require(accel, ACCEL_CAP_MSI, "-machine virt,its=on", error) &&
-               unsupported(error, "its=on", "the machine has no ITS of its own yet");
-    }
-    if (v->secure) {
-        return unsupported(error, "secure=on", "there is no EL3");
-    }
-    if (v->virtualization) {
-        return accel_require(accel, ACCEL_CAP_EL2, "-machine virt,virtualization=on", error) &&
-               unsupported(error, "virtualization=on", "EL2 cannot be started yet");
+    const struct {
+        bool asked;
+        const char *option;
+        AccelCap cap; /* what the accelerator would have to have first, or 0 */
+        const char *why;
+    } refused[] = {
+        { v->gic_version == GIC_2, "gic-version=2", 0, "a GICv2 is not emulated (use 3)" },
+        { v->gic_version == GIC_4, "gic-version=4", 0, "a GICv4 is not emulated (use 3)" },
+        { v->its, "its=on", ACCEL_CAP_MSI, "the machine has no ITS of its own yet" },
+        { v->secure, "secure=on", 0, "there is no EL3" },
+        { v->virtualization, "virtualization=on", ACCEL_CAP_EL2, "EL2 cannot be started yet" },
+        { v->acpi == ACPI_ON, "acpi=on", 0, "there are no ACPI tables, only a device tree" },
+        { v->iommu != 0, "iommu=smmuv3", 0, "an SMMU serves PCI devices and there are none yet" },
+        { v->usb, "usb=on", 0, "there is no USB controller yet" },
+        { v->mte, "mte=on", 0, "there is no memory for tags" },
+        { v->ras, "ras=on", 0, "there is no way to report hardware errors" },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++) {
+        g_autofree char *what = g_strdup_printf("-machine virt,%s", refused[i].option);
+
+        if (!refused[i].asked) {
+            continue;
+        }
+        if (refused[i].cap == 0 || accel_require(accel, refused[i].cap, what, error)) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "%s: %s", what,
+                        refused[i].why);
+        }
+        return false;
     }
     if ((accel_caps(accel) & ACCEL_CAP_VCPUS) && !(accel_caps(accel) & ACCEL_CAP_IRQCHIP)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
@@ -133,6 +140,11 @@ static const Prop virt_props[] = {
     PROP_BOOL("its", VirtMachine, its, false, "Interrupt translation service"),
     PROP_BOOL("secure", VirtMachine, secure, false, "Secure world (EL3)"),
     PROP_BOOL("virtualization", VirtMachine, virtualization, false, "Start the guest in EL2"),
+    PROP_ONOFFAUTO("acpi", VirtMachine, acpi, "ACPI tables; auto: none"),
+    PROP_ENUM("iommu", VirtMachine, iommu, 0, iommus, "IOMMU"),
+    PROP_BOOL("usb", VirtMachine, usb, false, "USB controller"),
+    PROP_BOOL("mte", VirtMachine, mte, false, "Memory tagging"),
+    PROP_BOOL("ras", VirtMachine, ras, false, "Report hardware errors to the guest"),
     PROP_BOOL("dtb-randomness", VirtMachine, dtb_randomness, true,
               "Give the guest random seeds in the device tree"),
 };

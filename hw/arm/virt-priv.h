@@ -8,8 +8,8 @@
 
 struct _VirtMachine {
     Machine parent_instance;
-    int gic_version;
-    bool highmem, its, secure, virtualization, dtb_randomness;
+    int gic_version, acpi, iommu;
+    bool highmem, its, secure, virtualization, usb, mte, ras, dtb_randomness;
 
     const char *cpu_compatible;
     MemoryRegion ram;

@@ -475,8 +475,16 @@ static void random_accesses(Bench *b, gconstpointer data)
 static void refused_properties(Bench *b, gconstpointer data)
 {
     static const char *const rows[][2] = {
-        { "gic-version", "2" }, { "gic-version", "4" },     { "its", "on" },
-        { "secure", "on" },     { "virtualization", "on" },
+        { "gic-version", "2" },
+        { "gic-version", "4" },
+        { "its", "on" },
+        { "secure", "on" },
+        { "virtualization", "on" },
+        { "acpi", "on" },
+        { "iommu", "smmuv3" },
+        { "usb", "on" },
+        { "mte", "on" },
+        { "ras", "on" },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -505,6 +513,22 @@ static void accepted_gic_versions(Bench *b, gconstpointer data)
     }
     g_assert_false(props_set_str(G_OBJECT(b->m), "gic-version", "5", &error));
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE);
+}
+
+/* What management tools write on every command line, asking for nothing. */
+static void accepted_without_effect(Bench *b, gconstpointer data)
+{
+    static const char *const rows[][2] = {
+        { "acpi", "off" }, { "acpi", "auto" }, { "iommu", "none" }, { "usb", "off" },
+        { "mte", "off" },  { "ras", "off" },   { "its", "off" },
+    };
+    g_autoptr(GError) error = NULL;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        props_set_str(G_OBJECT(b->m), rows[i][0], rows[i][1], &error);
+        g_assert_no_error(error);
+    }
+    starts(b);
 }
 
 static void accel_without_irqchip(Bench *b, gconstpointer data)
@@ -620,6 +644,7 @@ int main(int argc, char **argv)
         { "/virt/refused/cpu-count", cpu_count },
         { "/virt/refused/cpu-types", cpu_types },
         { "/virt/accepted/gic-versions", accepted_gic_versions },
+        { "/virt/accepted/off-and-auto-of-what-is-not-there", accepted_without_effect },
         { "/virt/type/names-alias-and-help", type_names },
         { "/virt/serial/there-is-one", no_second_serial },
     };
