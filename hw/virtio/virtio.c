@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The virtio device base class: life cycle, feature negotiation, device status and configuration
- * bytes (virtio 1.2, chapters 2 and 3), and the queue set-up a transport asks for. Rings are in
- * queue.c, registers in the transports.
+ * bytes (virtio 1.2, chapters 2 and 3). Rings are in queue.c, their set-up is in queue-setup.c,
+ * registers are in the transports.
  */
 #include <linux/virtio_config.h>
 #include <string.h>
@@ -15,13 +15,6 @@ G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE(VirtIODevice, virtio_device, TYPE_DEVICE)
 VirtIOCore *virtio_core(VirtIODevice *vdev)
 {
     return virtio_device_get_instance_private(vdev);
-}
-
-static VirtQueue *get_queue(VirtIODevice *vdev, unsigned n)
-{
-    GPtrArray *queues = virtio_core(vdev)->queues;
-
-    return n < queues->len ? g_ptr_array_index(queues, n) : NULL;
 }
 
 /* ---- what device models call ---- */
@@ -60,7 +53,9 @@ VirtQueue *virtio_add_queue(VirtIODevice *vdev, unsigned size, VirtQueueHandler 
 
 VirtQueue *virtio_queue(VirtIODevice *vdev, unsigned index)
 {
-    return get_queue(vdev, index);
+    GPtrArray *queues = virtio_core(vdev)->queues;
+
+    return index < queues->len ? g_ptr_array_index(queues, index) : NULL;
 }
 
 unsigned virtio_queue_index(VirtQueue *vq)
@@ -311,149 +306,6 @@ uint32_t virtio_config_generation(VirtIODevice *vdev)
     generation = core->generation;
     pthread_mutex_unlock(&core->lock);
     return generation;
-}
-
-/* ---- queue set-up for transports ---- */
-
-unsigned virtio_n_queues(VirtIODevice *vdev)
-{
-    return virtio_core(vdev)->queues->len;
-}
-
-unsigned virtio_queue_max_size(VirtIODevice *vdev, unsigned n)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    return vq != NULL ? vq->max_size : 0;
-}
-
-unsigned virtio_queue_size(VirtIODevice *vdev, unsigned n)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    return vq != NULL ? vq->size : 0;
-}
-
-void virtio_queue_set_size(VirtIODevice *vdev, unsigned n, uint32_t size)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    if (vq == NULL) {
-        return;
-    }
-    queue_lock_idle(vq);
-    if (!vq->ready) {
-        vq->size = size <= vq->max_size && (size & (size - 1)) == 0 ? size : 0;
-    }
-    queue_unlock(vq);
-}
-
-void virtio_queue_addresses(VirtIODevice *vdev, unsigned n, VirtQueueAddresses *addr)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    *addr = vq != NULL ? vq->addr : (VirtQueueAddresses){ 0 };
-}
-
-void virtio_queue_set_addresses(VirtIODevice *vdev, unsigned n, const VirtQueueAddresses *addr)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    if (vq == NULL) {
-        return;
-    }
-    queue_lock_idle(vq);
-    if (!vq->ready) {
-        vq->addr = *addr;
-    }
-    queue_unlock(vq);
-}
-
-bool virtio_queue_is_ready(VirtIODevice *vdev, unsigned n)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    return vq != NULL && vq->ready;
-}
-
-void virtio_queue_set_ready(VirtIODevice *vdev, unsigned n, bool ready)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    if (vq == NULL || vq->ready == ready) {
-        return;
-    }
-    queue_lock_idle(vq);
-    vq->ready = ready;
-    if (!ready) {
-        VirtQueueAddresses addr = vq->addr;
-        unsigned size = vq->size;
-
-        queue_reset(vq);
-        vq->addr = addr;
-        vq->size = size;
-    }
-    queue_unlock(vq);
-    virtio_queue_kick(vq);
-}
-
-uint16_t virtio_queue_avail_index(VirtIODevice *vdev, unsigned n)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-    uint16_t index;
-
-    if (vq == NULL) {
-        return 0;
-    }
-    queue_lock_idle(vq);
-    index = vq->last_avail;
-    queue_unlock(vq);
-    virtio_queue_kick(vq);
-    return index;
-}
-
-void virtio_queue_set_avail_index(VirtIODevice *vdev, unsigned n, uint16_t index)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    if (vq == NULL) {
-        return;
-    }
-    queue_lock_idle(vq);
-    vq->last_avail = index;
-    vq->seen_avail = index;
-    vq->used_idx = index; /* requests complete in order: all before it were returned */
-    vq->signalled_valid = false;
-    queue_unlock(vq);
-}
-
-void virtio_queue_unmap(VirtIODevice *vdev, unsigned n)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    if (vq == NULL) {
-        return;
-    }
-    queue_lock_idle(vq);
-    queue_unmap(vq);
-    queue_unlock(vq);
-    virtio_queue_kick(vq); /* what was available meanwhile */
-}
-
-int virtio_queue_kick_fd(VirtIODevice *vdev, unsigned n)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    return vq != NULL ? vq->kick_fd : -1;
-}
-
-void virtio_queue_notify_device(VirtIODevice *vdev, unsigned n)
-{
-    VirtQueue *vq = get_queue(vdev, n);
-
-    if (vq != NULL) {
-        virtio_queue_kick(vq);
-    }
 }
 
 /* ---- life cycle ---- */
