@@ -85,6 +85,6 @@ build_packages=(
 )
 guest_packages=(apt ca-certificates cpio dpkg e2fsprogs util-linux)
 test_packages=(
-    clang clang-format device-tree-compiler file gcc-aarch64-linux-gnu git libc6-dev-arm64-cross
+    clang clang-format device-tree-compiler file gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     libclang-rt-14-dev man-db python3 qemu-user
 )
