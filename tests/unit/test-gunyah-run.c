@@ -438,6 +438,21 @@ static void level_forgotten(World *w, gconstpointer data)
     }
 }
 
+static void edge_held(World *w, gconstpointer data)
+{
+    gunyah_irq_idle_us = 1000;
+    world_setup(w, "", 1);
+    world_connect(w, 5, ACCEL_IRQ_EDGE);
+    world_connect(w, 6, ACCEL_IRQ_LEVEL);
+    world_start(w);
+    accel_irq_set(w->accel, 5, true);
+    accel_irq_set(w->accel, 6, true);
+    for (unsigned i = 0; i < 4; i++) { /* the re-check is at work */
+        fake_gunyah_wait_bell(6);
+    }
+    g_assert_cmpuint(fake_gunyah_take_bell(5), ==, 1);
+}
+
 static gpointer hammer(gpointer data)
 {
     World *w = data;
@@ -507,6 +522,7 @@ int main(int argc, char **argv)
     ADD("irq/level-rings-again-after-an-access", level_again);
     ADD("irq/level-acknowledged-stays-quiet", level_acknowledged);
     ADD("irq/level-untouched-rings-now-and-then", level_forgotten);
+    ADD("irq/edge-held-high-rings-once", edge_held);
     ADD("irq/any-thread-through-start-and-teardown", any_thread);
     ADD("irq/unconnected-line-is-ignored", unconnected);
     status = g_test_run();

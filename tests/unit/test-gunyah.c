@@ -279,6 +279,14 @@ static void unaligned_image(World *w, gconstpointer data)
     fails_to_start(w, HUMPY_ERROR_RANGE, "0x40001000");
 }
 
+static void unaligned_ram(World *w, gconstpointer data)
+{
+    memory_region_set_address(&w->ram, RAM_BASE + 0x100000);
+    w->boot.ram_base = w->boot.entry = RAM_BASE + 0x100000;
+    world_setup(w, "", 1);
+    fails_to_start(w, HUMPY_ERROR_RANGE, "0x40100000");
+}
+
 static void dtb_outside(World *w, gconstpointer data)
 {
     world_setup(w, ",chunk-size=2M", 1);
@@ -622,7 +630,8 @@ int main(int argc, char **argv)
     ADD("memory/ram-below-1GiB-is-refused", low_ram);
     ADD("memory/what-went-before-start-is-forgotten", removed_in_time);
     ADD("memory/late-ram-warns-and-is-not-given", late_ram);
-    ADD("memory/image-region-is-2MiB-aligned", unaligned_image);
+    ADD("memory/image-starts-a-region", unaligned_image);
+    ADD("memory/image-region-is-2MiB-aligned", unaligned_ram);
     ADD("memory/dtb-lies-in-the-image-region", dtb_outside);
     ADD("memory/errors-name-the-fix", memory_errors);
     ADD("functions/irqfds-only-for-wired-spis", wired_only);

@@ -156,6 +156,18 @@ static void model_that_refuses(Place *p, gconstpointer data)
     g_assert_cmpstr(error->message, ==, text);
 }
 
+static void last_registration(Place *p, gconstpointer data)
+{
+    static HostDevOps other;
+    HostDev dev;
+
+    other = model_ops;
+    hostdev_register_model(p->missing, &other);
+    g_assert_true(hostdev_open(p->missing, HOSTDEV_MODEL, &dev, NULL));
+    g_assert_true(dev.ops == &other);
+    hostdev_close(dev.ops, dev.fd);
+}
+
 static void no_model(void)
 {
     g_autoptr(GError) error = NULL;
@@ -202,6 +214,7 @@ int main(int argc, char **argv)
     ADD("kernel-ignores-the-model", kernel_choice_ignores_the_model);
     ADD("model-ignores-the-node", model_choice_ignores_the_node);
     ADD("model-error-is-named", model_that_refuses);
+    ADD("last-registration-counts", last_registration);
     g_test_add_func("/accel/hostdev/no-model-is-an-error", no_model);
     g_test_add_func("/accel/hostdev/memlock-limit-heeds-rlimit-and-cap-ipc-lock", memlock_limit);
     return g_test_run();
