@@ -19,6 +19,7 @@ VmConfig *vm_config_new(void)
     config->drives = g_ptr_array_new_with_free_func(g_free);
     config->blockdevs = g_ptr_array_new_with_free_func(g_free);
     config->devices = g_ptr_array_new_with_free_func(g_free);
+    config->globals = g_ptr_array_new_with_free_func(g_free);
     config->chardevs = g_ptr_array_new_with_free_func(g_free);
     config->serials = g_ptr_array_new_with_free_func(g_free);
     config->wishes = g_ptr_array_new_with_free_func(wish_free);
@@ -35,6 +36,7 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->drives);
     g_ptr_array_unref(config->blockdevs);
     g_ptr_array_unref(config->devices);
+    g_ptr_array_unref(config->globals);
     g_ptr_array_unref(config->chardevs);
     g_ptr_array_unref(config->serials);
     g_ptr_array_unref(config->wishes);

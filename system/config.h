@@ -32,7 +32,7 @@ typedef struct {
     char *kernel, *initrd, *append, *dtb;
 
     /* Texts as typed (char *), in that order. */
-    GPtrArray *drives, *blockdevs, *devices, *chardevs, *serials;
+    GPtrArray *drives, *blockdevs, *devices, *globals, *chardevs, *serials;
     GPtrArray *wishes; /* of Wish */
     bool nographic, nodefaults, display_none;
     bool no_reboot;

@@ -43,8 +43,6 @@ static const ForeignOption foreign[] = {
     { "virtfs fsdev tpmdev", "TYPE", .why = "there is no such device yet" },
 
     { "enable-kvm", .why = "there is no accelerator 'kvm' yet ('-accel help' lists all)" },
-    { "global", "DRIVER.PROPERTY=VALUE",
-      .why = "is not understood (give the property to -device)" },
     { "object", "TYPE", .why = "there are no such objects yet" },
     { "numa", "TEXT", .none = "off", .why = "there is one NUMA node only" },
     { "mem-path", "DIR", .why = "memory is always anonymous" },

@@ -35,6 +35,7 @@ TEXT_HANDLER(dtb)
 LIST_HANDLER(drives)
 LIST_HANDLER(blockdevs)
 LIST_HANDLER(serials)
+LIST_HANDLER(globals)
 FLAG_HANDLER(nographic)
 FLAG_HANDLER(nodefaults)
 FLAG_HANDLER(no_reboot)
@@ -136,6 +137,10 @@ static const Option standard_options[] = {
       "'-device help' lists types, '-device TYPE,help' properties. A JSON object with the member "
       "driver is understood as well.",
       take_device },
+    { "global", NULL, "TYPE.PROPERTY=VALUE", "set a property of all devices of a type",
+      "For devices of the machine, too: -global virtio-mmio.force-legacy=off. What -device says "
+      "wins. driver=TYPE,property=PROPERTY,value=VALUE means the same.",
+      take_globals },
     { "nodefaults", NULL, NULL, "add nothing that was not asked for",
       "Without it the first serial port is on the terminal.", take_nodefaults },
     { "no-reboot", NULL, NULL, "exit instead of rebooting",

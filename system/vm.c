@@ -125,6 +125,46 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
 
 /* ---- devices ---- */
 
+/* "TYPE.PROPERTY=VALUE", where anything may stand in VALUE, or the three with their names. */
+static bool set_global(const char *text, GError **error)
+{
+    static const char *const keys[] = { "driver", "property", "value", NULL };
+    const char *dot = strchr(text, '.'), *equals = strchr(text, '=');
+    g_autofree char *type = NULL, *property = NULL;
+    g_autoptr(KeyVal) kv = NULL;
+
+    if (dot != NULL && equals != NULL && dot < equals) {
+        type = g_strndup(text, dot - text);
+        property = g_strndup(dot + 1, equals - dot - 1);
+        return device_set_default(type, property, equals + 1, error);
+    }
+    kv = keyval_parse(text, NULL, error);
+    if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
+        return false;
+    }
+    for (unsigned i = 0; keys[i] != NULL; i++) {
+        if (keyval_get(kv, keys[i]) == NULL) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "is not TYPE.PROPERTY=VALUE");
+            return false;
+        }
+    }
+    return device_set_default(keyval_get(kv, "driver"), keyval_get(kv, "property"),
+                              keyval_get(kv, "value"), error);
+}
+
+static bool set_globals(Vm *vm, GError **error)
+{
+    for (unsigned i = 0; i < vm->config->globals->len; i++) {
+        const char *text = g_ptr_array_index(vm->config->globals, i);
+
+        if (!set_global(text, error)) {
+            g_prefix_error(error, "-global %s: ", text);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool set_property(Vm *vm, Device *dev, const KeyValPair *pair, GError **error)
 {
     const char *value = pair->value;
@@ -213,8 +253,8 @@ Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives,
 
     vm->config = config;
     vm->drives = drives;
-    if (!make_accel(vm, error) || !make_machine(vm, serials, error) || !add_devices(vm, error) ||
-        !machine_boot(vm->machine, error)) {
+    if (!make_accel(vm, error) || !set_globals(vm, error) || !make_machine(vm, serials, error) ||
+        !add_devices(vm, error) || !machine_boot(vm->machine, error)) {
         return NULL;
     }
     return g_steal_pointer(&vm);

@@ -22,6 +22,13 @@ typedef struct {
     unsigned n_irqs;
 } DevicePrivate;
 
+typedef struct {
+    GType type;
+    char *property, *value; /* checked */
+} DeviceDefault;
+
+static GPtrArray *defaults; /* of DeviceDefault; [main] */
+
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE(Device, device, G_TYPE_OBJECT)
 
 static DevicePrivate *priv(Device *dev)
@@ -35,6 +42,19 @@ static void device_init(Device *dev)
 
     memory_lock_init(&p->lock);
     p->mmio = g_array_new(FALSE, FALSE, sizeof(DeviceMmio));
+}
+
+/* The built-in defaults are set, -device's values are not yet. */
+static void device_constructed(GObject *obj)
+{
+    for (unsigned i = 0; defaults != NULL && i < defaults->len; i++) {
+        const DeviceDefault *d = g_ptr_array_index(defaults, i);
+
+        if (G_OBJECT_TYPE(obj) == d->type) {
+            props_set_str(obj, d->property, d->value, NULL);
+        }
+    }
+    G_OBJECT_CLASS(device_parent_class)->constructed(obj);
 }
 
 static void device_finalize(GObject *obj)
@@ -56,6 +76,7 @@ static void device_finalize(GObject *obj)
 
 static void device_class_init(DeviceClass *klass)
 {
+    G_OBJECT_CLASS(klass)->constructed = device_constructed;
     G_OBJECT_CLASS(klass)->finalize = device_finalize;
 }
 
@@ -258,6 +279,51 @@ Device *device_new(const char *type, GError **error)
     GType found = find_type(type, error);
 
     return found != 0 ? g_object_new(found, NULL) : NULL;
+}
+
+static void default_free(gpointer data)
+{
+    DeviceDefault *d = data;
+
+    g_free(d->property);
+    g_free(d->value);
+    g_free(d);
+}
+
+static DeviceDefault *find_default(GType type, const char *property)
+{
+    for (unsigned i = 0; i < defaults->len; i++) {
+        DeviceDefault *d = g_ptr_array_index(defaults, i);
+
+        if (d->type == type && strcmp(d->property, property) == 0) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+bool device_set_default(const char *type, const char *property, const char *value, GError **error)
+{
+    GType found = find_type(type, error);
+    g_autoptr(Device) probe = found != 0 ? g_object_new(found, NULL) : NULL;
+    DeviceDefault *d;
+
+    if (probe == NULL || !props_set_str(G_OBJECT(probe), property, value, error)) {
+        return false;
+    }
+    if (defaults == NULL) {
+        defaults = g_ptr_array_new_with_free_func(default_free);
+    }
+    d = find_default(found, property);
+    if (d == NULL) {
+        d = g_new0(DeviceDefault, 1);
+        d->type = found;
+        d->property = g_strdup(property);
+        g_ptr_array_add(defaults, d);
+    }
+    g_free(d->value);
+    d->value = g_strdup(value);
+    return true;
 }
 
 char *device_help(void)

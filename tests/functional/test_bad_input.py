@@ -140,7 +140,11 @@ rows("things that clash or are missing",
      (["-serial", "chardev:a"], "-serial chardev:a: ", "'a'"),
      (["-chardev", "stdio,id=a", "-serial", "stdio"], "-serial stdio: ", "already used"),
      (["-machine", "accel=gunyah"], "-machine accel=gunyah: ", "exclude each other"),
-     (["-device", "pl011"], "-device pl011: "))
+     (["-device", "pl011"], "-device pl011: "),
+     (["-global", "virtio-mmio"], "-global virtio-mmio: "),
+     (["-global", "virtio-mmoi.force-legacy=off"], "-global virtio-mmoi.", "not known"),
+     (["-global", "virtio-mmio.legacy=off"], "-global virtio-mmio.legacy=off: ", "'legacy'"),
+     (["-global", "driver=virtio-mmio,property=force-legacy,value=2"], "on or off"))
 
 
 @test("an unknown accelerator in -machine")

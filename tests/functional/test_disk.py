@@ -93,6 +93,17 @@ def caches():
             check_equal(guest.run_job(disk_extra=f",cache={mode}")[1], 0, f"cache={mode}")
 
 
+@test("version 2 of virtio-mmio has VERSION_1 and works as well")
+def modern():
+    job = "f=$(cat /sys/class/block/$(basename $(readlink /dev/disk))/device/features)\n" \
+          "echo version_1=$(echo $f | cut -c 33); head -c 1048576 /dev/disk | md5sum"
+    with humpy.Guest(job) as guest:
+        data = random_file(guest.path("disk"), MIB, 4)
+        console = guest.run_job("-global", "virtio-mmio.force-legacy=off")[2]
+        check_in("version_1=1", console)
+        check_in(hashlib.md5(data).hexdigest(), console)
+
+
 @test("if=virtio makes the device, serial numbers reach the guest")
 def if_virtio():
     job = "cat /sys/class/block/vd*/serial; echo; ls /dev/vd? | wc -l"

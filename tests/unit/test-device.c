@@ -111,6 +111,37 @@ static void life_cycle(void)
     g_assert_cmpuint(g->realizes, ==, 2);
 }
 
+static void check_value(uint32_t value)
+{
+    g_autoptr(Device) dev = device_new("gadget-device", NULL);
+
+    g_assert_cmpuint(HUMPY_GADGET(dev)->value, ==, value);
+}
+
+static void changed_defaults(void)
+{
+    static const char *const bad[][3] = {
+        { "gadget-devise", "value", "1" },
+        { "gadget-device", "valeu", "1" },
+        { "gadget-device", "value", "101" },
+    };
+    GError *error = NULL;
+
+    device_set_default("gadget-device", "value", "8", &error);
+    g_assert_no_error(error);
+    check_value(8);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        int code = i < 2 ? HUMPY_ERROR_UNKNOWN : HUMPY_ERROR_RANGE;
+
+        g_assert_false(device_set_default(bad[i][0], bad[i][1], bad[i][2], &error));
+        g_assert_error(error, HUMPY_ERROR, code);
+        g_clear_error(&error);
+        check_value(8);
+    }
+    g_assert_true(device_set_default("gadget-device", "value", "7", NULL));
+    check_value(7);
+}
+
 static void failed_realize(void)
 {
     g_autoptr(Device) dev = device_new("gadget-device", NULL);
@@ -212,6 +243,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_type_ensure(TYPE_GADGET);
     g_test_add_func("/device/life/realize-reset-unrealize", life_cycle);
+    g_test_add_func("/device/defaults/change-for-what-is-made-later", changed_defaults);
     g_test_add_func("/device/life/failed-realize-leaves-nothing", failed_realize);
     g_test_add_func("/device/mmio/mapped-locked-and-gone-after-unrealize", mapping);
     g_test_add_func("/device/irq/wires-are-dropped-on-unrealize", wires);

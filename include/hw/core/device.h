@@ -82,5 +82,10 @@ void device_map(Device *dev, unsigned n, MemoryRegion *into, hwaddr addr);
 /* Every device and machine type of this build, in the order of the table in hw/types.c. Call once
  * before the first device_new() or machine_new() by name. */
 void hw_register_types(void);
+/* Devices of type made from now on start with this value of a property instead of the built-in one
+ * (-global); replaces an earlier one. FALSE: no such type or property, or not a value for it.
+ * [main]
+ */
+bool device_set_default(const char *type, const char *property, const char *value, GError **error);
 char *device_help(void);                                  /* -device help */
 char *device_type_help(const char *type, GError **error); /* -device TYPE,help */
