@@ -189,12 +189,12 @@ class Tests:
     def suite_tsan(self):
         path = self.build("tsan", ["-Db_sanitize=thread", "-Db_lundef=false"])
         if path:
-            env = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:suppressions="
-                                   + os.path.join(ROOT, "tests", "tsan.supp")}
+            env = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
             self.meson_tests(path, ["unit", "conformance", "engine"], "tsan: ", env, 6)
 
     def suite_fuzz(self):
-        path = self.build("fuzz", ["-Dfuzz=true"], {"CC": "clang", "CXX": "clang++"})
+        path = self.build("fuzz", ["-Dfuzz=true", "-Db_sanitize=address,undefined",
+                                   "-Db_lundef=false"], {"CC": "clang", "CXX": "clang++"})
         if not path:
             return
         folder = os.path.join(path, "tests", "fuzz")
