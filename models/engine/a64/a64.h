@@ -399,11 +399,13 @@ A64Jit *warmup_wait(A64Vcpu *v, A64Mode mode);
 /* Ends what is under way and frees all JITs. */
 void warmup_cancel(A64Vcpu *v);
 
-/* ---- shim.cc: dynarmic ---- */
+/* ---- shim.cc: dynarmic. It is a module of its own that jit-load.c loads when the first JIT is
+ * wanted, for libdynarmic brings 20 ms and 40 MiB of other libraries with it. ---- */
 
-/* May run on any thread; uses nothing of v that changes. */
-
+/* May run on any thread; uses nothing of v that changes. NULL: no memory, or see jit_load_error. */
 A64Jit *jit_new(A64Vcpu *v, A64Mode mode);
+/* Why the module could not be loaded, or NULL. */
+const char *jit_load_error(void);
 void jit_free(A64Jit *j);
 void jit_run(A64Jit *j);
 /* One instruction, whatever its heat, touching no other translation. */
@@ -425,6 +427,25 @@ bool jit_pages_valid(A64Jit *j);
 void jit_drop_invalid(A64Jit *j);
 /* Drops what was translated from the page at gpa. */
 void jit_drop_gpa(A64Jit *j, uint64_t gpa);
+
+/* The same functions, as the module exports them under the name a64_jit_ops. */
+typedef struct {
+    A64Jit *(*new_jit)(A64Vcpu *v, A64Mode mode);
+    void (*free_jit)(A64Jit *j);
+    void (*run)(A64Jit *j);
+    void (*step)(A64Jit *j);
+    void (*halt)(A64Jit *j);
+    void (*flush_vectors)(A64Vcpu *v);
+    bool (*promote)(A64Jit *j, uint64_t pc);
+    void (*clear)(A64Jit *j);
+    void (*recheck)(A64Jit *j, bool low, bool high);
+    void (*recheck_page)(A64Jit *j, uint64_t va);
+    bool (*pages_valid)(A64Jit *j);
+    void (*drop_invalid)(A64Jit *j);
+    void (*drop_gpa)(A64Jit *j, uint64_t gpa);
+} A64JitOps;
+
+extern const __attribute__((visibility("default"))) A64JitOps a64_jit_ops;
 
 #ifdef __cplusplus
 }

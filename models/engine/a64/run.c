@@ -169,7 +169,8 @@ static void execute(A64Vcpu *v)
             return;
         }
         if (!warmup_wait(v, mode)) {
-            v->error = "no memory for translated code";
+            v->error = jit_load_error();
+            v->error = v->error ? v->error : "no memory for translated code";
             v->stop = STOP_ERROR;
             return;
         }

@@ -348,3 +348,19 @@ void jit_drop_gpa(A64Jit *j, uint64_t gpa)
     }
     j->fetch_page = NO_PAGE;
 }
+
+const A64JitOps a64_jit_ops = {
+    .new_jit = jit_new,
+    .free_jit = jit_free,
+    .run = jit_run,
+    .step = jit_step,
+    .halt = jit_halt,
+    .flush_vectors = jit_flush_vectors,
+    .promote = jit_promote,
+    .clear = jit_clear,
+    .recheck = jit_recheck,
+    .recheck_page = jit_recheck_page,
+    .pages_valid = jit_pages_valid,
+    .drop_invalid = jit_drop_invalid,
+    .drop_gpa = jit_drop_gpa,
+};
