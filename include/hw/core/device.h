@@ -26,7 +26,15 @@ struct _DeviceClass {
     bool user_creatable;
     bool (*realize)(Device *dev, GError **error);
     void (*unrealize)(Device *dev);
+    /* Reset has phases, each over all devices before the next begins (children before their
+     * parents): reset puts state back and drives no wire; reset_exit (optional) drives what the
+     * new state says. */
     void (*reset)(Device *dev);
+    void (*reset_exit)(Device *dev);
+    /* (optional) Another object whose properties this type offers as its own, made in init: the
+     * virtio device inside a virtio-X-pci. */
+    GObject *(*delegate)(Device *dev);
+    bool not_hotpluggable;
 };
 
 /* Defines prefix_get_type() for a GType called NAME, which is also its -device name, plus the usual
@@ -64,6 +72,7 @@ Device *device_new(const char *type, GError **error);
 const char *device_type(Device *dev);
 const char *device_id(Device *dev); /* or NULL */
 void device_set_id(Device *dev, const char *id);
+struct _Bus *device_parent_bus(Device *dev); /* or NULL; see hw/core/bus.h */
 bool device_realize(Device *dev, GError **error);
 void device_unrealize(Device *dev); /* also unmaps and drops wires; NULL and unrealized are fine */
 void device_reset(Device *dev);     /* takes the device's lock around its reset */
@@ -77,6 +86,20 @@ MemoryRegion *device_mmio(Device *dev, unsigned n);
 /* slots is an array inside the device, all NULL; call once, in init or realize. */
 void device_declare_irqs(Device *dev, IrqLine **slots, unsigned n);
 void device_connect_irq(Device *dev, unsigned n, IrqLine *irq); /* takes irq */
+
+/* ---- other wires: GPIO. name NULL: the unnamed ones, which qtest can intercept ---- */
+void device_declare_outputs(Device *dev, const char *name, IrqLine **slots, unsigned n);
+void device_connect_output(Device *dev, const char *name, unsigned n, IrqLine *irq); /* takes irq */
+/* handler gets dev as opaque and the number within name. In init or realize, once per name. */
+void device_declare_inputs(Device *dev, const char *name, IrqHandler handler, unsigned n);
+/* A new wire into input n, for another device's output; NULL: there is no such input. */
+IrqLine *device_input(Device *dev, const char *name, unsigned n);
+/* Drives input n as its wire would; FALSE: there is no such input. [main] */
+bool device_set_input(Device *dev, const char *name, unsigned n, int level);
+/* From now on seen also hears every change of the unnamed inputs (or outputs), after the real
+ * handler. Once per device; FALSE: it has none. [main] */
+bool device_intercept_inputs(Device *dev, IrqHandler seen, void *opaque);
+bool device_intercept_outputs(Device *dev, IrqHandler seen, void *opaque);
 void device_map(Device *dev, unsigned n, MemoryRegion *into, hwaddr addr);
 
 /* Every device and machine type of this build, in the order of the table in hw/types.c. Call once
