@@ -113,7 +113,9 @@ static bool check_tree(AccelGunyah *gh, const void *fdt, const char *gic_path, G
     }
     if (fdt_path_offset(fdt, "/gunyah-vm-config") >= 0 ||
         fdt_path_offset(fdt, "/qcom,vm-config") >= 0) {
-        return refuse(error, "it has a VM configuration of its own, which -accel gunyah writes");
+        return refuse(error,
+                      "it has a VM configuration of its own, which -accel gunyah writes (delete "
+                      "/gunyah-vm-config and /qcom,vm-config from a tree given with -dtb)");
     }
     if (count_device_type(fdt, 0, INT_MAX, "memory") != 1 || fdt_path_offset(fdt, "/memory") < 0) {
         return refuse(error, "Gunyah wants exactly one memory node, /memory");

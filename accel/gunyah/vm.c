@@ -95,7 +95,7 @@ static bool check_dtb(const GArray *regions, const AccelBootInfo *boot, GError *
     g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                 "the device tree at 0x%" PRIx64 ", size 0x%" PRIx64
                 ", is not inside the RAM region that starts at 0x%" PRIx64
-                " (less initrd or a larger chunk-size helps)",
+                " (a smaller initrd or a larger chunk-size makes room)",
                 boot->dtb_gpa, boot->dtb_room, boot->ram_base);
     return false;
 }
@@ -145,9 +145,21 @@ void gunyah_vm_close(AccelGunyah *gh)
     }
 }
 
+/* The resource manager rewrites the tree in guest memory before all has succeeded, and refuses to
+ * be given its own work: another attempt needs the tree as it was. Lent memory may still be out of
+ * reach then, and stays as it is. */
+static void restore_dtb(AccelGunyah *gh, const AccelBootInfo *boot, const void *dtb)
+{
+    if (!gh->lend) {
+        address_space_write(gh->info->memory, boot->dtb_gpa, dtb, boot->dtb_room);
+    }
+}
+
 bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
 {
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+    g_autofree void *dtb = NULL;
+    g_autoptr(GError) first = NULL;
     /* v17 tears down inside close() and has RAM moved into its files: nothing to wait for. */
     unsigned retries = gh->features.guest_mem ? 0 : gh->start_retries;
     g_autoptr(GArray) regions = gunyah_memory_plan(gh, boot->ram_base, error);
@@ -155,6 +167,8 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
     if (regions == NULL || !check_dtb(regions, boot, error)) {
         return false;
     }
+    dtb = g_malloc(boot->dtb_room);
+    address_space_read(gh->info->memory, boot->dtb_gpa, dtb, boot->dtb_room);
     for (unsigned attempt = 0;; attempt++) {
         GError *cause = NULL;
         bool retry;
@@ -163,13 +177,18 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
             break;
         }
         gunyah_vm_close(gh);
+        g_debug("attempt %u: %s", attempt + 1, cause->message);
+        if (first == NULL) { /* what later ones meet may be its leftovers */
+            first = cause;
+        } else {
+            g_error_free(cause);
+        }
         if (!retry || attempt == retries) {
-            g_propagate_error(error, cause);
+            g_propagate_error(error, g_steal_pointer(&first));
             return false;
         }
-        g_debug("attempt %u: %s", attempt + 1, cause->message);
-        g_error_free(cause);
         g_usleep((gulong)RETRY_FIRST_US << attempt);
+        restore_dtb(gh, boot, dtb);
     }
     __atomic_store_n(&gh->started, true, __ATOMIC_RELEASE);
     if (gh->lend) {

@@ -18,6 +18,7 @@ enum {
     PORT_DOORBELL = 0x09002000,
     PORT_SCRATCH = 0x09003000,
     PORT_LAST_LEN = 0x09004000,
+    PORT_FAULT = 0x09005000,
     N_SPIS = 64,
 };
 
@@ -130,6 +131,7 @@ static gpointer cpu_thread(gpointer data)
         vm->ops->vcpu_run(cpu->vcpu, &exit, &hooks);
         switch (exit.kind) {
         case ENGINE_EXIT_MMIO:
+            exit.fault = exit.gpa == PORT_FAULT;
             if (exit.is_write) {
                 port_write(vm, &exit);
             } else {

@@ -167,6 +167,10 @@ static int vm_ioctl(unsigned long request, uintptr_t arg)
     } else if (request == GH_VM_START) {
         note("start");
         k->n_starts++;
+        if (k->start_spoils != NULL) {
+            k->spoilt_before = *k->start_spoils == 0xee;
+            *k->start_spoils = 0xee;
+        }
     } else if (request == GH_VM_REMOVE_FUNCTION) {
         return remove_function((const void *)arg);
     } else {

@@ -58,6 +58,7 @@ typedef struct {
     bool removes_by_address; /* an early kernel's REMOVE_FUNCTION */
     uint64_t memlock;
     int open_errno;
+    uint8_t *start_spoils; /* START writes here, also when it fails; or NULL */
     struct {
         unsigned long request;
         uint32_t fn; /* of ADD_FUNCTION; 0: any */
@@ -74,6 +75,7 @@ typedef struct {
     unsigned n_irqfds;
     GArray *ioeventfds; /* of struct gh_fn_ioeventfd_arg */
     unsigned n_vms, n_starts, open_fds;
+    bool spoilt_before;          /* the last START found what an earlier one had written */
     bool eventfds_open_at_close; /* an irqfd's eventfd outlived the VM descriptor */
     size_t mapped;
 

@@ -328,6 +328,25 @@ static void relaunch(World *w, gconstpointer data)
     }
 }
 
+/* The resource manager has rewritten the tree when it runs out of resources: what is said is still
+ * the shortage, not that the tree is not as it should be. */
+static void retries_report_the_first_cause(World *w, gconstpointer data)
+{
+    static const char *const accel[] = { ",start-retries=2", ",start-retries=2,lend=on" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(accel); i++) {
+        g_autoptr(GError) error = NULL;
+
+        model("rev=android14,fail=resources:2", NULL);
+        world_setup(w, accel[i], 1);
+        world_write_tree(w, 1);
+        g_assert_false(accel_start(w->accel, &w->boot, &error));
+        world_assert_says(error, "START: No such device");
+        g_clear_object(&w->accel);
+        gunyah_model_settle();
+    }
+}
+
 /* ---- interrupts and notify addresses ---- */
 
 /* Its handler ends twice with the line high: a third interrupt must come. */
@@ -402,6 +421,9 @@ int main(int argc, char **argv)
     ADD("run-error-stops-the-vm", run_error);
     ADD("failed-start-leaves-nothing-dangling", failed_steps);
     ADD("relaunch-waits-for-the-earlier-vm", relaunch);
+    ADD("retries-report-the-first-cause", retries_report_the_first_cause);
+    ADD("relaunch-waits-for-the-earlier-vm/retries-report-the-first-cause",
+        retries_report_the_first_cause);
     ADD("level-line-interrupts-again", level_line);
     ADD("interrupt-before-start-is-kept", early_interrupt);
     ADD("notify-address-never-exits", notify_address);

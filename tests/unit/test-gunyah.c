@@ -388,6 +388,18 @@ static void relaunch(World *w, gconstpointer data)
     g_assert_false(k->eventfds_open_at_close);
 }
 
+/* The resource manager rewrites the device tree in place even if START fails later. */
+static void relaunch_has_the_tree_as_it_was(World *w, gconstpointer data)
+{
+    fake_gunyah_fail(GH_VM_START, 0, ENODEV, 2);
+    world_setup(w, ",start-retries=3", 1);
+    k->start_spoils =
+        (uint8_t *)memory_region_get_ram_ptr(&w->ram) + (w->boot.dtb_gpa - RAM_BASE) + 9;
+    world_start(w);
+    g_assert_cmpuint(k->n_starts, ==, 3);
+    g_assert_false(k->spoilt_before);
+}
+
 static void relaunch_is_bounded(World *w, gconstpointer data)
 {
     fake_gunyah_fail(GH_VM_START, 0, EBUSY, 100);
@@ -619,6 +631,7 @@ int main(int argc, char **argv)
     ADD("start/v17-moves-ram-into-the-drivers-file", v17_files);
     ADD("start/errors-name-step-and-what-to-try", start_errors);
     ADD("start/relaunch-uses-a-new-vm", relaunch);
+    ADD("start/relaunch-has-the-tree-as-it-was", relaunch_has_the_tree_as_it_was);
     ADD("start/relaunch-is-bounded", relaunch_is_bounded);
     ADD("start/only-leftovers-are-retried", no_retry_without_hope);
     ADD("memory/chunks-have-unique-labels", chunks);

@@ -388,6 +388,8 @@ void vcpu_notify(A64Vcpu *v, uint32_t events);
 /* v->fault is FAULT_DEVICE at v->pc. TRUE: *exit is to be answered outside; FALSE: done here. */
 bool device_access(A64Vcpu *v, EngineExit *exit);
 void device_complete(A64Vcpu *v, uint64_t data);
+/* The pending access ends in an external abort instead. */
+void device_abort(A64Vcpu *v);
 
 /* ---- warmup.c ---- */
 

@@ -59,6 +59,14 @@ void device_complete(A64Vcpu *v, uint64_t data)
     v->x[v->mmio.reg] = data;
 }
 
+void device_abort(A64Vcpu *v)
+{
+    v->mmio.pending = false;
+    v->fault.kind = FAULT_ABORT;
+    v->fault.fsc = FSC_EXTERNAL;
+    exception_data_abort(v);
+}
+
 static bool gic_access(A64Vcpu *v, uint64_t gpa, uint64_t *data)
 {
     A64Vm *vm = v->vm;

@@ -183,7 +183,9 @@ void vcpu_run_loop(EngineVcpu *vcpu, EngineExit *exit, const EngineRunHooks *hoo
     A64Vcpu *v = (A64Vcpu *)vcpu;
 
     inval_enter_guest(v);
-    if (v->mmio.pending) {
+    if (v->mmio.pending && exit->fault) {
+        device_abort(v);
+    } else if (v->mmio.pending) {
         device_complete(v, exit->data);
     }
     *exit = (EngineExit){ .kind = ENGINE_EXIT_INTERRUPTED };

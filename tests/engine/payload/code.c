@@ -369,6 +369,27 @@ static void device_access_without_syndrome_is_external_abort(void)
     check_eq(base, PORT_SCRATCH);
 }
 
+/* Whoever answers may also refuse, and each access is one abort that names its address. */
+static void refused_device_access_is_external_abort(void)
+{
+    u64 traps = this_cpu()->traps, value = 5;
+
+    if (!have_ports()) {
+        skip("no port that refuses");
+        return;
+    }
+    this_cpu()->expect = 2;
+    asm volatile("ldr %w0, [%1]" : "+r"(value) : "r"((u64)PORT_FAULT) : "memory");
+    check_eq(ESR_ISS(this_cpu()->esr) & 0x40, 0);
+    asm volatile("str wzr, [%0]" ::"r"((u64)PORT_FAULT) : "memory");
+    this_cpu()->expect = 0;
+    check_eq(this_cpu()->traps, traps + 2);
+    check_eq(ESR_FSC(this_cpu()->esr), FSC_EXTERNAL);
+    check_eq(ESR_ISS(this_cpu()->esr) & 0x40, 0x40); /* WnR */
+    check_eq(this_cpu()->far, PORT_FAULT);
+    check_eq(value, 5);
+}
+
 static const Rule rules[] = {
     RULE("/code/unmapped-is-instruction-abort", unmapped_code_is_instruction_abort),
     RULE("/code/pxn-stops-el1-and-uxn-stops-el0", pxn_stops_el1_and_uxn_stops_el0),
@@ -388,6 +409,7 @@ static const Rule rules[] = {
     RULE("/device/accesses-keep-their-size", device_accesses_keep_their_size),
     RULE("/device/access-without-syndrome-is-external-abort",
          device_access_without_syndrome_is_external_abort),
+    RULE("/device/refused-access-is-external-abort", refused_device_access_is_external_abort),
 };
 
 void payload_main(void)

@@ -22,6 +22,7 @@ enum {
     PORT_DOORBELL = 0x09002000, /* write n: pend SPI n, INTID n + 32 */
     PORT_SCRATCH = 0x09003000,  /* eight bytes that keep what is written */
     PORT_LAST_LEN = 0x09004000, /* read: size of the last access to SCRATCH */
+    PORT_FAULT = 0x09005000,    /* every access aborts */
     GICD = 0x08000000,
     GICR = 0x080a0000,
     RAM = 0x40000000,
