@@ -6,6 +6,7 @@
 #include "a64.h"
 
 #include <dlfcn.h>
+#include <signal.h>
 
 /* Beside this library, which carries $ORIGIN as its search path. */
 #define MODULE "humpy-a64-jit.so"
@@ -26,10 +27,20 @@ static void load(void)
     }
 }
 
+/* The first JIT of a process gives its thread a signal stack, and does not ask whether it had one.
+ * It is for faults in translated code, which we have none of: the thread keeps its own. */
 A64Jit *jit_new(A64Vcpu *v, A64Mode mode)
 {
+    A64Jit *j = NULL;
+    stack_t stack;
+
+    sigaltstack(NULL, &stack);
     pthread_once(&once, load);
-    return ops ? ops->new_jit(v, mode) : NULL;
+    if (ops) {
+        j = ops->new_jit(v, mode);
+    }
+    sigaltstack(&stack, NULL);
+    return j;
 }
 
 const char *jit_load_error(void)
