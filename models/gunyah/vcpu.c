@@ -190,7 +190,7 @@ static void run_engine(GhVcpu *vcpu)
         vm_down(vcpu->vm, VM_EXITED, psci_types[vcpu->exit.kind], NULL, 0);
         break;
     case ENGINE_EXIT_ERROR:
-        model_log("vcpu %u: %s", vcpu->id, vcpu->exit.text);
+        g_message("the model of Gunyah cannot go on with vCPU %u: %s", vcpu->id, vcpu->exit.text);
         vm_down(vcpu->vm, VM_EXITED, GH_RM_EXIT_TYPE_HYP_ERROR, NULL, 0);
         break;
     default:
