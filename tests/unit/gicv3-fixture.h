@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "gicv3.h"
+#include "intc/gicv3.h"
 
 #include <glib.h>
 

@@ -526,6 +526,24 @@ static void storm_settles_with_nothing_lost(void)
     g_assert_cmphex(gicv3_dist_read(f.gic, ISPENDR + 4, 4), ==, 0);
 }
 
+static void reset_forgets_all_but_the_wires(void)
+{
+    FIXTURE(f, 2, 32);
+
+    configure(&f, 0, 40);
+    set_route(&f, 40, 1);
+    gicv3_set_spi(f.gic, 40, true);
+    g_assert_true(f.irq[1]);
+    gicv3_reset(f.gic);
+    g_assert_false(f.irq[1]);
+    g_assert_false(bit_read(&f, 0, ISENABLER, 40));
+    g_assert_cmphex(gicv3_dist_read(f.gic, GICD_CTLR, 4) & 3, ==, 0);
+    g_assert_cmphex(gicv3_dist_read(f.gic, IROUTER + 8 * 40, 8), ==, 0);
+    g_assert_cmphex(gicv3_redist_read(f.gic, GICR_WAKER, 4) & 2, ==, 2);
+    g_assert_cmphex(icc_read(&f, 0, ICC_PMR), ==, 0);
+    g_assert_true(bit_read(&f, 0, ISPENDR, 40));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -562,6 +580,7 @@ int main(int argc, char **argv)
     RULE("route/one-of-n-skips-cpus-that-decline", one_of_n_skips_cpus_that_decline);
     RULE("route/one-of-n-waits-for-a-cpu-that-takes-part",
          one_of_n_waits_for_a_cpu_that_takes_part);
+    RULE("reset/forgets-all-but-the-wires", reset_forgets_all_but_the_wires);
     RULE("hostile/legacy-and-security-registers-are-res0", legacy_and_security_registers_are_res0);
     RULE("hostile/spis-beyond-the-count-do-not-exist", spis_beyond_the_count_do_not_exist);
     RULE("hostile/the-last-spi-works", the_last_spi_works);

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "gicv3.h"
+#include "intc/gicv3.h"
 #include "models/engine.h"
 
 #include <pthread.h>

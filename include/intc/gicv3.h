@@ -4,7 +4,7 @@
  * affinity routing always on, SGIs, PPIs and SPIs, group 1 on IRQ and group 0 on FIQ.
  * No LPIs, ITS, extended ranges, message-based SPIs or legacy operation; the ID registers say so.
  *
- * It knows neither the engine nor a bus: the owner decodes addresses and traps, and hands in the
+ * It knows neither an engine nor a bus: the owner decodes addresses and traps, and hands in the
  * offset or the register. CPU n has affinity 0.0.0.n.
  *
  * Threads: every function but new and free may be called from any thread; one lock per GIC.
@@ -37,6 +37,9 @@ Gicv3 *gicv3_new(unsigned n_cpus, unsigned n_spis,
                  void (*update)(void *opaque, unsigned cpu, bool irq, bool fiq), void *opaque);
 /* No other call may be under way or follow. NULL is fine. */
 void gicv3_free(Gicv3 *gic);
+/* All registers back to power-on. Wires keep their level; CPU lines follow what is now signalled.
+ */
+void gicv3_reset(Gicv3 *gic);
 
 /* A guest access to GICD_* at offset in the 64 KiB frame, size in bytes. Whatever the architecture
  * does not define (size, alignment, offset) reads as zero and ignores writes. */

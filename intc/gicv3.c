@@ -5,6 +5,8 @@
  */
 #include "gicv3-priv.h"
 
+#include <string.h>
+
 /* GICD_IROUTER */
 #define IROUTER_AFFINITY UINT64_C(0xff00ffffff)
 
@@ -194,6 +196,40 @@ void gicv3_pend_spi(Gicv3 *gic, unsigned intid)
     gicv3_unlock(gic);
 }
 
+static void power_on_bank(GicBank *bank)
+{
+    *bank = (GicBank){ .line = bank->line };
+}
+
+/* The wires keep their levels, and what was told of irq and fiq stands until the next telling. */
+static void power_on_cpu(GicCpu *cpu)
+{
+    GicBank bank = cpu->bank;
+    bool irq = cpu->irq, fiq = cpu->fiq;
+
+    power_on_bank(&bank);
+    bank.edge = 0xffff; /* SGIs, for ever */
+    *cpu = (GicCpu){ .bank = bank, .asleep = true, .irq = irq, .fiq = fiq };
+    cpu->bpr[0] = GIC_BPR0_MIN;
+    cpu->bpr[1] = GIC_BPR1_MIN;
+}
+
+void gicv3_reset(Gicv3 *gic)
+{
+    gicv3_lock(gic);
+    gic->group_on[0] = gic->group_on[1] = false;
+    gic->next_1n = 0;
+    memset(gic->router, 0, sizeof(gic->router));
+    for (unsigned i = 0; i < GIC_BANKS; i++) {
+        power_on_bank(&gic->banks[i]);
+    }
+    for (unsigned i = 0; i < gic->n_cpus; i++) {
+        power_on_cpu(&gic->cpus[i]);
+    }
+    gicv3_touch_all(gic);
+    gicv3_unlock(gic);
+}
+
 Gicv3 *gicv3_new(unsigned n_cpus, unsigned n_spis,
                  void (*update)(void *opaque, unsigned cpu, bool irq, bool fiq), void *opaque)
 {
@@ -208,12 +244,7 @@ Gicv3 *gicv3_new(unsigned n_cpus, unsigned n_spis,
     gic->opaque = opaque;
     gic->cpus = g_new0(GicCpu, n_cpus);
     for (unsigned i = 0; i < n_cpus; i++) {
-        GicCpu *cpu = &gic->cpus[i];
-
-        cpu->bank.edge = 0xffff; /* SGIs, for ever */
-        cpu->asleep = true;
-        cpu->bpr[0] = GIC_BPR0_MIN;
-        cpu->bpr[1] = GIC_BPR1_MIN;
+        power_on_cpu(&gic->cpus[i]);
     }
     return gic;
 }

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "gicv3.h"
+#include "intc/gicv3.h"
 
 #include <glib.h>
 #include <pthread.h>
