@@ -6,6 +6,7 @@
 #include "hw/char/pl011.h"
 #include "hw/core/device.h"
 #include "hw/core/machine.h"
+#include "hw/nvram/fw-cfg.h"
 #include "hw/rtc/pl031.h"
 #include "hw/virtio/virtio-mmio.h"
 
@@ -16,6 +17,8 @@ static GType (*const types[])(void) = {
     /* char, rtc */
     pl011_get_type,
     pl031_get_type,
+    /* platform */
+    fw_cfg_get_type,
     /* virtio */
     virtio_mmio_get_type,
     virtio_blk_get_type,

@@ -22,6 +22,7 @@ VmConfig *vm_config_new(void)
     config->globals = g_ptr_array_new_with_free_func(g_free);
     config->chardevs = g_ptr_array_new_with_free_func(g_free);
     config->serials = g_ptr_array_new_with_free_func(g_free);
+    config->fw_cfgs = g_ptr_array_new_with_free_func(g_free);
     config->wishes = g_ptr_array_new_with_free_func(wish_free);
     config->machine_properties = keyval_parse("", NULL, NULL);
     return config;
@@ -39,6 +40,7 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->globals);
     g_ptr_array_unref(config->chardevs);
     g_ptr_array_unref(config->serials);
+    g_ptr_array_unref(config->fw_cfgs);
     g_ptr_array_unref(config->wishes);
     keyval_free(config->machine_properties);
     g_free(config->machine);

@@ -33,6 +33,7 @@ typedef struct {
 
     /* Texts as typed (char *), in that order. */
     GPtrArray *drives, *blockdevs, *devices, *globals, *chardevs, *serials;
+    GPtrArray *fw_cfgs;
     GPtrArray *wishes; /* of Wish */
     bool nographic, nodefaults, display_none;
     bool no_reboot;

@@ -57,7 +57,7 @@ static const ForeignOption foreign[] = {
     { "runas chroot", "TEXT", .why = "is not supported" },
     { "readconfig writeconfig", "FILE", .why = "is not supported" },
     { "trace d D", "TEXT", .why = "there is no trace output yet" },
-    { "uuid smbios acpitable fw_cfg", "TEXT", .why = NO_FIRMWARE },
+    { "uuid smbios acpitable", "TEXT", .why = NO_FIRMWARE },
 };
 
 /* TRUE if name is one of names, which are separated by spaces. */

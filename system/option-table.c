@@ -36,6 +36,7 @@ LIST_HANDLER(drives)
 LIST_HANDLER(blockdevs)
 LIST_HANDLER(serials)
 LIST_HANDLER(globals)
+LIST_HANDLER(fw_cfgs)
 FLAG_HANDLER(nographic)
 FLAG_HANDLER(nodefaults)
 FLAG_HANDLER(no_reboot)
@@ -157,6 +158,10 @@ static const Option boot_options[] = {
     { "append", NULL, "TEXT", "kernel command line", NULL, take_append },
     { "dtb", NULL, "FILE", "device tree to use instead of the machine's own",
       "Command line, initrd and what the accelerator needs are added to it.", take_dtb },
+    { "fw_cfg", NULL, "[name=]NAME,file=FILE|string=TEXT", "file for the guest's firmware",
+      "Adds FILE's content, or TEXT, to the firmware configuration device under NAME, which should "
+      "begin with opt/. A Linux guest finds it in /sys/firmware/qemu_fw_cfg/by_name.",
+      take_fw_cfgs },
     {},
 };
 

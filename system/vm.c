@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accel/accel.h"
+#include "fw-cfg.h"
 #include "hw/core/device.h"
 #include "hw/core/machine.h"
 #include "options.h"
@@ -120,7 +121,7 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
     machine_set_config(vm->machine, &mc);
     machine_set_accel(vm->machine, vm->accel);
     return connect_serials(vm, serials, error) && check_wishes(vm, error) &&
-           machine_init(vm->machine, error);
+           machine_init(vm->machine, error) && fw_cfg_options_apply(c, vm->machine, error);
 }
 
 /* ---- devices ---- */

@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "hw/arm/virt.h"
+#include "hw/nvram/fw-cfg.h"
 #include "hw/virtio/virtio-mmio.h"
 
 enum {
@@ -195,6 +196,15 @@ static void devices(void *fdt)
     end(fdt);
 }
 
+static void platform(void *fdt)
+{
+    begin(fdt, "fw-cfg@9020000");
+    string(fdt, "compatible", "qemu,fw-cfg-mmio");
+    reg(fdt, VIRT_FW_CFG, FW_CFG_SIZE);
+    flag(fdt, "dma-coherent");
+    end(fdt);
+}
+
 static void transports(void *fdt)
 {
     for (unsigned i = VIRT_N_TRANSPORTS; i-- > 0;) {
@@ -229,6 +239,7 @@ void *virt_fdt_build(const VirtFdtInfo *info)
     timer(fdt);
     gic(fdt, info);
     devices(fdt);
+    platform(fdt);
     transports(fdt);
     end(fdt);
     must(fdt_finish(fdt));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * State of the virt machine, shared by virt.c, which builds and boots it, and virt-options.c, which
- * knows its properties and what of them can be had.
+ * State of the virt machine, shared by virt.c, which builds and boots it, virt-platform.c, which
+ * has the smaller parts of the board, and virt-options.c, which knows its properties and what of
+ * them can be had.
  */
 #pragma once
 
 #include "hw/arm/virt.h"
+#include "hw/nvram/fw-cfg.h"
 
 struct _VirtMachine {
     Machine parent_instance;
@@ -14,8 +16,21 @@ struct _VirtMachine {
     const char *cpu_compatible;
     MemoryRegion ram;
     bool has_ram;
-    Device *transports[VIRT_N_TRANSPORTS]; /* owned by the machine's list */
+    FwCfg *fw_cfg; /* owned by the machine's list, as are the others */
+    Device *transports[VIRT_N_TRANSPORTS];
 };
+
+/* ---- virt.c ---- */
+enum { VIRT_NO_SPI = UINT32_MAX };
+bool virt_has_irqchip(Machine *m);
+bool virt_wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error);
+/* Realizes, maps and connects dev, whose line is wired by then. Takes the reference. */
+bool virt_add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GError **error);
+
+/* ---- virt-platform.c ---- */
+/* Everything on the board besides CPUs, RAM, UART, clock and the buses for -device. */
+bool virt_add_platform(VirtMachine *v, GError **error);
+bool virt_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
 
 /* ---- virt-options.c ---- */
 /* Values of -cpu, the default first; NULL-terminated. */

@@ -32,22 +32,21 @@ static void drive_spi(void *opaque, int spi, int level)
     accel_irq_set(opaque, spi, level != 0);
 }
 
-static bool has_irqchip(Machine *m)
+bool virt_has_irqchip(Machine *m)
 {
     return accel_caps(machine_accel(m)) & ACCEL_CAP_IRQCHIP;
 }
 
-static bool wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error)
+bool virt_wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error)
 {
-    return !has_irqchip(m) || accel_irq_connect(machine_accel(m), spi, mode, error);
+    return !virt_has_irqchip(m) || accel_irq_connect(machine_accel(m), spi, mode, error);
 }
 
-/* Realizes, maps and connects dev; the line itself is wired by then. Takes the reference. */
-static bool add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GError **error)
+bool virt_add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GError **error)
 {
     bool ok;
 
-    if (has_irqchip(m)) {
+    if (spi != VIRT_NO_SPI && virt_has_irqchip(m)) {
         device_connect_irq(dev, 0, irq_new(drive_spi, machine_accel(m), spi));
     }
     ok = device_realize(dev, error);
@@ -61,14 +60,14 @@ static bool add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GEr
 
 static bool add_serial(Machine *m, GError **error)
 {
-    return wire(m, VIRT_UART_SPI, ACCEL_IRQ_LEVEL, error) &&
-           add_device(m, pl011_new(machine_serial(m, 0)), VIRT_UART, VIRT_UART_SPI, error);
+    return virt_wire(m, VIRT_UART_SPI, ACCEL_IRQ_LEVEL, error) &&
+           virt_add_device(m, pl011_new(machine_serial(m, 0)), VIRT_UART, VIRT_UART_SPI, error);
 }
 
 static bool add_rtc(Machine *m, GError **error)
 {
-    return wire(m, VIRT_RTC_SPI, ACCEL_IRQ_LEVEL, error) &&
-           add_device(m, g_object_new(TYPE_PL031, NULL), VIRT_RTC, VIRT_RTC_SPI, error);
+    return virt_wire(m, VIRT_RTC_SPI, ACCEL_IRQ_LEVEL, error) &&
+           virt_add_device(m, g_object_new(TYPE_PL031, NULL), VIRT_RTC, VIRT_RTC_SPI, error);
 }
 
 static bool add_transports(VirtMachine *v, GError **error)
@@ -79,7 +78,7 @@ static bool add_transports(VirtMachine *v, GError **error)
         Device *dev = g_object_new(TYPE_VIRTIO_MMIO, NULL);
 
         virtio_mmio_set_dma(HUMPY_VIRTIO_MMIO(dev), machine_memory(m));
-        if (!add_device(m, dev, VIRT_MMIO + i * VIRTIO_MMIO_SIZE, VIRT_MMIO_SPI + i, error)) {
+        if (!virt_add_device(m, dev, VIRT_MMIO + i * VIRTIO_MMIO_SIZE, VIRT_MMIO_SPI + i, error)) {
             return false;
         }
         v->transports[i] = dev;
@@ -111,7 +110,7 @@ static bool virt_init(Machine *m, GError **error)
 
     return virt_check_options(v, config, accel, error) && add_ram(v, config->ram_size, error) &&
            accel_setup(accel, &info, error) && add_serial(m, error) && add_rtc(m, error) &&
-           add_transports(v, error);
+           virt_add_platform(v, error) && add_transports(v, error);
 }
 
 static void virt_finish(Machine *m)
@@ -119,6 +118,7 @@ static void virt_finish(Machine *m)
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
 
     memset(v->transports, 0, sizeof(v->transports));
+    v->fw_cfg = NULL;
     if (v->has_ram) {
         memory_region_del_subregion(machine_system_memory(m), &v->ram);
         memory_region_destroy(&v->ram);
@@ -170,7 +170,7 @@ static bool virt_plug(Machine *m, Device *dev, const char *bus, GError **error)
     if (n < 0 || !virtio_bus_plug(v->transports[n], dev, error)) {
         return false;
     }
-    if (!wire(m, VIRT_MMIO_SPI + n, ACCEL_IRQ_EDGE, error)) {
+    if (!virt_wire(m, VIRT_MMIO_SPI + n, ACCEL_IRQ_EDGE, error)) {
         virtio_bus_unplug(v->transports[n]);
         return false;
     }
@@ -292,5 +292,6 @@ static void virt_machine_class_init(VirtMachineClass *klass)
     mc->finish = virt_finish;
     mc->plug = virt_plug;
     mc->boot = virt_boot;
+    mc->add_fw_cfg = virt_add_fw_cfg;
     virt_install_options(klass);
 }

@@ -182,6 +182,18 @@ bool machine_plug(Machine *m, Device *dev, const char *bus, GError **error)
     return mc->plug(m, dev, bus, error);
 }
 
+bool machine_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error)
+{
+    MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
+
+    if (mc->add_fw_cfg == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "machine '%s' has no firmware configuration device", mc->name);
+        return false;
+    }
+    return mc->add_fw_cfg(m, name, data, error);
+}
+
 bool machine_boot(Machine *m, GError **error)
 {
     MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);

@@ -14,8 +14,8 @@ enum {
     VIRT_GICR_SIZE_PER_CPU = 0x20000,
     VIRT_UART = 0x09000000,
     VIRT_RTC = 0x09010000,
-    VIRT_FW_CFG = 0x09020000, /* kept free; no fw_cfg yet */
-    VIRT_MMIO = 0x0a000000,   /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
+    VIRT_FW_CFG = 0x09020000,
+    VIRT_MMIO = 0x0a000000, /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
     VIRT_RAM = 0x40000000,
 
     VIRT_N_TRANSPORTS = 32,

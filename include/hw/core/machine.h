@@ -41,6 +41,9 @@ struct _MachineClass {
     /* Gives an unrealized -device its place on one of this machine's buses and realizes it. bus is
      * what the user asked for with bus=, or NULL. References dev. [main] */
     bool (*plug)(Machine *m, Device *dev, const char *bus, GError **error);
+    /* (optional) Adds a file to the firmware configuration device; after init, before boot. data
+     * is referenced. NULL: the machine has no such device. [main] */
+    bool (*add_fw_cfg)(Machine *m, const char *name, GBytes *data, GError **error);
     /* (optional) Mirrors init, also one that failed half way; all devices are unrealized. [main] */
     void (*finish)(Machine *m);
 };
@@ -62,6 +65,10 @@ struct Chardev *machine_serial(Machine *m, unsigned n); /* or NULL */
 
 AddressSpace *machine_memory(Machine *m);        /* guest physical memory */
 MemoryRegion *machine_system_memory(Machine *m); /* its root container */
+
+/* -fw_cfg, between machine_init() and machine_boot(). UNSUPPORTED: the machine has no such device.
+ */
+bool machine_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
 
 /* [main] In this order: init, plug for each -device, boot, finish. A failed call leaves a machine
  * that can only be finished. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The firmware configuration device ("fw_cfg_mem"): numbered items and named files of bytes that a
+ * guest reads through a data register or by DMA, as QEMU documents it (docs/specs/fw_cfg.txt).
+ * One register region of FW_CFG_SIZE bytes.
+ *
+ * Items are added by the machine and by devices before the guest runs. [main]
+ */
+#pragma once
+
+#include "hw/core/device.h"
+
+#define TYPE_FW_CFG fw_cfg_get_type()
+G_DECLARE_FINAL_TYPE(FwCfg, fw_cfg, HUMPY, FW_CFG, Device)
+
+enum {
+    FW_CFG_SIZE = 0x18,
+    FW_CFG_NAME_SIZE = 56, /* of a file, with its NUL */
+
+    FW_CFG_KEY_SIGNATURE = 0x00,
+    FW_CFG_KEY_ID = 0x01,
+    FW_CFG_KEY_N_CPUS = 0x05,
+    FW_CFG_KEY_DIRECTORY = 0x19,
+    FW_CFG_KEY_FIRST_FILE = 0x20,
+};
+
+/* The address space that DMA goes to; borrowed. Before the device is realized. */
+void fw_cfg_set_dma(FwCfg *fw, AddressSpace *dma);
+
+/* Sets the item called key, below FW_CFG_KEY_FIRST_FILE. data is referenced. */
+void fw_cfg_set_item(FwCfg *fw, unsigned key, GBytes *data);
+
+/* Adds a file; data is referenced. FALSE: the name is empty, too long (RANGE) or taken (CONFLICT),
+ * or there is no slot left. */
+bool fw_cfg_add_file(FwCfg *fw, const char *name, GBytes *data, GError **error);
+
+/* The guest wrote to a file, which now holds size bytes of data. Runs with fw's lock held. [any] */
+typedef void (*FwCfgWritten)(void *opaque, const uint8_t *data, size_t size);
+/* The same for a file of size bytes, zeroed, that the guest may write by DMA. */
+bool fw_cfg_add_writable(FwCfg *fw, const char *name, size_t size, FwCfgWritten written,
+                         void *opaque, GError **error);
+/* Takes the file called name away; one that is not there is fine. */
+void fw_cfg_remove_file(FwCfg *fw, const char *name);
