@@ -19,8 +19,10 @@ typedef struct {
     bool (*open)(Chardev *chr, KeyVal *kv, GError **error);
     /* [any] Bytes got rid of; what is left over is counted as dropped by the caller. */
     size_t (*write)(Chardev *chr, const uint8_t *buf, size_t len);
-    /* (optional) The input descriptor came to its end. */
+    /* (optional) The input descriptor came to its end. [main] */
     void (*hangup)(Chardev *chr);
+    /* (optional) Where write writes to, for waiting; -1: nowhere. [lock held] */
+    int (*output_fd)(const Chardev *chr);
     void (*close)(Chardev *chr); /* of a half-opened object too */
 } ChardevOps;
 
@@ -33,14 +35,17 @@ struct Chardev {
     void *frontend_opaque;
     ChardevMux *mux; /* NULL without mux=on */
 
-    int input_fd; /* -1: nothing to read */
-    GSource *input_source;
-    int input_waiting; /* atomic: the front end was full */
+    GMainContext *context; /* that serves the input; NULL: the default one */
+    int input_fd;          /* atomic; -1: nothing to read */
+    GSource *input_source; /* touched in the context's thread only */
+    int input_waiting;     /* atomic: the front end was full */
 
     GMutex lock; /* of what write touches: the output side of state, stalled, dropped */
     bool is_socket;
     bool stalled; /* the last write ran out of patience */
     uint64_t dropped;
+    bool keeps_fds;
+    GArray *fds; /* of int, received and not yet taken; NULL: none so far */
 };
 
 extern const ChardevOps chardev_null_ops, chardev_file_ops, chardev_stdio_ops, chardev_socket_ops;
@@ -57,11 +62,17 @@ size_t chardev_frontend_room(Chardev *chr);
 /* Reads fd whenever it is readable and the front end has room; fd stays the caller's. */
 void chardev_input_start(Chardev *chr, int fd);
 void chardev_input_stop(Chardev *chr);
-/* Watches again if the front end has room now. */
+/* Watches again if the front end has room now; in the context's thread, maybe later. */
 void chardev_input_resume(Chardev *chr);
 /* Writes to fd, waiting a bounded time for a slow reader; after that nothing is waited for until fd
  * is writable again. [lock held] */
 size_t chardev_fd_write(Chardev *chr, int fd, const uint8_t *buf, size_t len);
+
+/* ---- received.c ---- */
+/* read(), which keeps descriptors that come along with the bytes. */
+ssize_t chardev_receive(Chardev *chr, int fd, void *buf, size_t len);
+/* Closes all that nobody took. */
+void chardev_drop_fds(Chardev *chr);
 
 /* ---- mux.c ---- */
 ChardevMux *chardev_mux_new(void);

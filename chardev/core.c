@@ -4,6 +4,7 @@
  */
 #include "chardev-priv.h"
 
+#include <glib-unix.h>
 #include <string.h>
 
 #include "options.h"
@@ -15,6 +16,8 @@ static void chardev_free(Chardev *chr)
 {
     chardev_input_stop(chr);
     chr->ops->close(chr);
+    chardev_drop_fds(chr);
+    g_clear_pointer(&chr->fds, g_array_unref);
     g_clear_pointer(&chr->mux, chardev_mux_free);
     g_mutex_clear(&chr->lock);
     g_free(chr->id);
@@ -118,6 +121,47 @@ size_t chardev_write(Chardev *chr, const void *buf, size_t len)
     chr->dropped += len - written;
     g_mutex_unlock(&chr->lock);
     return written;
+}
+
+size_t chardev_try_write(Chardev *chr, const void *buf, size_t len)
+{
+    size_t written;
+    bool stalled;
+
+    g_mutex_lock(&chr->lock);
+    stalled = chr->stalled;
+    chr->stalled = true; /* no patience */
+    if (chr->mux != NULL) {
+        written = chardev_mux_write(chr, buf, len);
+    } else {
+        written = chr->ops->write(chr, buf, len);
+    }
+    chr->stalled = stalled && chr->stalled;
+    g_mutex_unlock(&chr->lock);
+    return written;
+}
+
+GSource *chardev_output_source(Chardev *chr)
+{
+    int fd = -1;
+
+    g_mutex_lock(&chr->lock);
+    if (chr->ops->output_fd != NULL) {
+        fd = chr->ops->output_fd(chr);
+    }
+    g_mutex_unlock(&chr->lock);
+    return fd >= 0 ? g_unix_fd_source_new(fd, G_IO_OUT | G_IO_HUP | G_IO_ERR) : NULL;
+}
+
+void chardev_set_context(Chardev *chr, GMainContext *context)
+{
+    g_assert(chr->frontend == NULL && chr->mux == NULL);
+    chr->context = context;
+}
+
+bool chardev_is_mux(const Chardev *chr)
+{
+    return chr->mux != NULL;
 }
 
 uint64_t chardev_dropped(Chardev *chr)

@@ -32,6 +32,16 @@ static bool wait_for_room(Chardev *chr)
     return room(chr) == 0 || !g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0);
 }
 
+static gboolean hang_up(gpointer id)
+{
+    Chardev *chr = chardev_find(id);
+
+    if (chr != NULL && chr->ops->hangup != NULL) {
+        chr->ops->hangup(chr);
+    }
+    return G_SOURCE_REMOVE;
+}
+
 static gboolean input_ready(int fd, GIOCondition condition, gpointer data)
 {
     Chardev *chr = data;
@@ -43,14 +53,16 @@ static gboolean input_ready(int fd, GIOCondition condition, gpointer data)
         g_clear_pointer(&chr->input_source, g_source_unref);
         return G_SOURCE_REMOVE;
     }
-    n = read(fd, buf, MIN(MAX(free, 1), sizeof(buf)));
+    n = chardev_receive(chr, fd, buf, MIN(MAX(free, 1), sizeof(buf)));
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
         return G_SOURCE_CONTINUE;
     }
     if (n <= 0) {
-        chr->input_fd = -1;
+        g_atomic_int_set(&chr->input_fd, -1);
         g_clear_pointer(&chr->input_source, g_source_unref);
-        if (chr->ops->hangup != NULL) {
+        if (chr->context != NULL) {
+            g_idle_add_full(G_PRIORITY_DEFAULT, hang_up, g_strdup(chr->id), g_free);
+        } else if (chr->ops->hangup != NULL) {
             chr->ops->hangup(chr);
         }
         return G_SOURCE_REMOVE;
@@ -66,37 +78,64 @@ static gboolean input_ready(int fd, GIOCondition condition, gpointer data)
 
 static void watch(Chardev *chr)
 {
-    if (chr->input_source != NULL || chr->input_fd < 0) {
+    int fd = g_atomic_int_get(&chr->input_fd);
+
+    if (chr->input_source != NULL || fd < 0) {
         return;
     }
-    chr->input_source = g_unix_fd_source_new(chr->input_fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+    chr->input_source = g_unix_fd_source_new(fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
     g_source_set_callback(chr->input_source, G_SOURCE_FUNC(input_ready), chr, NULL);
-    g_source_attach(chr->input_source, NULL);
+    g_source_attach(chr->input_source, chr->context);
 }
 
 void chardev_input_start(Chardev *chr, int fd)
 {
-    chr->input_fd = fd;
+    g_atomic_int_set(&chr->input_fd, fd);
     g_atomic_int_set(&chr->input_waiting, 0);
     chardev_input_resume(chr);
 }
 
 void chardev_input_stop(Chardev *chr)
 {
-    chr->input_fd = -1;
+    g_atomic_int_set(&chr->input_fd, -1);
     if (chr->input_source != NULL) {
         g_source_destroy(chr->input_source);
         g_clear_pointer(&chr->input_source, g_source_unref);
     }
 }
 
-void chardev_input_resume(Chardev *chr)
+static void resume(Chardev *chr)
 {
     if (chr->mux != NULL) {
         chardev_mux_flush(chr);
     }
     if (room(chr) > 0 || !wait_for_room(chr)) {
         watch(chr);
+    }
+}
+
+static gboolean resume_here(gpointer chr)
+{
+    resume(chr);
+    return G_SOURCE_REMOVE;
+}
+
+/* The thread of a context ends before its chardev does, and what was not run is not run. */
+static void resume_in_context(Chardev *chr)
+{
+    g_autoptr(GSource) source = g_idle_source_new();
+
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, resume_here, chr, NULL);
+    g_source_attach(source, chr->context);
+}
+
+void chardev_input_resume(Chardev *chr)
+{
+    if (chr->context != NULL) {
+        resume_in_context(chr);
+    } else {
+        resume(chr);
     }
 }
 
@@ -112,8 +151,13 @@ static gboolean resume_by_id(gpointer id)
 
 void chardev_accept_input(Chardev *chr)
 {
-    /* By id: the object may be gone when the main loop comes to it. */
-    if (g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0)) {
+    if (!g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0)) {
+        return;
+    }
+    if (chr->context != NULL) {
+        resume_in_context(chr);
+    } else {
+        /* By id: the object may be gone when the main loop comes to it. */
         g_idle_add_full(G_PRIORITY_DEFAULT, resume_by_id, g_strdup(chr->id), g_free);
     }
 }

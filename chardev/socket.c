@@ -46,6 +46,7 @@ static void set_connection(Chardev *chr, GSocketConnection *connection)
     s->connection = connection != NULL ? g_object_ref(connection) : NULL;
     chr->stalled = false;
     g_mutex_unlock(&chr->lock);
+    chardev_drop_fds(chr);
     g_clear_object(&before);
     chardev_set_opened(chr, connection != NULL);
     if (s->connection != NULL) {
@@ -271,6 +272,13 @@ static size_t socket_write(Chardev *chr, const uint8_t *buf, size_t len)
     return s->connection != NULL ? chardev_fd_write(chr, connection_fd(s), buf, len) : 0;
 }
 
+static int socket_output_fd(const Chardev *chr)
+{
+    Socket *s = chr->state;
+
+    return s->connection != NULL ? connection_fd(s) : -1;
+}
+
 static void socket_close(Chardev *chr)
 {
     Socket *s = chr->state;
@@ -297,5 +305,6 @@ const ChardevOps chardev_socket_ops = {
     .open = socket_open,
     .write = socket_write,
     .hangup = socket_hangup,
+    .output_fd = socket_output_fd,
     .close = socket_close,
 };

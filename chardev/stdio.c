@@ -123,5 +123,6 @@ const ChardevOps chardev_stdio_ops = {
     .keys = (const char *const[]){ "signal", NULL },
     .open = stdio_open,
     .write = stdio_write,
+    .output_fd = output_fd,
     .close = stdio_close,
 };

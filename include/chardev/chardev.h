@@ -43,6 +43,21 @@ void chardev_accept_input(Chardev *chr); /* [any] */
  * written. A closed socket or a full file drops bytes and counts them. [any] */
 size_t chardev_write(Chardev *chr, const void *buf, size_t len);
 
+/* ---- for a front end that must not wait, or that has a thread of its own (the monitor) ---- */
+/* Before attach: can_receive and receive run in the thread that serves context, events stay in
+ * [main]. That thread must have ended when detach is called. Not with mux. */
+void chardev_set_context(Chardev *chr, GMainContext *context);
+bool chardev_is_mux(const Chardev *chr);
+/* Writes what goes without waiting; what is left over is not counted as dropped. [any] */
+size_t chardev_try_write(Chardev *chr, const void *buf, size_t len);
+/* A source, not attached, that is ready when a chardev_try_write() may do more. NULL: nothing will
+ * ever make it do more (nobody is there, or the disk is full). [any] */
+GSource *chardev_output_source(Chardev *chr);
+/* From now on descriptors that come over a UNIX socket (SCM_RIGHTS) are kept, a few at most. */
+void chardev_keep_fds(Chardev *chr);
+/* The oldest of them, now the caller's, or -1. [any] */
+int chardev_take_fd(Chardev *chr);
+
 /* Ctrl-A on a mux (or -nographic's stdio): x leaves, h helps, s, b, c switches. */
 typedef void (*ChardevQuitFn)(void *opaque);
 void chardev_set_quit_handler(ChardevQuitFn fn, void *opaque);
