@@ -11,6 +11,16 @@ static void wish_free(gpointer data)
     g_free(wish);
 }
 
+void monitor_option_free(void *data)
+{
+    MonitorOption *option = data;
+
+    g_free(option->typed);
+    g_free(option->chardev);
+    g_free(option->device);
+    g_free(option);
+}
+
 VmConfig *vm_config_new(void)
 {
     VmConfig *config = g_new0(VmConfig, 1);
@@ -24,6 +34,7 @@ VmConfig *vm_config_new(void)
     config->serials = g_ptr_array_new_with_free_func(g_free);
     config->fw_cfgs = g_ptr_array_new_with_free_func(g_free);
     config->wishes = g_ptr_array_new_with_free_func(wish_free);
+    config->monitors = g_ptr_array_new_with_free_func(monitor_option_free);
     config->machine_properties = keyval_parse("", NULL, NULL);
     return config;
 }
@@ -42,6 +53,8 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->serials);
     g_ptr_array_unref(config->fw_cfgs);
     g_ptr_array_unref(config->wishes);
+    g_ptr_array_unref(config->monitors);
+    g_free(config->uuid);
     keyval_free(config->machine_properties);
     g_free(config->machine);
     g_free(config->dumpdtb);

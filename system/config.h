@@ -17,6 +17,16 @@ typedef struct {
     char *what; /* the option as typed */
 } Wish;
 
+typedef enum { MONITOR_CONTROL, MONITOR_READLINE } MonitorMode;
+
+typedef struct {
+    char *typed;   /* the option */
+    char *chardev; /* id, or NULL: */
+    char *device;  /* to be made, as after -serial */
+    MonitorMode mode;
+    bool pretty;
+} MonitorOption;
+
 typedef struct {
     GPtrArray *accels; /* of char *, in the order to be tried; from -accel or -machine accel= */
     bool accel_option; /* -accel was given */
@@ -34,12 +44,18 @@ typedef struct {
     /* Texts as typed (char *), in that order. */
     GPtrArray *drives, *blockdevs, *devices, *globals, *chardevs, *serials;
     GPtrArray *fw_cfgs;
-    GPtrArray *wishes; /* of Wish */
+    GPtrArray *wishes;   /* of Wish */
+    GPtrArray *monitors; /* of MonitorOption, in the order typed */
     bool nographic, nodefaults, display_none;
-    bool no_reboot;
+    bool no_reboot, no_shutdown;
+    bool stopped;   /* -S */
+    bool preconfig; /* the machine is made when a monitor asks for it */
+    char *uuid;     /* canonical, or NULL */
 
     char *output; /* help or version: to be printed instead of starting anything */
 } VmConfig;
+
+void monitor_option_free(void *option);
 
 VmConfig *vm_config_new(void);
 void vm_config_free(VmConfig *config);

@@ -14,9 +14,12 @@
 #include "drives.h"
 #include "hw/core/device.h"
 #include "models/models.h"
+#include "monitor/events.h"
+#include "monitor/monitor.h"
 #include "options.h"
 #include "runstate.h"
 #include "util/error.h"
+#include "util/event.h"
 #include "vm.h"
 
 #define PROGRAM "humpy-system-aarch64"
@@ -52,13 +55,72 @@ static bool check_config(const VmConfig *config, GError **error)
     return true;
 }
 
+static void emit_caused(const char *event, RunCause cause)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_boolean_member(data, "guest", run_cause_is_guest(cause));
+    json_object_set_string_member(data, "reason", run_cause_name(cause));
+    event_emit(event, data);
+}
+
+/* TRUE: the reset is done, the same life goes on. */
+static bool reset_in_place(Vm *vm, RunCause cause)
+{
+    if (!(accel_caps(vm_accel(vm)) & ACCEL_CAP_RESET_IN_PLACE)) {
+        return false;
+    }
+    vm_reset(vm);
+    if (!runstate_is_running()) {
+        runstate_stop(RUN_STATE_PRELAUNCH);
+    }
+    runstate_clear();
+    emit_caused("RESET", cause);
+    return true;
+}
+
+/* TRUE: the end that order asks for is put off, a monitor decides what comes next. */
+static bool stay(const VmConfig *config, const RunOrder *order)
+{
+    bool failed = order->request == RUN_FAIL;
+
+    if (!config->no_shutdown || (!failed && !run_cause_is_guest(order->cause))) {
+        return false;
+    }
+    if (order->message != NULL) {
+        print_line(order->message);
+    }
+    emit_caused("SHUTDOWN", order->cause);
+    runstate_stop(failed ? RUN_STATE_INTERNAL_ERROR : RUN_STATE_SHUTDOWN);
+    runstate_clear();
+    return true;
+}
+
+/* Serves the guest and the monitors until this life is over. */
+static RunOrder serve(const VmConfig *config, Vm *vm)
+{
+    while (true) {
+        RunOrder order = runstate_wait();
+        bool reset = order.request == RUN_RESET;
+
+        if (reset && config->no_reboot) {
+            order.request = RUN_QUIT;
+        }
+        if (reset && order.request == RUN_RESET ? !reset_in_place(vm, order.cause)
+                                                : !stay(config, &order)) {
+            return order;
+        }
+        g_free(order.message);
+    }
+}
+
 /* One life. RUN_RESET: the next one is wanted. */
 static RunRequest live(const VmConfig *config, const Serials *serials, const Drives *drives,
-                       GError **error)
+                       RunCause reset_cause, RunOrder *last, GError **error)
 {
-    g_autoptr(Vm) vm = vm_new(config, serials, drives, error);
-    g_autofree char *message = NULL;
-    RunRequest request;
+    bool first = reset_cause == CAUSE_NONE;
+    bool running = first ? !config->stopped : runstate_is_running();
+    g_autoptr(Vm) vm = vm_new(config, serials, drives, running, error);
 
     if (vm == NULL) {
         return RUN_FAIL;
@@ -66,29 +128,78 @@ static RunRequest live(const VmConfig *config, const Serials *serials, const Dri
     if (config->dumpdtb != NULL) {
         return RUN_QUIT;
     }
-    request = runstate_wait(&message);
-    if (request == RUN_FAIL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "%s", message);
-    } else if (message != NULL) {
-        print_line(message);
+    if (!first) {
+        emit_caused("RESET", reset_cause);
     }
-    return request;
+    if (running && first) {
+        runstate_cont(NULL);
+    } else if (!running) {
+        runstate_stop(RUN_STATE_PRELAUNCH);
+    }
+    monitors_set_phase(MONITOR_READY);
+    *last = serve(config, vm);
+    monitors_set_phase(MONITOR_WAIT);
+    return last->request;
 }
 
 static void quit(void *opaque)
 {
-    runstate_request(RUN_QUIT, NULL);
+    runstate_request(RUN_QUIT, CAUSE_HOST_UI, NULL);
+}
+
+/* TRUE: go on and make the machine. */
+static bool wait_for_preconfig(void)
+{
+    g_autofree char *message = NULL;
+    RunOrder order;
+
+    monitors_set_phase(MONITOR_PRECONFIG);
+    order = runstate_wait();
+    message = order.message;
+    monitors_set_phase(MONITOR_WAIT);
+    if (order.request == RUN_PRECONFIG_DONE) {
+        runstate_clear();
+        return true;
+    }
+    if (message != NULL) {
+        print_line(message);
+    }
+    emit_caused("SHUTDOWN", order.cause);
+    return false;
+}
+
+static bool run_lives(const VmConfig *config, const Serials *serials, const Drives *drives,
+                      GError **error)
+{
+    RunOrder last = {};
+    RunRequest request;
+
+    do {
+        g_clear_pointer(&last.message, g_free);
+        runstate_clear_reset();
+        request = live(config, serials, drives, last.cause, &last, error);
+    } while (request == RUN_RESET);
+    if (*error == NULL && config->dumpdtb == NULL) {
+        emit_caused("SHUTDOWN", last.cause);
+    }
+    if (request == RUN_FAIL && *error == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "%s", last.message);
+    } else if (last.message != NULL) {
+        print_line(last.message);
+    }
+    g_free(last.message);
+    return request != RUN_FAIL;
 }
 
 static bool run(const VmConfig *config, GError **error)
 {
     g_autoptr(Drives) drives = NULL;
     g_autoptr(Serials) serials = NULL;
-    RunRequest request;
 
     if (!check_config(config, error)) {
         return false;
     }
+    vm_set_config(config);
     runstate_catch_signals();
     chardev_set_quit_handler(quit, NULL);
     drives = drives_open(config, error);
@@ -96,18 +207,17 @@ static bool run(const VmConfig *config, GError **error)
         return false;
     }
     serials = serials_open(config, error);
-    if (serials == NULL && runstate_get() == RUN_QUIT) {
+    if (serials == NULL || !monitors_open(config, error)) {
+        if (runstate_get() != RUN_QUIT) {
+            return false;
+        }
         g_clear_error(error); /* interrupted while waiting for a socket's peer */
         return true;
     }
-    if (serials == NULL) {
-        return false;
+    if (config->preconfig && !wait_for_preconfig()) {
+        return true;
     }
-    do {
-        runstate_clear_reset();
-        request = live(config, serials, drives, error);
-    } while (request == RUN_RESET && !config->no_reboot);
-    return request != RUN_FAIL;
+    return run_lives(config, serials, drives, error);
 }
 
 int main(int argc, char **argv)
@@ -124,7 +234,10 @@ int main(int argc, char **argv)
     if (ok && config->output != NULL) {
         fputs(config->output, stdout);
     } else if (ok) {
+        events_start();
         ok = run(config, &error);
+        monitors_close();
+        events_stop();
     }
     chardev_cleanup();
     if (!ok) {

@@ -8,7 +8,6 @@
 #include "options.h"
 #include "util/error.h"
 
-#define NO_MONITOR  "there is no monitor yet"
 #define NO_NETWORK  "there are no network devices yet"
 #define NO_FIRMWARE "there is no firmware to be loaded yet (a kernel is started with -kernel)"
 #define NO_PCI      "there are no PCI and no USB devices yet"
@@ -19,10 +18,6 @@ static const ForeignOption foreign[] = {
     { "gdb", "DEVICE", .none = "none", .cap = ACCEL_CAP_GDB },
     { "incoming", "URI", .cap = ACCEL_CAP_MIGRATION },
     { "loadvm", "TAG", .cap = ACCEL_CAP_MIGRATION },
-
-    { "S", .why = "the guest would wait for a monitor to start it, and " NO_MONITOR },
-    { "monitor", "DEVICE", .none = "none", .why = NO_MONITOR },
-    { "qmp qmp-pretty mon", "DEVICE", .none = "none", .why = NO_MONITOR },
 
     { "net nic", "TYPE", .none = "none", .why = NO_NETWORK },
     { "netdev", "TYPE", .why = NO_NETWORK },
@@ -51,13 +46,11 @@ static const ForeignOption foreign[] = {
     { "icount", "TEXT", .why = "instructions are not counted" },
     { "daemonize", .why = "is not supported (start it in the background)" },
     { "pidfile", "FILE", .why = "is not supported" },
-    { "no-shutdown", .why = "the guest's power-off would wait for a monitor, and " NO_MONITOR },
-    { "action", "TEXT", .why = "is not supported (-no-reboot is)" },
     { "sandbox", "TEXT", .none = "off", .why = "there is no sandbox yet" },
     { "runas chroot", "TEXT", .why = "is not supported" },
     { "readconfig writeconfig", "FILE", .why = "is not supported" },
     { "trace d D", "TEXT", .why = "there is no trace output yet" },
-    { "uuid smbios acpitable", "TEXT", .why = NO_FIRMWARE },
+    { "smbios acpitable", "TEXT", .why = NO_FIRMWARE },
 };
 
 /* TRUE if name is one of names, which are separated by spaces. */

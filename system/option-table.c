@@ -40,6 +40,9 @@ LIST_HANDLER(fw_cfgs)
 FLAG_HANDLER(nographic)
 FLAG_HANDLER(nodefaults)
 FLAG_HANDLER(no_reboot)
+FLAG_HANDLER(no_shutdown)
+FLAG_HANDLER(stopped)
+FLAG_HANDLER(preconfig)
 
 static bool take_chardev(VmConfig *config, const char *arg, GError **error)
 {
@@ -148,6 +151,14 @@ static const Option standard_options[] = {
       "Without it a reset by the guest starts a fresh virtual machine from the same command line, "
       "reading kernel, initrd and device tree anew.",
       take_no_reboot },
+    { "no-shutdown", NULL, NULL, "stop instead of exiting when the guest shuts down",
+      "The monitor's quit ends the program then, system_reset starts the guest anew.",
+      take_no_shutdown },
+    { "action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause",
+      "what follows a reset or a shutdown by the guest",
+      "reboot=shutdown means -no-reboot, shutdown=pause means -no-shutdown.", option_action },
+    { "S", NULL, NULL, "do not start the vCPUs", "The monitor's cont does.", take_stopped },
+    { "uuid", NULL, "UUID", "UUID of the virtual machine", NULL, option_uuid },
     {},
 };
 
@@ -202,6 +213,22 @@ static const Option char_options[] = {
     {},
 };
 
+static const Option monitor_options[] = {
+    { "qmp", NULL, "DEVICE", "QMP monitor on a character device",
+      "DEVICE is what -serial takes: unix:PATH,server,nowait or stdio, for example.", option_qmp },
+    { "qmp-pretty", NULL, "DEVICE", "the same with its JSON laid out for reading", NULL,
+      option_qmp_pretty },
+    { "mon", NULL, "[chardev=]ID[,mode=control|readline][,pretty=on|off]", "monitor on a -chardev",
+      "control, which is QMP, is the only mode yet. -mon may be given more than once.",
+      option_mon },
+    { "monitor", NULL, "none", "no monitor for humans", "There is no such monitor yet.",
+      option_monitor },
+    { "preconfig", NULL, NULL, "make the machine only when a monitor asks for it",
+      "Until x-exit-preconfig, only the commands that need no machine can be run.",
+      take_preconfig },
+    {},
+};
+
 static const Option info_options[] = {
     { "help", "h", NULL, "this text", NULL, take_help },
     { "version", NULL, NULL, "the version", NULL, take_version },
@@ -210,7 +237,11 @@ static const Option info_options[] = {
 };
 
 const OptionSection option_sections[] = {
-    { "Standard options", standard_options }, { "Linux boot", boot_options },
-    { "Block devices", block_options },       { "Character devices and display", char_options },
-    { "Information", info_options },          {},
+    { "Standard options", standard_options },
+    { "Linux boot", boot_options },
+    { "Block devices", block_options },
+    { "Character devices and display", char_options },
+    { "Monitor", monitor_options },
+    { "Information", info_options },
+    {},
 };

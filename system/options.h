@@ -38,6 +38,13 @@ bool option_smp(VmConfig *config, const char *arg, GError **error);
 bool option_m(VmConfig *config, const char *arg, GError **error);
 bool option_name(VmConfig *config, const char *arg, GError **error);
 
+bool option_mon(VmConfig *config, const char *arg, GError **error); /* options-monitor.c */
+bool option_qmp(VmConfig *config, const char *arg, GError **error);
+bool option_qmp_pretty(VmConfig *config, const char *arg, GError **error);
+bool option_monitor(VmConfig *config, const char *arg, GError **error);
+bool option_action(VmConfig *config, const char *arg, GError **error);
+bool option_uuid(VmConfig *config, const char *arg, GError **error);
+
 /* ---- option-foreign.c ---- */
 typedef struct {
     const char *names; /* separated by spaces */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The one pending request, and the signals that make one.
+ * The run state, the one pending request, and the signals that make one.
  */
 #include "runstate.h"
 
@@ -7,18 +7,75 @@
 #include <signal.h>
 
 #include "chardev/chardev.h"
+#include "util/error.h"
+#include "util/event.h"
+#include "vm.h"
+
+static int state = RUN_STATE_PRELAUNCH; /* atomic; changed by [main] */
 
 static GMutex lock;
-static RunRequest pending;
-static char *pending_message;
+static RunOrder pending;
 
-void runstate_request(RunRequest request, const char *message)
+/* ---- run states ---- */
+
+RunState runstate_current(void)
+{
+    return g_atomic_int_get(&state);
+}
+
+bool runstate_is_running(void)
+{
+    return runstate_current() == RUN_STATE_RUNNING;
+}
+
+void runstate_stop(RunState why)
+{
+    bool ran = runstate_is_running();
+    Vm *vm = vm_current();
+
+    if (ran && vm != NULL) {
+        accel_pause(vm_accel(vm));
+    }
+    if (ran || why != RUN_STATE_PAUSED) {
+        g_atomic_int_set(&state, why);
+    }
+    if (ran) {
+        event_emit("STOP", NULL);
+    }
+}
+
+bool runstate_cont(GError **error)
+{
+    Vm *vm = vm_current();
+
+    if (runstate_is_running()) {
+        return true;
+    }
+    if (runstate_current() == RUN_STATE_SHUTDOWN ||
+        runstate_current() == RUN_STATE_INTERNAL_ERROR) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "the guest is in state '%s' and must be reset first (system_reset)",
+                    run_state_name(runstate_current()));
+        return false;
+    }
+    g_atomic_int_set(&state, RUN_STATE_RUNNING);
+    event_emit("RESUME", NULL);
+    if (vm != NULL) {
+        accel_resume(vm_accel(vm));
+    }
+    return true;
+}
+
+/* ---- requests ---- */
+
+void runstate_request(RunRequest request, RunCause cause, const char *message)
 {
     g_mutex_lock(&lock);
-    if (pending == RUN_ON || (pending == RUN_RESET && request != RUN_RESET)) {
-        pending = request;
-        g_free(pending_message);
-        pending_message = g_strdup(message);
+    if (pending.request == RUN_ON || (pending.request == RUN_RESET && request != RUN_RESET)) {
+        pending.request = request;
+        pending.cause = cause;
+        g_free(pending.message);
+        pending.message = g_strdup(message);
     }
     g_mutex_unlock(&lock);
     g_main_context_wakeup(NULL);
@@ -30,28 +87,28 @@ void runstate_accel_event(void *opaque, AccelEvent event, const char *message)
 
     switch (event) {
     case ACCEL_EVENT_SHUTDOWN:
-        runstate_request(RUN_QUIT, NULL);
+        runstate_request(RUN_QUIT, CAUSE_GUEST_SHUTDOWN, NULL);
         break;
     case ACCEL_EVENT_RESET:
-        runstate_request(RUN_RESET, NULL);
+        runstate_request(RUN_RESET, CAUSE_GUEST_RESET, NULL);
         break;
     case ACCEL_EVENT_WATCHDOG:
         g_message("the guest's watchdog has run out");
-        runstate_request(RUN_RESET, NULL);
+        runstate_request(RUN_RESET, CAUSE_GUEST_RESET, NULL);
         break;
     case ACCEL_EVENT_CRASH:
         text = g_strdup_printf("the guest crashed: %s", message != NULL ? message : "no reason");
-        runstate_request(RUN_FAIL, text);
+        runstate_request(RUN_FAIL, CAUSE_HOST_ERROR, text);
         break;
     case ACCEL_EVENT_LOAD_FAILED:
         text = g_strdup_printf("the hypervisor could not start the guest: %s",
                                message != NULL ? message : "no reason");
-        runstate_request(RUN_FAIL, text);
+        runstate_request(RUN_FAIL, CAUSE_HOST_ERROR, text);
         break;
     case ACCEL_EVENT_STOPPED:
         text = g_strdup_printf("the virtual machine was stopped from outside%s%s",
                                message != NULL ? ": " : "", message != NULL ? message : "");
-        runstate_request(RUN_FAIL, text);
+        runstate_request(RUN_FAIL, CAUSE_HOST_ERROR, text);
         break;
     }
 }
@@ -61,36 +118,45 @@ RunRequest runstate_get(void)
     RunRequest request;
 
     g_mutex_lock(&lock);
-    request = pending;
+    request = pending.request;
     g_mutex_unlock(&lock);
     return request;
 }
 
-RunRequest runstate_wait(char **message)
+RunOrder runstate_wait(void)
 {
+    RunOrder order;
+
     while (runstate_get() == RUN_ON) {
         g_main_context_iteration(NULL, TRUE);
     }
     g_mutex_lock(&lock);
-    *message = g_steal_pointer(&pending_message);
+    order = pending;
+    pending.message = NULL;
     g_mutex_unlock(&lock);
-    return runstate_get();
+    return order;
+}
+
+void runstate_clear(void)
+{
+    g_mutex_lock(&lock);
+    pending.request = RUN_ON;
+    g_clear_pointer(&pending.message, g_free);
+    g_mutex_unlock(&lock);
 }
 
 void runstate_clear_reset(void)
 {
-    g_mutex_lock(&lock);
-    if (pending == RUN_RESET) {
-        pending = RUN_ON;
+    if (runstate_get() == RUN_RESET) {
+        runstate_clear();
     }
-    g_mutex_unlock(&lock);
 }
 
 static gboolean signalled(gpointer signo)
 {
     g_autofree char *message = g_strdup_printf("terminating on signal %d", GPOINTER_TO_INT(signo));
 
-    runstate_request(RUN_QUIT, message);
+    runstate_request(RUN_QUIT, CAUSE_HOST_SIGNAL, message);
     chardev_cancel_wait();
     return G_SOURCE_CONTINUE;
 }

@@ -1,29 +1,79 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * What the program is to do next: go on, start the VM anew, or end, and with which exit status.
- * Accelerator events, signals and the console's Ctrl-A x all end up here.
+ * What the virtual machine is doing (run states as QMP names them), and what the program is to do
+ * next: go on, reset, or end, and with which exit status. Accelerator events, signals, the
+ * console's Ctrl-A x and the monitor all end up here.
  */
 #pragma once
 
+#include <glib.h>
 #include <stdbool.h>
 
 #include "accel/accel.h"
 
+/* ---- run states; names in runstate-name.c ---- */
+typedef enum {
+    RUN_STATE_PRELAUNCH,
+    RUN_STATE_RUNNING,
+    RUN_STATE_PAUSED,
+    RUN_STATE_SHUTDOWN,
+    RUN_STATE_INTERNAL_ERROR,
+    RUN_STATE_IO_ERROR,
+    RUN_STATE_WATCHDOG,
+    RUN_STATE_GUEST_PANICKED,
+    RUN_STATE_SUSPENDED,
+} RunState;
+
+const char *run_state_name(RunState state);
+RunState runstate_current(void); /* [any] */
+bool runstate_is_running(void);  /* [any] */
+
+/* vCPUs and virtual clock; STOP and RESUME are emitted. Nothing happens if it is so already. With
+ * no machine only the state is kept. [main] */
+void runstate_stop(RunState why);
+bool runstate_cont(GError **error); /* FALSE: the guest has shut down and must be reset first */
+
+/* ---- requests ---- */
 typedef enum {
     RUN_ON,
-    RUN_RESET, /* the guest asked for a reset */
-    RUN_QUIT,  /* end with status 0 */
-    RUN_FAIL,  /* end with status 1 */
+    RUN_PRECONFIG_DONE, /* the machine may be made */
+    RUN_RESET,
+    RUN_QUIT, /* end with status 0 */
+    RUN_FAIL, /* end with status 1 */
 } RunRequest;
 
-/* [any] Asks for the end or a reset. The first request counts, but an end goes before a reset.
- * message is copied, may be NULL. */
-void runstate_request(RunRequest request, const char *message);
+typedef enum {
+    CAUSE_NONE,
+    CAUSE_HOST_ERROR,
+    CAUSE_HOST_QMP_QUIT,
+    CAUSE_HOST_QMP_SYSTEM_RESET,
+    CAUSE_HOST_SIGNAL,
+    CAUSE_HOST_UI,
+    CAUSE_GUEST_SHUTDOWN,
+    CAUSE_GUEST_RESET,
+    CAUSE_GUEST_PANIC,
+} RunCause;
+
+const char *run_cause_name(RunCause cause);
+bool run_cause_is_guest(RunCause cause);
+
+/* [any] The first request counts, but an end goes before a reset. message is copied, may be NULL.
+ */
+void runstate_request(RunRequest request, RunCause cause, const char *message);
 /* [any] What an accelerator event means; an AccelEventFn. */
 void runstate_accel_event(void *opaque, AccelEvent event, const char *message);
 /* [main] The request so far, without waiting. */
 RunRequest runstate_get(void);
-/* [main] Serves the main context until something is requested. message is taken by the caller. */
-RunRequest runstate_wait(char **message);
+
+typedef struct {
+    RunRequest request;
+    RunCause cause;
+    char *message; /* or NULL */
+} RunOrder;
+
+/* [main] Serves the main context until something is requested. The message is the caller's. */
+RunOrder runstate_wait(void);
+/* [main] Forgets the request. */
+void runstate_clear(void);
 /* [main] Forgets a reset request, for the next life of the VM. */
 void runstate_clear_reset(void);
 

@@ -22,6 +22,9 @@ struct Vm {
     Machine *machine;
 };
 
+static Vm *current;
+static const VmConfig *current_config;
+
 static bool make_accel(Vm *vm, GError **error)
 {
     static const char *const by_default[] = { "gunyah", NULL };
@@ -248,23 +251,69 @@ static bool add_devices(Vm *vm, GError **error)
 
 /* ---- life ---- */
 
-Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, GError **error)
+Vm *vm_current(void)
+{
+    return current;
+}
+
+const VmConfig *vm_config(void)
+{
+    return current_config;
+}
+
+void vm_set_config(const VmConfig *config)
+{
+    current_config = config;
+}
+
+Machine *vm_machine(Vm *vm)
+{
+    return vm->machine;
+}
+
+Accel *vm_accel(Vm *vm)
+{
+    return vm->accel;
+}
+
+Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, bool running,
+           GError **error)
 {
     g_autoptr(Vm) vm = g_new0(Vm, 1);
 
     vm->config = config;
     vm->drives = drives;
-    if (!make_accel(vm, error) || !set_globals(vm, error) || !make_machine(vm, serials, error) ||
-        !add_devices(vm, error) || !machine_boot(vm->machine, error)) {
+    if (!make_accel(vm, error)) {
         return NULL;
     }
+    if (!running) {
+        accel_pause(vm->accel);
+    }
+    if (!set_globals(vm, error) || !make_machine(vm, serials, error) || !add_devices(vm, error) ||
+        !machine_boot(vm->machine, error)) {
+        return NULL;
+    }
+    current = vm;
     return g_steal_pointer(&vm);
+}
+
+void vm_reset(Vm *vm)
+{
+    g_assert(accel_caps(vm->accel) & ACCEL_CAP_RESET_IN_PLACE);
+    accel_pause(vm->accel);
+    machine_reset(vm->machine);
+    if (runstate_is_running()) {
+        accel_resume(vm->accel);
+    }
 }
 
 void vm_free(Vm *vm)
 {
     if (vm == NULL) {
         return;
+    }
+    if (vm == current) {
+        current = NULL;
     }
     if (vm->machine != NULL) {
         machine_finish(vm->machine);

@@ -15,7 +15,20 @@ Serials *serials_open(const VmConfig *config, GError **error);
 void serials_free(Serials *serials); /* chardevs stay open until chardev_cleanup() */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Serials, serials_free)
 
-/* Builds and starts. NULL: nothing is left of it. Everything given is borrowed until vm_free(). */
-Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, GError **error);
+typedef struct _Machine Machine;
+
+/* The one there is, or NULL while none is made. [main] */
+Vm *vm_current(void);
+const VmConfig *vm_config(void); /* the command line; constant once read. [any] */
+void vm_set_config(const VmConfig *config);
+Machine *vm_machine(Vm *vm);
+Accel *vm_accel(Vm *vm);
+
+/* Builds and starts, with vCPUs that wait unless running. NULL: nothing is left of it. Everything
+ * given is borrowed until vm_free(). */
+Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, bool running,
+           GError **error);
+/* All devices as after power-on, in place; needs ACCEL_CAP_RESET_IN_PLACE. */
+void vm_reset(Vm *vm);
 void vm_free(Vm *vm); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "functional"))
@@ -117,6 +118,18 @@ def links():
                     not os.path.exists(os.path.join(os.path.dirname(page), target)):
                 broken.append((os.path.relpath(page, ROOT), target))
     check_equal(broken, [])
+
+
+@test("docs/qmp is what system/qapi/gen.py makes of the schema")
+def reference():
+    schema = sorted(glob.glob(os.path.join(ROOT, "system", "qapi", "*.json")))
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run([sys.executable, os.path.join(ROOT, "system", "qapi", "gen.py"), "docs", made,
+                        *schema], check=True)
+        names = sorted(os.listdir(made))
+        check_equal(sorted(os.listdir(os.path.join(ROOT, "docs", "qmp"))), names, "pages")
+        for name in names:
+            check_equal(read("docs", "qmp", name), read(made, name), f"docs/qmp/{name}")
 
 
 @test("README.md leads to each page")

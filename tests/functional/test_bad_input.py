@@ -100,8 +100,7 @@ rows("what an accelerator cannot do is its own word",
      (["-machine", "virt,virtualization=on"], "-machine virt,virtualization=on is not", "EL1"))
 
 rows("options of QEMU's that are missing say so",
-     (["-S"], "-S: ", "there is no monitor yet"),
-     (["-qmp", "stdio"], "-qmp stdio: there is no monitor yet"),
+     (["-monitor", "stdio"], "-monitor stdio: there is no monitor for humans yet"),
      (["-netdev", "user,id=n"], "-netdev user,id=n: there are no network devices yet"),
      (["-bios", "efi"], "-bios efi: there is no firmware"),
      (["-vga", "std"], "-vga std: there are no displays yet"),

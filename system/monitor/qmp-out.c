@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Bytes to a QMP client, which may read slowly or not at all: what does not go at once waits here
+ * and goes when the chardev says so. Nobody ever waits for a client.
+ */
+#include <string.h>
+
+#include "qmp-monitor.h"
+
+enum {
+    FULL = 1 << 20,      /* no more commands are run */
+    OVERFULL = 16 << 20, /* events are left out */
+};
+
+struct QmpOut {
+    Chardev *chr;
+    GMainContext *context;
+    void (*drained)(void *opaque);
+    void *opaque;
+    GMutex lock;
+    GString *waiting; /* from sent on */
+    size_t sent;
+    GSource *source;
+};
+
+QmpOut *qmp_out_new(Chardev *chr, GMainContext *context, void (*drained)(void *), void *opaque)
+{
+    QmpOut *out = g_new0(QmpOut, 1);
+
+    out->chr = chr;
+    out->context = context;
+    out->drained = drained;
+    out->opaque = opaque;
+    out->waiting = g_string_new(NULL);
+    g_mutex_init(&out->lock);
+    return out;
+}
+
+static void forget(QmpOut *out)
+{
+    g_string_set_size(out->waiting, 0);
+    out->sent = 0;
+    if (out->source != NULL) {
+        g_source_destroy(out->source);
+        g_clear_pointer(&out->source, g_source_unref);
+    }
+}
+
+void qmp_out_reset(QmpOut *out)
+{
+    g_mutex_lock(&out->lock);
+    forget(out);
+    g_mutex_unlock(&out->lock);
+}
+
+void qmp_out_free(QmpOut *out)
+{
+    forget(out);
+    g_string_free(out->waiting, TRUE);
+    g_mutex_clear(&out->lock);
+    g_free(out);
+}
+
+static size_t backlog(const QmpOut *out)
+{
+    return out->waiting->len - out->sent;
+}
+
+static void write_some(QmpOut *out)
+{
+    out->sent += chardev_try_write(out->chr, out->waiting->str + out->sent, backlog(out));
+    if (out->sent == out->waiting->len) {
+        out->sent = 0;
+        g_string_set_size(out->waiting, 0);
+    } else if (out->sent > FULL) {
+        g_string_erase(out->waiting, 0, out->sent);
+        out->sent = 0;
+    }
+}
+
+static gboolean writable(int fd, GIOCondition condition, gpointer data)
+{
+    QmpOut *out = data;
+    bool was_full, is_full, more;
+
+    g_mutex_lock(&out->lock);
+    if (out->source != g_main_current_source()) {
+        g_mutex_unlock(&out->lock);
+        return G_SOURCE_REMOVE; /* of a client that is gone */
+    }
+    was_full = backlog(out) >= FULL;
+    if (condition & (G_IO_HUP | G_IO_ERR)) {
+        g_string_set_size(out->waiting, 0);
+        out->sent = 0;
+    } else {
+        write_some(out);
+    }
+    is_full = backlog(out) >= FULL;
+    more = backlog(out) > 0;
+    if (!more) {
+        g_clear_pointer(&out->source, g_source_unref);
+    }
+    g_mutex_unlock(&out->lock);
+    if (was_full && !is_full) {
+        out->drained(out->opaque);
+    }
+    return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+void qmp_out_send(QmpOut *out, const char *text, size_t len)
+{
+    g_mutex_lock(&out->lock);
+    g_string_append_len(out->waiting, text, len);
+    if (out->source == NULL) {
+        write_some(out);
+    }
+    if (out->source == NULL && backlog(out) > 0) {
+        out->source = chardev_output_source(out->chr);
+        if (out->source == NULL) {
+            forget(out); /* nobody will ever read it */
+        } else {
+            g_source_set_callback(out->source, G_SOURCE_FUNC(writable), out, NULL);
+            g_source_attach(out->source, out->context);
+        }
+    }
+    g_mutex_unlock(&out->lock);
+}
+
+bool qmp_out_is_full(QmpOut *out)
+{
+    bool full;
+
+    g_mutex_lock(&out->lock);
+    full = backlog(out) >= FULL;
+    g_mutex_unlock(&out->lock);
+    return full;
+}
+
+bool qmp_out_is_overfull(QmpOut *out)
+{
+    bool overfull;
+
+    g_mutex_lock(&out->lock);
+    overfull = backlog(out) >= OVERFULL;
+    g_mutex_unlock(&out->lock);
+    return overfull;
+}

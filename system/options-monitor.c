@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Options about monitors and the run state: -qmp, -qmp-pretty, -mon, -monitor, -action, -uuid.
+ */
+#include <string.h>
+
+#include "options.h"
+#include "util/error.h"
+
+static void add_monitor(VmConfig *config, const char *option, const char *arg, MonitorOption more)
+{
+    MonitorOption *mon = g_memdup2(&more, sizeof(more));
+
+    mon->typed = g_strdup_printf("%s %s", option, arg);
+    g_ptr_array_add(config->monitors, mon);
+}
+
+/* DEVICE as after -serial; "none" asks for nothing. */
+static bool add_on_device(VmConfig *config, const char *option, const char *arg, MonitorMode mode,
+                          bool pretty)
+{
+    if (strcmp(arg, "none") != 0) {
+        add_monitor(config, option, arg,
+                    (MonitorOption){ .device = g_strdup(arg), .mode = mode, .pretty = pretty });
+    }
+    return true;
+}
+
+bool option_qmp(VmConfig *config, const char *arg, GError **error)
+{
+    return add_on_device(config, "-qmp", arg, MONITOR_CONTROL, false);
+}
+
+bool option_qmp_pretty(VmConfig *config, const char *arg, GError **error)
+{
+    return add_on_device(config, "-qmp-pretty", arg, MONITOR_CONTROL, true);
+}
+
+bool option_monitor(VmConfig *config, const char *arg, GError **error)
+{
+    if (strcmp(arg, "none") != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "there is no monitor for humans yet (-qmp is one for programs)");
+        return false;
+    }
+    return true;
+}
+
+static bool take_mode(KeyVal *kv, MonitorOption *mon, GError **error)
+{
+    static const char *const modes[] = { "control", "readline", NULL };
+    const char *mode = keyval_take(kv, "mode");
+
+    if (mode == NULL || strcmp(mode, "readline") == 0) {
+        mon->mode = MONITOR_READLINE;
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "mode=readline is not supported yet (mode=control is)");
+        return false;
+    } else if (strcmp(mode, "control") == 0) {
+        mon->mode = MONITOR_CONTROL;
+    } else {
+        error_set_unknown(error, "mode", mode, modes);
+        return false;
+    }
+    return true;
+}
+
+bool option_mon(VmConfig *config, const char *arg, GError **error)
+{
+    static const char *const keys[] = { "chardev", "mode", "pretty", NULL };
+    g_autoptr(KeyVal) kv = keyval_parse(arg, "chardev", error);
+    MonitorOption mon = {};
+    const char *chardev;
+
+    if (kv == NULL || !keyval_check_keys(kv, keys, error) || !take_mode(kv, &mon, error) ||
+        !keyval_take_bool(kv, "pretty", &mon.pretty, error)) {
+        return false;
+    }
+    if (mon.pretty && mon.mode != MONITOR_CONTROL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "pretty=on needs mode=control");
+        return false;
+    }
+    chardev = keyval_take(kv, "chardev");
+    if (chardev == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "chardev is missing");
+        return false;
+    }
+    mon.chardev = g_strdup(chardev);
+    add_monitor(config, "-mon", arg, mon);
+    return true;
+}
+
+/* One of two values of key, the second one turns *flag on. */
+static bool take_choice(KeyVal *kv, const char *key, const char *const *values, bool *flag,
+                        GError **error)
+{
+    const char *value = keyval_take(kv, key);
+
+    if (value == NULL) {
+        return true;
+    }
+    if (!g_strv_contains(values, value)) {
+        error_set_unknown(error, key, value, values);
+        return false;
+    }
+    *flag = strcmp(value, values[1]) == 0;
+    return true;
+}
+
+bool option_action(VmConfig *config, const char *arg, GError **error)
+{
+    static const char *const keys[] = { "reboot", "shutdown", NULL };
+    static const char *const reboot[] = { "reset", "shutdown", NULL };
+    static const char *const shutdown[] = { "poweroff", "pause", NULL };
+    g_autoptr(KeyVal) kv = keyval_parse(arg, NULL, error);
+
+    return kv != NULL && keyval_check_keys(kv, keys, error) &&
+           take_choice(kv, "reboot", reboot, &config->no_reboot, error) &&
+           take_choice(kv, "shutdown", shutdown, &config->no_shutdown, error);
+}
+
+bool option_uuid(VmConfig *config, const char *arg, GError **error)
+{
+    if (!g_uuid_string_is_valid(arg)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                    "is not a UUID (12345678-1234-1234-1234-123456789abc)");
+        return false;
+    }
+    g_free(config->uuid);
+    config->uuid = g_ascii_strdown(arg, -1);
+    return true;
+}

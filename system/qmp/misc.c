@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Commands that tell about the virtual machine as a whole.
+ */
+#include "hw/core/machine.h"
+#include "node.h"
+#include "qapi-commands.h"
+#include "vm.h"
+
+JsonNode *qmp_query_name(JsonObject *args, GError **error)
+{
+    JsonObject *info = json_object_new();
+
+    if (vm_config()->name != NULL) {
+        json_object_set_string_member(info, "name", vm_config()->name);
+    }
+    return node_object(info);
+}
+
+JsonNode *qmp_query_uuid(JsonObject *args, GError **error)
+{
+    const char *uuid = vm_config()->uuid;
+    JsonObject *info = json_object_new();
+
+    json_object_set_string_member(info, "UUID",
+                                  uuid != NULL ? uuid : "00000000-0000-0000-0000-000000000000");
+    return node_object(info);
+}
+
+JsonNode *qmp_query_kvm(JsonObject *args, GError **error)
+{
+    Vm *vm = vm_current();
+    JsonObject *info = json_object_new();
+
+    json_object_set_boolean_member(info, "enabled",
+                                   vm != NULL && g_str_equal(accel_name(vm_accel(vm)), "kvm"));
+    json_object_set_boolean_member(info, "present", accel_option_check("kvm", NULL));
+    return node_object(info);
+}
+
+JsonNode *qmp_query_target(JsonObject *args, GError **error)
+{
+    JsonObject *info = json_object_new();
+
+    json_object_set_string_member(info, "arch", "aarch64");
+    return node_object(info);
+}
