@@ -6,6 +6,7 @@
 #include "hw/char/pl011.h"
 #include "hw/core/device.h"
 #include "hw/core/machine.h"
+#include "hw/core/user-object.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/rtc/pl031.h"
 #include "hw/virtio/virtio-mmio.h"
@@ -13,6 +14,7 @@
 static GType (*const types[])(void) = {
     /* bases */
     device_get_type,
+    user_object_get_type,
     machine_get_type,
     /* char, rtc */
     pl011_get_type,

@@ -8,7 +8,7 @@
 
 #include "accel/accel.h"
 #include "fw-cfg.h"
-#include "hw/core/device.h"
+#include "hw/core/device-add.h"
 #include "hw/core/machine.h"
 #include "options.h"
 #include "runstate.h"
@@ -169,57 +169,29 @@ static bool set_globals(Vm *vm, GError **error)
     return true;
 }
 
-static bool set_property(Vm *vm, Device *dev, const KeyValPair *pair, GError **error)
+/* drive= may name what -drive calls by its id. */
+static void resolve_drive(Vm *vm, KeyVal *kv)
 {
-    const char *value = pair->value;
-
-    if (strcmp(pair->key, "drive") == 0) {
-        value = drives_node_name(vm->drives, value);
-    }
-    return props_set_str(G_OBJECT(dev), pair->key, value, error);
-}
-
-static bool set_id(Device *dev, const char *id, GHashTable *ids, GError **error)
-{
-    if (id == NULL) {
-        return true;
-    }
-    if (!keyval_check_id(id, error)) {
-        return false;
-    }
-    if (!g_hash_table_add(ids, g_strdup(id))) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
-                    "id '%s' is already used by another device", id);
-        return false;
-    }
-    device_set_id(dev, id);
-    return true;
-}
-
-static bool add_device(Vm *vm, KeyVal *kv, GHashTable *ids, GError **error)
-{
-    const char *type = keyval_take(kv, "driver"), *bus = keyval_take(kv, "bus");
-    g_autoptr(Device) dev = device_new(type, error);
-
-    if (dev == NULL || !set_id(dev, keyval_take(kv, "id"), ids, error)) {
-        return false;
-    }
     for (unsigned i = 0; i < kv->pairs->len; i++) {
-        const KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
+        KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
 
-        if (!pair->used && !set_property(vm, dev, pair, error)) {
-            return false;
+        if (strcmp(pair->key, "drive") == 0) {
+            char *name = g_strdup(drives_node_name(vm->drives, pair->value));
+
+            g_free(pair->value);
+            pair->value = name;
         }
     }
-    return machine_plug(vm->machine, dev, bus, error);
 }
 
-static bool add_from_text(Vm *vm, const char *option, const char *text, GHashTable *ids,
-                          GError **error)
+static bool add_from_text(Vm *vm, const char *option, const char *text, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse_or_json(text, "driver", error);
 
-    if (kv == NULL || !add_device(vm, kv, ids, error)) {
+    if (kv != NULL) {
+        resolve_drive(vm, kv);
+    }
+    if (kv == NULL || device_add(kv, error) == NULL) {
         g_prefix_error(error, "%s: ", option);
         return false;
     }
@@ -228,21 +200,20 @@ static bool add_from_text(Vm *vm, const char *option, const char *text, GHashTab
 
 static bool add_devices(Vm *vm, GError **error)
 {
-    g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     const GPtrArray *wanted = drives_devices(vm->drives);
 
     for (unsigned i = 0; i < vm->config->devices->len; i++) {
         const char *text = g_ptr_array_index(vm->config->devices, i);
         g_autofree char *option = g_strdup_printf("-device %s", text);
 
-        if (!add_from_text(vm, option, text, ids, error)) {
+        if (!add_from_text(vm, option, text, error)) {
             return false;
         }
     }
     for (unsigned i = 0; i < wanted->len; i++) {
         const DriveDevice *d = g_ptr_array_index(wanted, i);
 
-        if (!add_from_text(vm, d->option, d->device, ids, error)) {
+        if (!add_from_text(vm, d->option, d->device, error)) {
             return false;
         }
     }

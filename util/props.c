@@ -132,10 +132,16 @@ static void add_name(const Prop *row, void *opaque)
     g_ptr_array_add(opaque, (void *)row->name);
 }
 
-static const Prop *find_row(GObjectClass *klass, const char *name, GError **error)
+const Prop *props_find(GObjectClass *klass, const char *name)
 {
     GParamSpec *spec = g_object_class_find_property(klass, name);
-    const Prop *row = spec != NULL ? g_param_spec_get_qdata(spec, row_quark()) : NULL;
+
+    return spec != NULL ? g_param_spec_get_qdata(spec, row_quark()) : NULL;
+}
+
+static const Prop *find_row(GObjectClass *klass, const char *name, GError **error)
+{
+    const Prop *row = props_find(klass, name);
 
     if (row == NULL) {
         g_autoptr(GPtrArray) names = g_ptr_array_new();

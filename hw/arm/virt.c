@@ -15,6 +15,7 @@
 
 #include "hw/arm/boot.h"
 #include "hw/char/pl011.h"
+#include "hw/core/bus.h"
 #include "hw/rtc/pl031.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "util/error.h"
@@ -128,51 +129,15 @@ static void virt_finish(Machine *m)
 
 /* ---- -device ---- */
 
-/* Index of the transport that bus ("virtio-mmio-bus.N", or NULL: the next free one) means. */
-static int find_transport(VirtMachine *v, const char *bus, GError **error)
-{
-    static const char prefix[] = "virtio-mmio-bus.";
-    uint64_t n;
-
-    if (bus == NULL) {
-        for (int i = VIRT_N_TRANSPORTS; i-- > 0;) {
-            if (virtio_bus_device(v->transports[i]) == NULL) {
-                return i;
-            }
-        }
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
-                    "all %d virtio-mmio transports are taken", VIRT_N_TRANSPORTS);
-        return -1;
-    }
-    if (!g_str_has_prefix(bus, prefix) || !props_parse_u64(bus + strlen(prefix), &n, NULL) ||
-        n >= VIRT_N_TRANSPORTS) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN,
-                    "bus '%s' is not known (valid: virtio-mmio-bus.0 to virtio-mmio-bus.%d)", bus,
-                    VIRT_N_TRANSPORTS - 1);
-        return -1;
-    }
-    return n;
-}
-
-static bool virt_plug(Machine *m, Device *dev, const char *bus, GError **error)
+static bool virt_plugged(Machine *m, Device *dev, GError **error)
 {
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
-    const char *kind = HUMPY_DEVICE_GET_CLASS(dev)->bus;
-    int n;
+    Bus *bus = device_parent_bus(dev);
 
-    if (g_strcmp0(kind, "virtio-bus") != 0) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "'%s' needs a bus of kind %s, which machine 'virt' does not have",
-                    device_type(dev), kind != NULL ? kind : "unknown");
-        return false;
-    }
-    n = find_transport(v, bus, error);
-    if (n < 0 || !virtio_bus_plug(v->transports[n], dev, error)) {
-        return false;
-    }
-    if (!virt_wire(m, VIRT_MMIO_SPI + n, ACCEL_IRQ_EDGE, error)) {
-        virtio_bus_unplug(v->transports[n]);
-        return false;
+    for (unsigned i = 0; bus != NULL && i < VIRT_N_TRANSPORTS; i++) {
+        if (bus_parent(bus) == v->transports[i]) {
+            return virt_wire(m, VIRT_MMIO_SPI + i, ACCEL_IRQ_EDGE, error);
+        }
     }
     return true;
 }
@@ -290,7 +255,7 @@ static void virt_machine_class_init(VirtMachineClass *klass)
     mc->n_serials = 1;
     mc->init = virt_init;
     mc->finish = virt_finish;
-    mc->plug = virt_plug;
+    mc->plugged = virt_plugged;
     mc->boot = virt_boot;
     mc->add_fw_cfg = virt_add_fw_cfg;
     virt_install_options(klass);

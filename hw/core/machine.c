@@ -4,6 +4,7 @@
  */
 #include "hw/core/machine.h"
 
+#include "core-priv.h"
 #include "util/error.h"
 
 typedef struct {
@@ -12,9 +13,10 @@ typedef struct {
     struct Chardev **serials;
     MemoryRegion root;
     AddressSpace *memory; /* NULL before init and after finish */
-    GPtrArray *devices;
+    GPtrArray *devices;   /* of Device that no bus holds, referenced, in the order made */
 } MachinePrivate;
 
+static bool has_started;
 static gpointer machine_parent_class;
 static int private_offset;
 
@@ -160,26 +162,32 @@ bool machine_init(Machine *m, GError **error)
                     mc->max_cpus);
         return false;
     }
+    qom_add_child(qom_root(), "machine", G_OBJECT(m));
+    qom_container("/machine/peripheral");
+    qom_container("/machine/peripheral-anon");
+    qom_container("/machine/unattached");
     memory_region_init(&p->root, NULL, "system", UINT64_MAX);
     p->memory = address_space_new(&p->root, "memory");
     return mc->init(m, error);
 }
 
-bool machine_plug(Machine *m, Device *dev, const char *bus, GError **error)
+Machine *machine_current(void)
+{
+    GObject *m = qom_resolve("/machine", NULL);
+
+    return m != NULL ? HUMPY_MACHINE(m) : NULL;
+}
+
+bool machine_has_started(void)
+{
+    return has_started;
+}
+
+bool machine_plugged(Machine *m, Device *dev, GError **error)
 {
     MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
 
-    if (!HUMPY_DEVICE_GET_CLASS(dev)->user_creatable) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "'%s' is part of the machine and cannot be added", device_type(dev));
-        return false;
-    }
-    if (mc->plug == NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "machine '%s' has no bus for '%s'",
-                    mc->name, device_type(dev));
-        return false;
-    }
-    return mc->plug(m, dev, bus, error);
+    return mc->plugged == NULL || mc->plugged(m, dev, error);
 }
 
 bool machine_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error)
@@ -198,6 +206,7 @@ bool machine_boot(Machine *m, GError **error)
 {
     MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
 
+    has_started = true;
     return mc->boot == NULL || mc->boot(m, error);
 }
 
@@ -205,9 +214,7 @@ void machine_reset(Machine *m)
 {
     MachinePrivate *p = priv(m);
 
-    for (unsigned i = 0; i < p->devices->len; i++) {
-        device_reset(g_ptr_array_index(p->devices, i));
-    }
+    device_reset_many((Device *const *)p->devices->pdata, p->devices->len);
 }
 
 void machine_finish(Machine *m)
@@ -218,14 +225,14 @@ void machine_finish(Machine *m)
     if (p->memory == NULL) {
         return;
     }
+    has_started = false;
     if (p->accel != NULL) {
         accel_teardown(p->accel);
     }
     while (p->devices->len > 0) {
-        g_autoptr(Device) dev = g_ptr_array_steal_index(p->devices, p->devices->len - 1);
-
-        device_unrealize(dev);
+        machine_remove_device(m, g_ptr_array_index(p->devices, p->devices->len - 1));
     }
+    qom_unparent(G_OBJECT(m));
     if (mc->finish != NULL) {
         mc->finish(m);
     }
@@ -236,6 +243,18 @@ void machine_finish(Machine *m)
 void machine_add_device(Machine *m, Device *dev)
 {
     g_ptr_array_add(priv(m)->devices, g_object_ref(dev));
+    if (qom_parent(G_OBJECT(dev)) == NULL) {
+        qom_add_child(qom_container("/machine/unattached"), "device[*]", G_OBJECT(dev));
+    }
+}
+
+void machine_remove_device(Machine *m, Device *dev)
+{
+    g_autoptr(Device) keep = g_object_ref(dev);
+
+    g_ptr_array_remove(priv(m)->devices, dev);
+    device_unrealize(dev);
+    qom_unparent(G_OBJECT(dev));
 }
 
 /* ---- types by name ---- */

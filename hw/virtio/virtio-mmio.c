@@ -13,6 +13,7 @@
 #include <linux/virtio_ring.h>
 #include <pthread.h>
 
+#include "hw/core/bus.h"
 #include "hw/virtio/virtio-transport.h"
 #include "util/error.h"
 
@@ -32,7 +33,8 @@ struct _VirtIOMmio {
     AddressSpace *dma;
     MemoryRegion mr;
     IrqLine *irq;
-    VirtIODevice *vdev; /* what is plugged, referenced; or NULL */
+    VirtIODevice *vdev; /* what is plugged, or NULL; the bus holds it */
+    Bus *bus;
     unsigned n_doorbells;
 
     uint32_t offered_sel, accepted_sel, queue_sel;
@@ -367,62 +369,77 @@ static void set_doorbells(VirtIOMmio *s, bool add)
     memory_region_transaction_commit();
 }
 
-bool virtio_bus_plug(Device *transport, Device *dev, GError **error)
-{
-    VirtIOMmio *s = HUMPY_VIRTIO_MMIO(transport);
-    VirtIODevice *vdev;
+#define TYPE_VIRTIO_MMIO_BUS virtio_mmio_bus_get_type()
+G_DECLARE_FINAL_TYPE(VirtIOMmioBus, virtio_mmio_bus, HUMPY, VIRTIO_MMIO_BUS, Bus)
 
-    g_assert(device_is_realized(transport) && s->dma != NULL);
-    if (!HUMPY_IS_VIRTIO_DEVICE(dev)) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
-                    "%s cannot be plugged into a virtio-bus", device_type(dev));
-        return false;
-    }
-    if (s->vdev != NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
-                    "the virtio-bus has a device already: %s", device_type(HUMPY_DEVICE(s->vdev)));
-        return false;
-    }
-    vdev = HUMPY_VIRTIO_DEVICE(dev);
-    virtio_attach(vdev, &transport_ops, s, s->dma);
-    if (!device_realize(dev, error)) {
-        virtio_detach(vdev);
-        return false;
-    }
+struct _VirtIOMmioBus {
+    Bus parent_instance;
+};
+
+DEVICE_DEFINE_TYPE(VirtIOMmioBus, virtio_mmio_bus, "virtio-mmio-bus", TYPE_BUS)
+
+static bool bus_attach(Bus *bus, Device *dev, GError **error)
+{
+    VirtIOMmio *s = HUMPY_VIRTIO_MMIO(bus_parent(bus));
+
+    g_assert(s->dma != NULL);
+    virtio_attach(HUMPY_VIRTIO_DEVICE(dev), &transport_ops, s, s->dma);
+    return true;
+}
+
+static bool bus_plugged(Bus *bus, Device *dev, GError **error)
+{
+    Device *transport = bus_parent(bus);
+    VirtIOMmio *s = HUMPY_VIRTIO_MMIO(transport);
+    VirtIODevice *vdev = HUMPY_VIRTIO_DEVICE(dev);
+
     virtio_offer_features(vdev, s->force_legacy
                                     ? 1ull << VIRTIO_F_NOTIFY_ON_EMPTY | 1ull << VIRTIO_F_ANY_LAYOUT
                                     : 1ull << VIRTIO_F_VERSION_1);
     memory_lock(device_lock(transport));
-    s->vdev = g_object_ref(vdev);
+    s->vdev = vdev;
     memory_unlock(device_lock(transport));
     set_doorbells(s, true);
     return true;
 }
 
-void virtio_bus_unplug(Device *transport)
+static void bus_unplugged(Bus *bus, Device *dev)
 {
-    VirtIOMmio *s = transport != NULL ? HUMPY_VIRTIO_MMIO(transport) : NULL;
-    VirtIODevice *vdev = s != NULL ? s->vdev : NULL;
+    Device *transport = bus_parent(bus);
+    VirtIOMmio *s = HUMPY_VIRTIO_MMIO(transport);
 
-    if (vdev == NULL) {
-        return;
-    }
     set_doorbells(s, false);
     memory_lock(device_lock(transport));
     s->vdev = NULL;
     reset_registers(s);
     memory_unlock(device_lock(transport));
-    device_unrealize(HUMPY_DEVICE(vdev));
-    acknowledge_irq(s, ~0u); /* of a request that ended meanwhile */
-    virtio_detach(vdev);
-    g_object_unref(vdev);
 }
 
-Device *virtio_bus_device(Device *transport)
+static void bus_detach(Bus *bus, Device *dev)
 {
-    VirtIOMmio *s = HUMPY_VIRTIO_MMIO(transport);
+    acknowledge_irq(HUMPY_VIRTIO_MMIO(bus_parent(bus)), ~0u); /* of a request that ended late */
+    virtio_detach(HUMPY_VIRTIO_DEVICE(dev));
+}
 
-    return s->vdev != NULL ? HUMPY_DEVICE(s->vdev) : NULL;
+static void virtio_mmio_bus_init(VirtIOMmioBus *bus)
+{
+}
+
+static void virtio_mmio_bus_class_init(VirtIOMmioBusClass *klass)
+{
+    BusClass *bc = HUMPY_BUS_CLASS(klass);
+
+    bc->kind = "virtio-bus";
+    bc->max_devices = 1;
+    bc->attach = bus_attach;
+    bc->plugged = bus_plugged;
+    bc->unplugged = bus_unplugged;
+    bc->detach = bus_detach;
+}
+
+Bus *virtio_mmio_bus(VirtIOMmio *s)
+{
+    return s->bus;
 }
 
 /* ---- life cycle ---- */
@@ -434,6 +451,7 @@ static bool virtio_mmio_realize(Device *dev, GError **error)
     memory_region_init_io(&s->mr, G_OBJECT(dev), &virtio_mmio_ops, s, "virtio-mmio",
                           VIRTIO_MMIO_SIZE);
     device_add_mmio(dev, &s->mr);
+    s->bus = bus_new(TYPE_VIRTIO_MMIO_BUS, dev, NULL);
     return true;
 }
 
@@ -441,7 +459,7 @@ static void virtio_mmio_unrealize(Device *dev)
 {
     VirtIOMmio *s = HUMPY_VIRTIO_MMIO(dev);
 
-    virtio_bus_unplug(dev);
+    s->bus = NULL;
     memory_region_destroy(&s->mr);
 }
 

@@ -84,6 +84,9 @@ void props_install(GObjectClass *klass, const Prop *rows, unsigned n);
  * RANGE (names the value and what is valid), and nothing changed. */
 bool props_set_str(GObject *obj, const char *name, const char *value, GError **error);
 
+/* The row called name, or NULL. */
+const Prop *props_find(GObjectClass *klass, const char *name);
+
 /* Text form of a property's value, newly allocated; NULL if there is no such row. */
 char *props_get_str(GObject *obj, const char *name);
 

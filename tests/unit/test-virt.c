@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "hw/arm/virt.h"
+#include "hw/core/bus.h"
+#include "hw/core/device-add.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "test-accel-double.h"
 #include "util/error.h"
@@ -372,7 +374,7 @@ static void plug(Bench *b, const char *bus, GError **error)
     g_autoptr(Device) dev = device_new("virtio-rng-device", NULL);
 
     g_assert_nonnull(dev);
-    g_assert_true(machine_plug(b->m, dev, bus, error) == (*error == NULL));
+    g_assert_true(device_plug(dev, bus, error) == (*error == NULL));
 }
 
 static void plug_order(Bench *b, gconstpointer data)
@@ -427,7 +429,7 @@ static void plug_full(Bench *b, gconstpointer data)
         g_assert_no_error(error);
     }
     plug(b, NULL, &error);
-    check(error, HUMPY_ERROR_CONFLICT, "all 32");
+    check(error, HUMPY_ERROR_CONFLICT, "are full");
 }
 
 static void plug_board_device(Bench *b, gconstpointer data)
@@ -436,7 +438,7 @@ static void plug_board_device(Bench *b, gconstpointer data)
     g_autoptr(GError) error = NULL;
 
     starts(b);
-    g_assert_false(machine_plug(b->m, dev, NULL, &error));
+    g_assert_false(device_plug(dev, NULL, &error));
     check(error, HUMPY_ERROR_UNSUPPORTED, "part of the machine");
 }
 

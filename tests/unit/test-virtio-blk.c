@@ -639,7 +639,7 @@ static void test_property_errors(void)
         g_assert_false(guest_plug(d->g, "virtio-blk-device", props, &error));
         g_assert_error(error, HUMPY_ERROR, rows[i].code);
         g_assert_true(g_str_has_prefix(error->message, rows[i].message));
-        g_assert_null(virtio_bus_device(d->g->transport));
+        g_assert_null(d->g->dev);
     }
     guest_plug_ok(d->g, "virtio-blk-device", (const char *[]){ "drive=disk0", NULL });
     disk_free(d);
@@ -654,7 +654,7 @@ static void test_drive_has_one_user(void)
 
     g_assert_false(guest_plug(other, "virtio-blk-device", props, &error));
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
-    virtio_bus_unplug(d->g->transport);
+    guest_unplug(d->g);
     guest_plug_ok(other, "virtio-blk-device", props);
     guest_free(other);
     disk_free(d);

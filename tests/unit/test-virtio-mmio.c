@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "hw/core/bus.h"
 #include "util/error.h"
 #include "virtio-driver.h"
 #include "virtio-echo.h"
@@ -358,25 +359,26 @@ static void test_line_follows_isr(gconstpointer kind)
 static void test_plug_errors(void)
 {
     Guest *g = guest_new(modern);
+    Bus *bus = virtio_mmio_bus(HUMPY_VIRTIO_MMIO(g->transport));
     g_autoptr(Device) other = NULL;
     g_autoptr(Device) serial = device_new("pl011", NULL);
     g_autoptr(Device) failing = NULL;
     g_autoptr(GError) error = NULL;
 
     g_type_ensure(TYPE_VIRTIO_ECHO);
-    g_assert_false(virtio_bus_plug(g->transport, serial, &error));
+    g_assert_false(bus_add_device(bus, serial, &error));
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
     g_clear_error(&error);
     failing = device_new("virtio-echo-device", NULL);
     g_assert_true(props_set_str(G_OBJECT(failing), "fail", "on", NULL));
-    g_assert_false(virtio_bus_plug(g->transport, failing, &error));
+    g_assert_false(bus_add_device(bus, failing, &error));
     g_assert_cmpstr(error->message, ==, "echo fails");
     g_clear_error(&error);
-    g_assert_null(virtio_bus_device(g->transport));
+    g_assert_cmpuint(bus_n_devices(bus), ==, 0);
     guest_plug_ok(g, "virtio-echo-device", NULL);
-    g_assert_true(virtio_bus_device(g->transport) == g->dev);
+    g_assert_true(bus_device(bus, 0) == g->dev);
     other = device_new("virtio-echo-device", NULL);
-    g_assert_false(virtio_bus_plug(g->transport, other, &error));
+    g_assert_false(bus_add_device(bus, other, &error));
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
     guest_free(g);
 }
@@ -399,7 +401,7 @@ static void test_replug(gconstpointer kind)
 
     guest_start(g, UINT64_MAX);
     echo_works(g, 0);
-    virtio_bus_unplug(g->transport);
+    guest_unplug(g);
     g_assert_cmpuint(guest_rd(g, R_DEVICE_ID), ==, 0);
     g_assert_cmpint(guest_level(g), ==, 0);
     guest_notify(g, 0);

@@ -427,7 +427,7 @@ static void stop_by_queue(Guest *g)
 
 static void stop_by_unplug(Guest *g)
 {
-    virtio_bus_unplug(g->transport);
+    guest_unplug(g);
 }
 
 static void test_reset_waits(gconstpointer kind)

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "hw/core/bus.h"
 #include "util/error.h"
 
 const GuestKind guest_kinds[3] = {
@@ -98,11 +99,16 @@ bool guest_plug(Guest *g, const char *type, const char *const *props, GError **e
     for (; props != NULL && *props != NULL; props++) {
         set_prop(dev, *props);
     }
-    if (!virtio_bus_plug(g->transport, dev, error)) {
+    if (!bus_add_device(virtio_mmio_bus(HUMPY_VIRTIO_MMIO(g->transport)), dev, error)) {
         return false;
     }
     g->dev = dev;
     return true;
+}
+
+void guest_unplug(Guest *g)
+{
+    bus_remove_device(device_parent_bus(g->dev), g->dev);
 }
 
 void guest_plug_ok(Guest *g, const char *type, const char *const *props)

@@ -109,6 +109,7 @@ Guest *guest_new(const GuestKind *kind);
 /* Makes a device of type with properties ("name=value", NULL-terminated) and plugs it. */
 bool guest_plug(Guest *g, const char *type, const char *const *props, GError **error);
 void guest_plug_ok(Guest *g, const char *type, const char *const *props);
+void guest_unplug(Guest *g);
 void guest_free(Guest *g);
 
 uint32_t guest_rd(Guest *g, unsigned reg);

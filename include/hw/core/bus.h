@@ -15,14 +15,17 @@ G_DECLARE_DERIVABLE_TYPE(Bus, bus, HUMPY, BUS, GObject)
 
 struct _BusClass {
     GObjectClass parent_class;
-    const char *kind;     /* what DeviceClass.bus names: "virtio-bus", "PCI", "virtio-serial-bus" */
+    const char
+        *kind; /* inherited; what DeviceClass.bus names: "virtio-bus", "PCI", "virtio-serial-bus" */
     unsigned max_devices; /* 0: no limit */
     /* (optional) Before dev is realized: checks its address property or gives it one, ties it to
      * the bus. FALSE: nothing has changed. */
     bool (*attach)(Bus *bus, Device *dev, GError **error);
     /* (optional) After dev is realized: becomes visible to the guest. Undoes nothing on failure:
-     * dev is unrealized and detached then. */
+     * unplugged, unrealize and detach follow then. */
     bool (*plugged)(Bus *bus, Device *dev, GError **error);
+    /* (optional) Mirrors plugged, before dev is unrealized; also after a plugged that failed. */
+    void (*unplugged)(Bus *bus, Device *dev);
     /* (optional) Mirrors attach; dev is unrealized. Also after a failed realize. */
     void (*detach)(Bus *bus, Device *dev);
     /* (optional) device_del: asks the guest to let dev go; bus_remove_device() follows when it has.
@@ -40,15 +43,16 @@ Device *bus_parent(Bus *bus); /* the provider */
 bool bus_is_full(Bus *bus);
 /* Devices may come (device_add) after the machine has started. Off until set. */
 void bus_set_hotpluggable(Bus *bus, bool hotpluggable);
+bool bus_is_hotpluggable(Bus *bus);
 unsigned bus_n_devices(Bus *bus);
 Device *bus_device(Bus *bus, unsigned n); /* in the order plugged; borrowed */
 void bus_foreach(void (*fn)(Bus *bus, void *opaque), void *opaque); /* all buses, oldest first */
 
 /* By name or, with slashes, by path of names. NULL: UNKNOWN names the buses there are. */
 Bus *bus_find(const char *name, GError **error);
-/* The bus of kind that a device without bus= goes to: the one found first, newest provider last
- * made first as QEMU's search does it for virtio-mmio (highest address first), that is not full.
- * NULL: none of this kind, or all full. */
+/* The bus of kind that a device without bus= goes to: the first that is not full, where of several
+ * buses the newest comes first (virtio-mmio: the highest address), but one always before those
+ * further down from it. NULL: none of this kind (UNSUPPORTED), or all full (CONFLICT). */
 Bus *bus_find_free(const char *kind, GError **error);
 
 /* Puts unrealized dev on bus and realizes it: the one way a device gets onto a bus. FALSE: wrong

@@ -26,9 +26,9 @@ struct _DeviceClass {
     bool user_creatable;
     bool (*realize)(Device *dev, GError **error);
     void (*unrealize)(Device *dev);
-    /* Reset has phases, each over all devices before the next begins (children before their
-     * parents): reset puts state back and drives no wire; reset_exit (optional) drives what the
-     * new state says. */
+    /* (optional) Reset has phases, each over all devices before the next begins (what is on a
+     * device's buses before the device): reset puts state back and drives no wire that another
+     * device would latch; reset_exit drives what the new state says. */
     void (*reset)(Device *dev);
     void (*reset_exit)(Device *dev);
     /* (optional) Another object whose properties this type offers as its own, made in init: the
@@ -75,7 +75,10 @@ void device_set_id(Device *dev, const char *id);
 struct _Bus *device_parent_bus(Device *dev); /* or NULL; see hw/core/bus.h */
 bool device_realize(Device *dev, GError **error);
 void device_unrealize(Device *dev); /* also unmaps and drops wires; NULL and unrealized are fine */
-void device_reset(Device *dev);     /* takes the device's lock around its reset */
+/* Resets dev and what is on its buses, each under its own lock. [main] */
+void device_reset(Device *dev);
+/* The same for several, phase by phase. */
+void device_reset_many(Device *const *devices, unsigned n);
 bool device_is_realized(Device *dev);
 /* The lock the dispatcher holds in this device's ops. */
 MemoryLock *device_lock(Device *dev);
@@ -83,6 +86,7 @@ MemoryLock *device_lock(Device *dev);
 /* ---- what a system-bus device offers: regions and output wires, in order of declaration ---- */
 void device_add_mmio(Device *dev, MemoryRegion *mr); /* sets mr's lock to the device's */
 MemoryRegion *device_mmio(Device *dev, unsigned n);
+void device_map(Device *dev, unsigned n, MemoryRegion *into, hwaddr addr);
 /* slots is an array inside the device, all NULL; call once, in init or realize. */
 void device_declare_irqs(Device *dev, IrqLine **slots, unsigned n);
 void device_connect_irq(Device *dev, unsigned n, IrqLine *irq); /* takes irq */
@@ -96,19 +100,23 @@ void device_declare_inputs(Device *dev, const char *name, IrqHandler handler, un
 IrqLine *device_input(Device *dev, const char *name, unsigned n);
 /* Drives input n as its wire would; FALSE: there is no such input. [main] */
 bool device_set_input(Device *dev, const char *name, unsigned n, int level);
-/* From now on seen also hears every change of the unnamed inputs (or outputs), after the real
- * handler. Once per device; FALSE: it has none. [main] */
+/* From now on seen also hears every change of the unnamed inputs (or outputs; of a device without
+ * unnamed outputs its interrupts), after the real handler. Again: replaces seen. FALSE: it has
+ * none. [main] */
 bool device_intercept_inputs(Device *dev, IrqHandler seen, void *opaque);
 bool device_intercept_outputs(Device *dev, IrqHandler seen, void *opaque);
-void device_map(Device *dev, unsigned n, MemoryRegion *into, hwaddr addr);
 
 /* Every device and machine type of this build, in the order of the table in hw/types.c. Call once
  * before the first device_new() or machine_new() by name. */
 void hw_register_types(void);
-/* Devices of type made from now on start with this value of a property instead of the built-in one
+/* Devices of type, or of types derived from it, made from now on start with this value of a
+ * property instead of the built-in one
  * (-global); replaces an earlier one. FALSE: no such type or property, or not a value for it.
  * [main]
  */
 bool device_set_default(const char *type, const char *property, const char *value, GError **error);
+/* props_set_str() and props_foreach() that also know the properties of a delegate. */
+bool device_set_property(Device *dev, const char *name, const char *value, GError **error);
+void device_foreach_property(Device *dev, PropsFn fn, void *opaque);
 char *device_help(void);                                  /* -device help */
 char *device_type_help(const char *type, GError **error); /* -device TYPE,help */

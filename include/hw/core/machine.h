@@ -38,9 +38,9 @@ struct _MachineClass {
     bool (*init)(Machine *m, GError **error);
     /* Loads kernel, initrd, DTB, then accel_start(). [main] */
     bool (*boot)(Machine *m, GError **error);
-    /* Gives an unrealized -device its place on one of this machine's buses and realizes it. bus is
-     * what the user asked for with bus=, or NULL. References dev. [main] */
-    bool (*plug)(Machine *m, Device *dev, const char *bus, GError **error);
+    /* (optional) A device that the user added has been realized: wires it up as far as the board
+     * has to. FALSE: dev is removed again. [main] */
+    bool (*plugged)(Machine *m, Device *dev, GError **error);
     /* (optional) Adds a file to the firmware configuration device; after init, before boot. data
      * is referenced. NULL: the machine has no such device. [main] */
     bool (*add_fw_cfg)(Machine *m, const char *name, GBytes *data, GError **error);
@@ -70,15 +70,20 @@ MemoryRegion *machine_system_memory(Machine *m); /* its root container */
  */
 bool machine_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
 
-/* [main] In this order: init, plug for each -device, boot, finish. A failed call leaves a machine
- * that can only be finished. */
+/* [main] In this order: init, device_add() for each -device, boot, finish. A failed call leaves a
+ * machine that can only be finished. Between init and finish it is at /machine: there is one. */
 bool machine_init(Machine *m, GError **error);
-bool machine_plug(Machine *m, Device *dev, const char *bus, GError **error);
 /* With config->dumpdtb only the device tree is written and nothing starts: the program is done. */
 bool machine_boot(Machine *m, GError **error);
 void machine_reset(Machine *m); /* all devices */
+Machine *machine_current(void); /* the one at /machine, or NULL; borrowed */
+/* For hw/core/device-add.c: calls the machine's hook of that name. */
+bool machine_plugged(Machine *m, Device *dev, GError **error);
 /* Tears the accelerator down, then unrealizes devices, last made first. Idempotent. */
 void machine_finish(Machine *m);
 
-/* For machine types: dev (referenced) is reset and finished with the machine from now on. */
+/* For machine types: dev (referenced), which is on no bus, is reset and finished with the machine
+ * from now on. Without a place in the tree it gets one in /machine/unattached. */
 void machine_add_device(Machine *m, Device *dev);
+/* Unrealizes such a device and releases it. */
+void machine_remove_device(Machine *m, Device *dev);

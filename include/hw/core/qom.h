@@ -36,12 +36,25 @@ void qom_set_link(GObject *obj, const char *name, const char *type, GObject *tar
  * FALSE) or several (TRUE). Borrowed. ambiguous may be NULL. */
 GObject *qom_resolve(const char *path, bool *ambiguous);
 
+/* Properties that are no rows of a table because they are computed: "realized", "guest-stats". They
+ * are for qom-get and qom-set only, never for the command line. */
+typedef struct {
+    const char *name, *type; /* type as qom-list tells it: "bool", "str", "link<bus>" */
+    const char *description;
+    JsonNode *(*get)(GObject *obj);                             /* NULL: write-only */
+    bool (*set)(GObject *obj, JsonNode *value, GError **error); /* NULL: read-only */
+} QomComputed;
+/* [class_init] For klass and what derives from it; rows live for ever. Once per class. */
+void qom_class_add_computed(gpointer klass, const QomComputed *rows, unsigned n);
+
 /* One property as qom-list tells it. */
 typedef struct {
     char *name, *type;
     const char *description; /* or NULL; borrowed */
 } QomProperty;
 GPtrArray *qom_list(GObject *obj); /* of QomProperty, owned; unref frees all */
+/* Without children and links: what every object of obj's type has (device-list-properties). */
+GPtrArray *qom_list_own(GObject *obj);
 /* Calls fn for each child, in the order they were added. */
 typedef void (*QomChildFn)(const char *name, GObject *child, void *opaque);
 void qom_foreach_child(GObject *obj, QomChildFn fn, void *opaque);
@@ -51,5 +64,5 @@ JsonNode *qom_get(GObject *obj, const char *property, GError **error);
 /* FALSE: no such property, wrong type, out of range, or not settable after realize. */
 bool qom_set(GObject *obj, const char *property, JsonNode *value, GError **error);
 
-/* Type name as QEMU spells it: the GType's name, but "container" and the like for our own. */
-const char *qom_type_name(GObject *obj);
+/* Type name as QEMU spells it: the GType's name, but "virt-7.2-machine" for a machine. */
+const char *qom_type_name(GType type);

@@ -12,14 +12,7 @@ G_DECLARE_FINAL_TYPE(VirtIOMmio, virtio_mmio, HUMPY, VIRTIO_MMIO, Device)
 
 enum { VIRTIO_MMIO_SIZE = 0x200 };
 
-/* The address space the plugged device does its DMA in; borrowed. Before virtio_bus_plug(). */
+/* The address space the plugged device does its DMA in; borrowed. Before something is plugged. */
 void virtio_mmio_set_dma(VirtIOMmio *mmio, AddressSpace *dma);
-
-/* Plugs the unrealized virtio device vdev into a realized transport and realizes it; the transport
- * references it. FALSE: the transport is taken (CONFLICT), vdev is no virtio device, or its realize
- * failed; nothing has changed then. The machine adds it before the guest runs. [main] */
-bool virtio_bus_plug(Device *transport, Device *vdev, GError **error);
-/* Unrealizes and releases what is plugged. NULL and empty are fine. [main] */
-void virtio_bus_unplug(Device *transport);
-/* The plugged device or NULL; borrowed. */
-Device *virtio_bus_device(Device *transport);
+/* The bus of a realized transport, kind "virtio-bus", room for one; borrowed. */
+struct _Bus *virtio_mmio_bus(VirtIOMmio *mmio);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What the files of hw/core/ share: nodes of the composition tree, how a device learns of its bus,
+ * and whether the machine has started.
+ */
+#pragma once
+
+#include "hw/core/bus.h"
+#include "hw/core/device.h"
+#include "hw/core/qom.h"
+
+/* ---- qom.c ---- */
+typedef struct {
+    char *name, *type;
+    GObject *target; /* or NULL; borrowed */
+} QomLink;
+
+typedef struct {
+    GObject *parent; /* NULL: no place, or the root; borrowed */
+    char *name;
+    GPtrArray *children;     /* of GObject, referenced, in order */
+    GHashTable *by_name;     /* name (the child's) to GObject, borrowed */
+    GHashTable *next_number; /* stem of "stem[*]" to a number below which all are taken */
+    GArray *links;           /* of QomLink */
+} QomNode;
+
+QomNode *qom_node(GObject *obj); /* or NULL: neither parent nor children */
+void qom_drop_link_to(GObject *obj, GObject *target);
+
+/* ---- device.c ---- */
+/* bus NULL: on none. */
+void device_set_parent_bus(Device *dev, Bus *bus);
+GPtrArray *device_buses(Device *dev);  /* of Bus that dev provides, oldest first; borrowed */
+GObject *device_delegate(Device *dev); /* or NULL; borrowed */
+
+/* ---- device-types.c ---- */
+void device_apply_defaults(Device *dev); /* -global */
+
+/* ---- device-gpio.c ---- */
+typedef struct {
+    GPtrArray *outputs, *inputs; /* of groups of one name, or NULL */
+} DeviceWires;
+
+DeviceWires *device_wires(Device *dev);
+void device_wires_drop(DeviceWires *wires); /* disconnects all outputs */
+void device_wires_free(DeviceWires *wires);
+
+/* ---- bus.c ---- */
+/* Takes every device off bus, then bus itself out of the tree. */
+void bus_destroy(Bus *bus);
+
+/* ---- machine.c ---- */
+/* TRUE from machine_boot() on: what is added now is hot-plugged. */
+bool machine_has_started(void);
