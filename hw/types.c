@@ -3,6 +3,7 @@
  * is one line here; constructors would be dropped by the linker with the rest of their object.
  */
 #include "hw/arm/virt.h"
+#include "hw/block/pflash-cfi01.h"
 #include "hw/char/pl011.h"
 #include "hw/core/device.h"
 #include "hw/core/machine.h"
@@ -21,6 +22,7 @@ static GType (*const types[])(void) = {
     pl031_get_type,
     /* platform */
     fw_cfg_get_type,
+    pflash_cfi01_get_type,
     /* virtio */
     virtio_mmio_get_type,
     virtio_blk_get_type,

@@ -39,7 +39,7 @@ typedef struct {
     uint64_t ram_size;      /* 0: not given */
     char *more_ram;         /* argument of a -m that allows for more memory later, or NULL */
     char *name;
-    char *kernel, *initrd, *append, *dtb;
+    char *kernel, *initrd, *append, *dtb, *bios;
 
     /* Texts as typed (char *), in that order. */
     GPtrArray *drives, *blockdevs, *devices, *globals, *chardevs, *serials;

@@ -7,10 +7,11 @@
 #include "drives.h"
 
 struct Drives {
-    GPtrArray *backends; /* of BlockBackend, each referenced */
-    GPtrArray *devices;  /* of DriveDevice */
-    GHashTable *ids;     /* id of a -drive to its node name */
-    GHashTable *files;   /* node name to FileNode: -blockdev driver=file */
+    GPtrArray *backends;           /* of BlockBackend, each referenced */
+    GPtrArray *devices;            /* of DriveDevice */
+    char *pflash[DRIVES_N_PFLASH]; /* node names */
+    GHashTable *ids;               /* id of a -drive to its node name */
+    GHashTable *files;             /* node name to FileNode: -blockdev driver=file */
 };
 
 /* Opens one back end and keeps it. node_name is borrowed from it. */

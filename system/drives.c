@@ -13,6 +13,9 @@
 #include "drives-priv.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/props.h"
+
+#define PFLASH "pflash"
 
 static void drive_device_free(gpointer data)
 {
@@ -28,6 +31,9 @@ void drives_close(Drives *drives)
     if (drives == NULL) {
         return;
     }
+    for (unsigned i = 0; i < DRIVES_N_PFLASH; i++) {
+        g_free(drives->pflash[i]);
+    }
     g_ptr_array_unref(drives->devices);
     g_hash_table_unref(drives->ids);
     g_hash_table_unref(drives->files);
@@ -40,6 +46,11 @@ const char *drives_node_name(const Drives *drives, const char *name)
     const char *node = g_hash_table_lookup(drives->ids, name);
 
     return node != NULL ? node : name;
+}
+
+const char *drives_pflash(const Drives *drives, unsigned unit)
+{
+    return drives->pflash[unit];
 }
 
 const GPtrArray *drives_devices(const Drives *drives)
@@ -98,6 +109,8 @@ bool drives_take_common(KeyVal *kv, BlockOptions *options, GError **error)
 static const char *const drive_keys[] = {
     "file",
     "if",
+    "unit",
+    "index",
     "id",
     "format",
     "driver",
@@ -191,17 +204,41 @@ bool drives_check_format(const char *filename, const char *format, GError **erro
     return true;
 }
 
+/* Notes node as the content of the flash that unit= (or index=, which means the same) names, or of
+ * the first without one. */
+static bool take_pflash(Drives *drives, const char *unit, const char *node, GError **error)
+{
+    uint64_t n = 0;
+
+    if (unit == NULL) {
+        while (n < DRIVES_N_PFLASH - 1 && drives->pflash[n] != NULL) {
+            n++;
+        }
+    } else if (!props_parse_u64(unit, &n, NULL) || n >= DRIVES_N_PFLASH) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "unit is '%s' but must be 0 to %d for if=pflash", unit, DRIVES_N_PFLASH - 1);
+        return false;
+    }
+    if (drives->pflash[n] != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "flash %u already has the drive '%s'",
+                    (unsigned)n, drives->pflash[n]);
+        return false;
+    }
+    drives->pflash[n] = g_strdup(node);
+    return true;
+}
+
 /* The device for if=, or NULL. FALSE: no such interface. */
 static bool interface_device(const char *interface, const char **device, GError **error)
 {
-    static const char *const names[] = { "virtio", "none", NULL };
+    static const char *const names[] = { "virtio", "pflash", "none", NULL };
 
     *device = NULL;
     if (interface == NULL || strcmp(interface, "virtio") == 0) {
         *device = "virtio-blk-device";
         return true;
     }
-    if (strcmp(interface, "none") == 0) {
+    if (strcmp(interface, "none") == 0 || strcmp(interface, PFLASH) == 0) {
         return true;
     }
     error_set_unknown(error, "interface", interface, names);
@@ -264,12 +301,17 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse(text, "file", error);
     BlockOptions options = BLOCK_OPTIONS_INIT;
-    const char *id, *format, *driver, *device, *node;
+    const char *id, *format, *driver, *interface, *unit, *index, *device, *node;
 
     if (kv == NULL || !keyval_check_keys(kv, drive_keys, error) ||
-        !take_id(drives, kv, &id, &options, error) ||
-        !interface_device(keyval_take(kv, "if"), &device, error) ||
-        !take_cache(kv, &options, error) || !drives_take_common(kv, &options, error) ||
+        !take_id(drives, kv, &id, &options, error)) {
+        return false;
+    }
+    interface = keyval_take(kv, "if");
+    unit = keyval_take(kv, "unit");
+    index = keyval_take(kv, "index");
+    if (!interface_device(interface, &device, error) || !take_cache(kv, &options, error) ||
+        !drives_take_common(kv, &options, error) ||
         !keyval_take_bool(kv, "readonly", &options.read_only, error) ||
         !drives_take_locking(kv, "file.locking", &options, error) || !check_refused(kv, error)) {
         return false;
@@ -280,6 +322,10 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
     if (options.filename == NULL ||
         !drives_check_format(options.filename, format != NULL ? format : driver, error) ||
         !drives_add(drives, &options, &node, error)) {
+        return false;
+    }
+    if (g_strcmp0(interface, PFLASH) == 0 &&
+        !take_pflash(drives, unit != NULL ? unit : index, node, error)) {
         return false;
     }
     if (id != NULL) {

@@ -20,5 +20,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Drives, drives_close)
 
 /* Node name of what a device calls drive=NAME: a node name, or the id of a -drive. Borrowed. */
 const char *drives_node_name(const Drives *drives, const char *name);
+/* Node name of the drive with if=pflash,unit=N, or NULL. Borrowed. */
+enum { DRIVES_N_PFLASH = 2 };
+const char *drives_pflash(const Drives *drives, unsigned unit);
 /* Of DriveDevice, in the order typed; borrowed. */
 const GPtrArray *drives_devices(const Drives *drives);

@@ -28,7 +28,7 @@ static const ForeignOption foreign[] = {
     { "audio audiodev soundhw", "TYPE", .none = "none", .why = "there are no sound devices" },
     { "usb", .why = NO_PCI },
     { "usbdevice", "TYPE", .why = NO_PCI },
-    { "bios pflash", "FILE", .why = NO_FIRMWARE },
+    { "pflash", "FILE", .why = NO_FIRMWARE },
     { "boot", "ORDER", .why = NO_FIRMWARE },
     { "semihosting", .why = "there is no semihosting" },
     { "semihosting-config", "TEXT", .why = "there is no semihosting" },

@@ -32,6 +32,7 @@ TEXT_HANDLER(kernel)
 TEXT_HANDLER(initrd)
 TEXT_HANDLER(append)
 TEXT_HANDLER(dtb)
+TEXT_HANDLER(bios)
 LIST_HANDLER(drives)
 LIST_HANDLER(blockdevs)
 LIST_HANDLER(serials)
@@ -169,6 +170,11 @@ static const Option boot_options[] = {
     { "append", NULL, "TEXT", "kernel command line", NULL, take_append },
     { "dtb", NULL, "FILE", "device tree to use instead of the machine's own",
       "Command line, initrd and what the accelerator needs are added to it.", take_dtb },
+    { "bios", NULL, "FILE", "firmware in the first flash",
+      "FILE is put into the flash at address 0, which is not written back. With -drive if=pflash "
+      "it "
+      "is.",
+      take_bios },
     { "fw_cfg", NULL, "[name=]NAME,file=FILE|string=TEXT", "file for the guest's firmware",
       "Adds FILE's content, or TEXT, to the firmware configuration device under NAME, which should "
       "begin with opt/. A Linux guest finds it in /sys/firmware/qemu_fw_cfg/by_name.",
@@ -178,9 +184,11 @@ static const Option boot_options[] = {
 
 static const Option block_options[] = {
     { "drive", NULL,
-      "file=FILE[,if=virtio|none][,id=ID][,format=raw][,readonly=on|off][,cache=MODE]"
+      "file=FILE[,if=virtio|pflash|none][,id=ID][,format=raw][,readonly=on|off][,cache=MODE]"
       "[,discard=ignore|unmap]",
       "disk image, with its device unless if=none",
+      "if=pflash makes the image, of exactly 64 MiB, the content of the machine's flash unit=0 or "
+      "1. "
       "cache is none, writeback (the default), writethrough, directsync or unsafe. An image of a "
       "known other format is refused unless format=raw is given. A disk is locked against other "
       "processes (file.locking=off: it is not).",

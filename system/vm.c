@@ -50,9 +50,38 @@ static bool set_machine_properties(Vm *vm, GError **error)
     for (unsigned i = 0; i < pairs->len; i++) {
         const KeyValPair *pair = g_ptr_array_index(pairs, i);
 
-        if (!props_set_str(G_OBJECT(vm->machine), pair->key, pair->value, error)) {
+        const char *value = g_str_has_prefix(pair->key, "pflash")
+                                ? drives_node_name(vm->drives, pair->value)
+                                : pair->value;
+
+        if (!props_set_str(G_OBJECT(vm->machine), pair->key, value, error)) {
             g_prefix_error(error, "-machine %s,%s=%s: ", vm->config->machine, pair->key,
                            pair->value);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* -drive if=pflash: the same as -machine pflashN=, which must not name another one. */
+static bool set_pflash(Vm *vm, GError **error)
+{
+    for (unsigned i = 0; i < DRIVES_N_PFLASH; i++) {
+        const char *node = drives_pflash(vm->drives, i);
+        g_autofree char *key = g_strdup_printf("pflash%u", i);
+        g_autofree char *before = props_get_str(G_OBJECT(vm->machine), key);
+
+        if (node == NULL) {
+            continue;
+        }
+        if (before != NULL && *before != '\0') {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                        "-drive if=pflash,unit=%u: -machine %s=%s already names a drive", i, key,
+                        before);
+            return false;
+        }
+        if (!props_set_str(G_OBJECT(vm->machine), key, node, error)) {
+            g_prefix_error(error, "-drive if=pflash,unit=%u: ", i);
             return false;
         }
     }
@@ -111,6 +140,7 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
         .append = c->append,
         .dtb = c->dtb,
         .dumpdtb = c->dumpdtb,
+        .firmware = c->bios,
         .cpu_type = c->cpu,
         .ram_size = c->ram_size,
         .smp = c->smp,
@@ -118,7 +148,7 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
     };
 
     vm->machine = machine_new(c->machine, error);
-    if (vm->machine == NULL || !set_machine_properties(vm, error)) {
+    if (vm->machine == NULL || !set_machine_properties(vm, error) || !set_pflash(vm, error)) {
         return false;
     }
     machine_set_config(vm->machine, &mc);

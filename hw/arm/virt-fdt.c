@@ -196,8 +196,16 @@ static void devices(void *fdt)
     end(fdt);
 }
 
-static void platform(void *fdt)
+static void platform(void *fdt, const VirtFdtInfo *info)
 {
+    if (info->flash) {
+        begin(fdt, "flash@0");
+        string(fdt, "compatible", "cfi-flash");
+        CELLS(fdt, "reg", 0, VIRT_FLASH, 0, VIRT_FLASH_SIZE, 0, VIRT_FLASH + VIRT_FLASH_SIZE, 0,
+              VIRT_FLASH_SIZE);
+        CELLS(fdt, "bank-width", 4);
+        end(fdt);
+    }
     begin(fdt, "fw-cfg@9020000");
     string(fdt, "compatible", "qemu,fw-cfg-mmio");
     reg(fdt, VIRT_FW_CFG, FW_CFG_SIZE);
@@ -239,7 +247,7 @@ void *virt_fdt_build(const VirtFdtInfo *info)
     timer(fdt);
     gic(fdt, info);
     devices(fdt);
-    platform(fdt);
+    platform(fdt, info);
     transports(fdt);
     end(fdt);
     must(fdt_finish(fdt));

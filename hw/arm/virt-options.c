@@ -134,6 +134,10 @@ bool virt_check_options(VirtMachine *v, const MachineConfig *config, Accel *acce
 }
 
 static const Prop virt_props[] = {
+    PROP_STRING("pflash0", VirtMachine, pflash[0], NULL,
+                "Drive with the content of the first flash"),
+    PROP_STRING("pflash1", VirtMachine, pflash[1], NULL,
+                "Drive with the content of the second flash"),
     PROP_ENUM("gic-version", VirtMachine, gic_version, GIC_3, gic_versions,
               "Interrupt controller; 3, max and host give a GICv3"),
     PROP_BOOL("highmem", VirtMachine, highmem, true, "Allow memory above 4 GiB"),

@@ -1,8 +1,91 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The virt machine's smaller parts: the firmware configuration device. Addresses and interrupts are
- * in hw/arm/virt.h, nodes of the device tree in virt-fdt.c.
+ * The virt machine's smaller parts: flash, firmware configuration device. Addresses and interrupts
+ * are in hw/arm/virt.h, nodes of the device tree in virt-fdt.c.
  */
+#include "util/error.h"
 #include "virt-priv.h"
+
+/* ---- flash ---- */
+
+/* Flash is memory that a guest reads and runs from, and traps only when it writes: an accelerator
+ * without such memory cannot have it. One without vCPUs leaves all accesses to the memory API. */
+static bool can_have_flash(Accel *accel)
+{
+    return !(accel_caps(accel) & ACCEL_CAP_VCPUS) || (accel_caps(accel) & ACCEL_CAP_ROM_SLOTS);
+}
+
+/* Refuses what the user wanted flash for. */
+static bool do_without_flash(VirtMachine *v, Accel *accel, GError **error)
+{
+    static const char *const options[] = { "-machine virt,pflash0=", "-machine virt,pflash1=" };
+
+    for (unsigned i = 0; i < VIRT_N_FLASHES; i++) {
+        if (v->pflash[i] != NULL) {
+            g_autofree char *what = g_strconcat(options[i], v->pflash[i], NULL);
+
+            return accel_require(accel, ACCEL_CAP_ROM_SLOTS, what, error);
+        }
+    }
+    return machine_config(HUMPY_MACHINE(v))->firmware == NULL ||
+           accel_require(accel, ACCEL_CAP_ROM_SLOTS, "-bios", error);
+}
+
+/* Two chips of 16 bits side by side, blocks of 256 KiB, as QEMU's board has them. */
+static bool add_flash(VirtMachine *v, unsigned n, GError **error)
+{
+    Device *dev = g_object_new(
+        TYPE_PFLASH_CFI01, "drive", v->pflash[n], "num-blocks", VIRT_FLASH_SIZE / (256 << 10),
+        "sector-length", G_GUINT64_CONSTANT(256) << 10, "width", 4, "device-width", 2, "id0", 0x89,
+        "id1", 0x18, "name", n == 0 ? "virt.flash0" : "virt.flash1", NULL);
+
+    if (!virt_add_device(HUMPY_MACHINE(v), dev, VIRT_FLASH + n * VIRT_FLASH_SIZE, VIRT_NO_SPI,
+                         error)) {
+        g_prefix_error(error, "pflash%u: ", n);
+        return false;
+    }
+    v->flash = n == 0 ? HUMPY_PFLASH_CFI01(dev) : v->flash;
+    return true;
+}
+
+static bool load_firmware(VirtMachine *v, const char *path, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *data = NULL;
+    gsize len;
+
+    if (v->pflash[0] != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "-bios %s: the first flash already has the drive '%s'", path, v->pflash[0]);
+        return false;
+    }
+    if (!g_file_get_contents(path, &data, &len, &cause)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "-bios %s: %s", path, cause->message);
+        return false;
+    }
+    if (!pflash_load(v->flash, data, len, error)) {
+        g_prefix_error(error, "-bios %s: ", path);
+        return false;
+    }
+    return true;
+}
+
+static bool add_flashes(VirtMachine *v, GError **error)
+{
+    const char *firmware = machine_config(HUMPY_MACHINE(v))->firmware;
+    Accel *accel = machine_accel(HUMPY_MACHINE(v));
+
+    if (!can_have_flash(accel)) {
+        return do_without_flash(v, accel, error);
+    }
+    for (unsigned i = 0; i < VIRT_N_FLASHES; i++) {
+        if (!add_flash(v, i, error)) {
+            return false;
+        }
+    }
+    return firmware == NULL || load_firmware(v, firmware, error);
+}
+
+/* ---- firmware configuration ---- */
 
 static bool add_fw_cfg(VirtMachine *v, GError **error)
 {
@@ -20,12 +103,14 @@ static bool add_fw_cfg(VirtMachine *v, GError **error)
     return true;
 }
 
-bool virt_add_platform(VirtMachine *v, GError **error)
-{
-    return add_fw_cfg(v, error);
-}
-
 bool virt_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error)
 {
     return fw_cfg_add_file(HUMPY_VIRT_MACHINE(m)->fw_cfg, name, data, error);
+}
+
+/* ---- all ---- */
+
+bool virt_add_platform(VirtMachine *v, GError **error)
+{
+    return add_flashes(v, error) && add_fw_cfg(v, error);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "hw/arm/virt.h"
+#include "hw/block/pflash-cfi01.h"
 #include "hw/nvram/fw-cfg.h"
 
 struct _VirtMachine {
@@ -16,7 +17,9 @@ struct _VirtMachine {
     const char *cpu_compatible;
     MemoryRegion ram;
     bool has_ram;
-    FwCfg *fw_cfg; /* owned by the machine's list, as are the others */
+    char *pflash[VIRT_N_FLASHES]; /* node names */
+    PflashCfi01 *flash;           /* the first, or NULL; owned by the machine's list, as the rest */
+    FwCfg *fw_cfg;
     Device *transports[VIRT_N_TRANSPORTS];
 };
 

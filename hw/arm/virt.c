@@ -119,6 +119,7 @@ static void virt_finish(Machine *m)
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
 
     memset(v->transports, 0, sizeof(v->transports));
+    v->flash = NULL;
     v->fw_cfg = NULL;
     if (v->has_ram) {
         memory_region_del_subregion(machine_system_memory(m), &v->ram);
@@ -151,6 +152,7 @@ static void *build_fdt(void *opaque, GError **error)
         .cpu_compatible = v->cpu_compatible,
         .n_cpus = machine_config(HUMPY_MACHINE(v))->smp,
         .ram_size = memory_region_size(&v->ram),
+        .flash = v->flash != NULL,
         .seeds = v->dtb_randomness,
     };
 

@@ -32,6 +32,7 @@ static void config_clear(MachineConfig *config)
     g_free((char *)config->append);
     g_free((char *)config->dtb);
     g_free((char *)config->dumpdtb);
+    g_free((char *)config->firmware);
     g_free((char *)config->cpu_type);
     g_free((char *)config->name);
     *config = (MachineConfig){};
@@ -92,6 +93,7 @@ void machine_set_config(Machine *m, const MachineConfig *config)
         .append = g_strdup(config->append),
         .dtb = g_strdup(config->dtb),
         .dumpdtb = g_strdup(config->dumpdtb),
+        .firmware = g_strdup(config->firmware),
         .cpu_type = g_strdup(config->cpu_type),
         .ram_size = config->ram_size,
         .smp = config->smp,

@@ -102,7 +102,8 @@ rows("what an accelerator cannot do is its own word",
 rows("options of QEMU's that are missing say so",
      (["-monitor", "stdio"], "-monitor stdio: there is no monitor for humans yet"),
      (["-netdev", "user,id=n"], "-netdev user,id=n: there are no network devices yet"),
-     (["-bios", "efi"], "-bios efi: there is no firmware"),
+     (["-pflash", "efi"], "-pflash efi: there is no firmware"),
+     (["-M", "virt", "-bios", "efi"], "-bios is not supported by accelerator 'gunyah'"),
      (["-vga", "std"], "-vga std: there are no displays yet"),
      (["-enable-kvm"], "-enable-kvm: there is no accelerator 'kvm' yet"))
 

@@ -130,9 +130,8 @@ static void test_wishes_are_kept_for_the_accelerator(void)
 /* None may also be one of ours: it would never be found. */
 static void test_foreign_options_are_foreign(void)
 {
-    static const char *const names[] = { "s",   "gdb",  "netdev", "nic",      "vga",
-                                         "bios", "pflash", "loadvm", "snapshot", "object",
-                                         "enable-kvm" };
+    static const char *const names[] = { "s",      "gdb",    "netdev",   "nic",    "vga",
+                                         "pflash", "loadvm", "snapshot", "object", "enable-kvm" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         g_assert_nonnull(foreign_find(names[i]));
@@ -319,8 +318,9 @@ static void test_drive_errors(Image *image, gconstpointer data)
     check_drive_error(image, "-drive", "file=@,cach=none",
                       "-drive file=@,cach=none: property 'cach' is not known (did you mean "
                       "'cache'?)");
-    check_drive_error(image, "-drive", "file=@,if=ide",
-                      "-drive file=@,if=ide: interface 'ide' is not known (valid: virtio, none)");
+    check_drive_error(
+        image, "-drive", "file=@,if=ide",
+        "-drive file=@,if=ide: interface 'ide' is not known (valid: virtio, pflash, none)");
     check_drive_error(image, "-drive", "file=@,media=cdrom",
                       "-drive file=@,media=cdrom: media=cdrom is not supported (only media=disk)");
     check_drive_error(image, "-drive", "file=@,discard=maybe",

@@ -7,7 +7,9 @@
 #include "hw/core/machine.h"
 
 enum {
-    VIRT_FLASH = 0x00000000, /* kept free; no flash yet */
+    VIRT_FLASH = 0x00000000,
+    VIRT_FLASH_SIZE = 0x04000000, /* of each of the two */
+    VIRT_N_FLASHES = 2,
     VIRT_GICD = 0x08000000,
     VIRT_GICD_SIZE = 0x10000,
     VIRT_GICR = 0x080a0000,
@@ -34,6 +36,7 @@ typedef struct {
     const char *cpu_compatible;
     unsigned n_cpus;
     uint64_t ram_size;
+    bool flash;
     bool seeds; /* put kaslr-seed and rng-seed into /chosen */
 } VirtFdtInfo;
 

@@ -19,6 +19,7 @@ G_DECLARE_DERIVABLE_TYPE(Machine, machine, HUMPY, MACHINE, GObject)
 /* What the command line asked for, filled by system/ before machine_init(). Strings borrowed. */
 typedef struct {
     const char *kernel, *initrd, *append, *dtb, *dumpdtb;
+    const char *firmware; /* -bios */
     const char *cpu_type; /* NULL: the machine's default */
     uint64_t ram_size;    /* 0: the machine's default */
     unsigned smp;         /* 0: 1 */
