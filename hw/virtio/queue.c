@@ -62,7 +62,11 @@ VirtQueueElement *virtio_queue_pop(VirtQueue *vq)
 {
     VirtQueueElement *elem;
 
-    if (!may_pop(vq) || !vq->mapped || !has_next(vq)) {
+    if (!may_pop(vq) || !vq->mapped) {
+        return NULL;
+    }
+    if (!has_next(vq)) {
+        vq->ran_dry = true;
         return NULL;
     }
     if (vq->budget == 0) {
@@ -86,7 +90,7 @@ static void finish(VirtQueue *vq, VirtQueueElement *elem)
     g_free(elem);
 }
 
-void virtio_queue_push(VirtQueue *vq, VirtQueueElement *elem, uint32_t written)
+void virtio_queue_fill(VirtQueue *vq, VirtQueueElement *elem, uint32_t written)
 {
     uint16_t head = elem->head;
     struct vring_used_elem *slot;
@@ -99,15 +103,35 @@ void virtio_queue_push(VirtQueue *vq, VirtQueueElement *elem, uint32_t written)
     __atomic_store_n(&slot->id, htole32(head), __ATOMIC_RELAXED);
     __atomic_store_n(&slot->len, htole32(written), __ATOMIC_RELAXED);
     vq->used_idx++;
+}
+
+void virtio_queue_flush(VirtQueue *vq)
+{
+    if (!vq->mapped) {
+        return;
+    }
     store16(&vq->used->idx, vq->used_idx);
     if ((uint16_t)(vq->used_idx - vq->signalled) > vq->size) {
         vq->signalled_valid = false; /* the distance no longer fits: do not reason with it */
     }
 }
 
+void virtio_queue_push(VirtQueue *vq, VirtQueueElement *elem, uint32_t written)
+{
+    virtio_queue_fill(vq, elem, written);
+    virtio_queue_flush(vq);
+}
+
 void virtio_queue_drop(VirtQueue *vq, VirtQueueElement *elem)
 {
     finish(vq, elem);
+}
+
+void virtio_queue_unpop(VirtQueue *vq, VirtQueueElement *elem)
+{
+    finish(vq, elem);
+    vq->last_avail--;
+    vq->budget++;
 }
 
 static bool wants_interrupt(VirtQueue *vq)
@@ -171,6 +195,41 @@ static void serve(VirtQueue *vq)
     if (vq->restart) {
         virtio_queue_kick(vq);
     }
+}
+
+bool virtio_queue_enter(VirtQueue *vq)
+{
+    pthread_mutex_lock(&vq->lock);
+    if (!vq->ready || !may_pop(vq) || !queue_map(vq)) {
+        pthread_mutex_unlock(&vq->lock);
+        return false;
+    }
+    vq->budget = vq->size;
+    vq->restart = false;
+    vq->ran_dry = false;
+    return true;
+}
+
+/* Asks to be told of what follows the newest entry seen (older ones may have been put back). TRUE:
+ * something does already. */
+static bool ask_for_more(VirtQueue *vq)
+{
+    if (vq->use_event_idx) {
+        store16(avail_event(vq), vq->seen_avail);
+    } else {
+        store16(&vq->used->flags, 0);
+    }
+    return load16(&vq->avail->idx) != vq->seen_avail;
+}
+
+void virtio_queue_leave(VirtQueue *vq)
+{
+    if (vq->mapped && (vq->restart || (vq->ran_dry && ask_for_more(vq)))) {
+        virtio_queue_kick(vq);
+    } else if (vq->mapped && !vq->ran_dry) {
+        set_notification(vq, false); /* there is something left for the next time */
+    }
+    pthread_mutex_unlock(&vq->lock);
 }
 
 static void queue_kicked(void *opaque)

@@ -62,6 +62,7 @@ struct VirtQueue {
     unsigned budget;      /* pops left in this run of the handler */
     unsigned in_flight;   /* elements popped and neither pushed nor dropped */
     bool restart;         /* handler must run again: budget ended */
+    bool ran_dry;         /* a pop found nothing since virtio_queue_enter() */
 };
 
 VirtIOCore *virtio_core(VirtIODevice *vdev);

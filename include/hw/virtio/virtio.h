@@ -92,12 +92,28 @@ VirtQueueElement *virtio_queue_pop(VirtQueue *vq);
 /* [queue] Returns elem to the driver with written bytes of in filled from its start; frees it. Call
  * virtio_queue_notify() afterwards, once for several elements if you like. */
 void virtio_queue_push(VirtQueue *vq, VirtQueueElement *elem, uint32_t written);
+/* [queue] The same for several elements that the driver must see together: virtio_queue_fill() for
+ * each, then virtio_queue_flush() shows them. */
+void virtio_queue_fill(VirtQueue *vq, VirtQueueElement *elem, uint32_t written);
+void virtio_queue_flush(VirtQueue *vq);
 /* [queue, reset] Frees elem without returning it to the driver. */
 void virtio_queue_drop(VirtQueue *vq, VirtQueueElement *elem);
+/* [queue] Puts elem, the newest one popped and neither pushed nor dropped, back: the next pop
+ * returns that request again. */
+void virtio_queue_unpop(VirtQueue *vq, VirtQueueElement *elem);
 /* [queue] Interrupts the driver if it wants that. */
 void virtio_queue_notify(VirtQueue *vq);
 /* [any] Runs the queue's handler soon, as if the driver had notified it. */
 void virtio_queue_kick(VirtQueue *vq);
+
+/* What a thread other than the I/O thread does with data it has for the driver (a packet came in):
+ * locks the queue as for a handler, so that [queue] functions may be called up to
+ * virtio_queue_leave(). FALSE: the queue does not run and is not locked. After a pop that found the
+ * queue empty the handler runs once the driver has added something; after FALSE, once the queue
+ * runs. Not from a handler of the same queue; the thread is registered with the memory API. [any]
+ */
+bool virtio_queue_enter(VirtQueue *vq);
+void virtio_queue_leave(VirtQueue *vq);
 
 /* Device types for the table in hw/. */
 GType virtio_blk_get_type(void);
