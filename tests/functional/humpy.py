@@ -30,10 +30,11 @@ def need_guest():
         tap.skip_all("scripts/guest-files cannot prepare a guest")
 
 
-def run(args, **kwargs):
-    """Runs the program to its end without a guest; returns the finished process, as text."""
+def run(args, before=(), **kwargs):
+    """Runs the program, below the command before, to its end without a guest; returns the finished
+    process, as text."""
     kwargs.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run([BINARY, *args], capture_output=True, text=True, errors="replace",
+    return subprocess.run([*before, BINARY, *args], capture_output=True, text=True, errors="replace",
                           timeout=LONGEST, check=False, **kwargs)
 
 

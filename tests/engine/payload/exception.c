@@ -159,17 +159,6 @@ static void misaligned_pc_is_pc_alignment_fault(void)
     check_eq(this_cpu()->elr, va);
 }
 
-static void misaligned_sp_is_sp_alignment_fault(void)
-{
-    this_cpu()->expect = 1;
-    asm volatile("msr spsel, #0\n mov x16, sp\n mov x17, %0\n mov sp, x17\n ldr x17, [sp]\n"
-                 "mov sp, x16\n msr spsel, #1" ::"r"(EL0_DATA + 8)
-                 : "x16", "x17", "memory");
-    this_cpu()->expect = 0;
-    check_eq(ESR_EC(this_cpu()->esr), EC_SP_ALIGN);
-    check_eq(this_cpu()->vector, 0);
-}
-
 static void alignment_is_checked_if_sctlr_a_says_so(void)
 {
     u64 sctlr = read_sysreg(sctlr_el1);
@@ -364,13 +353,6 @@ static void el0_misaligned_pc_is_pc_alignment_fault(void)
     check_eq(this_cpu()->far, el0_alias((const void *)el0_pc) + 2);
 }
 
-static void misaligned_sp_of_el0_is_sp_alignment_fault(void)
-{
-    run_el0(el0_sp, 0);
-    check_eq(ESR_EC(this_cpu()->esr), EC_SP_ALIGN);
-    check_eq(this_cpu()->vector, 8);
-}
-
 static void thread_registers_are_kept_apart(void)
 {
     write_sysreg(tpidrro_el0, 0x1234);
@@ -458,8 +440,6 @@ static const Rule rules[] = {
     RULE("/exception/each-stack-pointer-is-its-own", each_stack_pointer_is_its_own),
     RULE("/exception/nest", exceptions_nest),
     RULE("/exception/misaligned-pc-is-pc-alignment-fault", misaligned_pc_is_pc_alignment_fault),
-    RULE_TODO("/exception/misaligned-sp-is-sp-alignment-fault", misaligned_sp_is_sp_alignment_fault,
-              "libdynarmic does not check SP"),
     RULE("/exception/alignment-is-checked-if-sctlr-a-says-so",
          alignment_is_checked_if_sctlr_a_says_so),
     RULE("/exception/exclusives-and-acquires-must-be-aligned",
@@ -472,8 +452,6 @@ static const Rule rules[] = {
     RULE("/el0/fp-traps-alone-if-cpacr-is-1", fp_of_el0_traps_alone_if_cpacr_is_1),
     RULE("/el0/vector-state-is-one-for-both-levels", vector_state_is_one_for_both_levels),
     RULE("/el0/misaligned-pc-is-pc-alignment-fault", el0_misaligned_pc_is_pc_alignment_fault),
-    RULE_TODO("/el0/misaligned-sp-is-sp-alignment-fault",
-              misaligned_sp_of_el0_is_sp_alignment_fault, "libdynarmic does not check SP"),
     RULE("/el0/thread-registers-are-kept-apart", thread_registers_are_kept_apart),
     RULE("/exception/dc-zva-zeroes-its-block", dc_zva_zeroes_its_block),
     RULE("/exception/illegal-return-sets-il", illegal_return_sets_il),
