@@ -8,6 +8,9 @@
 #include "hw/core/device.h"
 #include "hw/core/machine.h"
 #include "hw/core/user-object.h"
+#include "hw/gpio/gpio-key.h"
+#include "hw/gpio/pl061.h"
+#include "hw/intc/arm-gicv3.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/rtc/pl031.h"
 #include "hw/virtio/virtio-mmio.h"
@@ -21,8 +24,11 @@ static GType (*const types[])(void) = {
     pl011_get_type,
     pl031_get_type,
     /* platform */
+    arm_gicv3_get_type,
     fw_cfg_get_type,
+    gpio_key_get_type,
     pflash_cfi01_get_type,
+    pl061_get_type,
     /* virtio */
     virtio_mmio_get_type,
     virtio_blk_get_type,

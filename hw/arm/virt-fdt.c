@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <libfdt.h>
+#include <linux/input-event-codes.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -19,6 +20,7 @@ enum {
     FDT_ROOM = 64 << 10,
     PHANDLE_GIC = 1,
     PHANDLE_CLOCK = 2,
+    PHANDLE_GPIO = 3,
     /* Interrupt specifiers of the GIC's binding. */
     GIC_SPI = 0,
     GIC_PPI = 1,
@@ -206,6 +208,26 @@ static void platform(void *fdt, const VirtFdtInfo *info)
         CELLS(fdt, "bank-width", 4);
         end(fdt);
     }
+    begin(fdt, "pl061@9030000");
+    STRINGS(fdt, "compatible", "arm,pl061\0arm,primecell");
+    reg(fdt, VIRT_GPIO, 0x1000);
+    CELLS(fdt, "interrupts", GIC_SPI, VIRT_GPIO_SPI, IRQ_LEVEL_HIGH);
+    flag(fdt, "gpio-controller");
+    CELLS(fdt, "#gpio-cells", 2);
+    CELLS(fdt, "clocks", PHANDLE_CLOCK);
+    string(fdt, "clock-names", "apb_pclk");
+    CELLS(fdt, "phandle", PHANDLE_GPIO);
+    end(fdt);
+
+    begin(fdt, "gpio-keys");
+    string(fdt, "compatible", "gpio-keys");
+    begin(fdt, "poweroff");
+    string(fdt, "label", "GPIO Key Poweroff");
+    CELLS(fdt, "linux,code", KEY_POWER);
+    CELLS(fdt, "gpios", PHANDLE_GPIO, VIRT_POWER_PIN, 0);
+    end(fdt);
+    end(fdt);
+
     begin(fdt, "fw-cfg@9020000");
     string(fdt, "compatible", "qemu,fw-cfg-mmio");
     reg(fdt, VIRT_FW_CFG, FW_CFG_SIZE);

@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The virt machine's smaller parts: flash, firmware configuration device. Addresses and interrupts
- * are in hw/arm/virt.h, nodes of the device tree in virt-fdt.c.
+ * The virt machine's smaller parts: interrupt controller, flash, firmware configuration device,
+ * GPIO with the power button. Addresses and interrupts are in hw/arm/virt.h, nodes of the device
+ * tree in virt-fdt.c.
  */
+#include "hw/gpio/gpio-key.h"
+#include "hw/gpio/pl061.h"
+#include "hw/intc/arm-gicv3.h"
 #include "util/error.h"
 #include "virt-priv.h"
+
+/* ---- interrupt controller ---- */
+
+bool virt_add_gic(VirtMachine *v, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(v);
+    Device *dev;
+
+    if (virt_has_irqchip(m)) {
+        return true;
+    }
+    dev = g_object_new(TYPE_ARM_GICV3, "num-cpu", machine_config(m)->smp, "num-irq",
+                       32 + VIRT_N_SPIS, NULL);
+    if (!virt_add_device(m, dev, VIRT_GICD, VIRT_NO_SPI, error)) {
+        return false;
+    }
+    device_map(dev, 1, machine_system_memory(m), VIRT_GICR);
+    v->gic = dev;
+    return true;
+}
 
 /* ---- flash ---- */
 
@@ -108,9 +132,42 @@ bool virt_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error)
     return fw_cfg_add_file(HUMPY_VIRT_MACHINE(m)->fw_cfg, name, data, error);
 }
 
+/* ---- GPIO and power button ---- */
+
+static bool add_gpio(VirtMachine *v, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(v);
+    Device *gpio = g_object_new(TYPE_PL061, "pullups", 0, "pulldowns", 0xff, NULL);
+    Device *button;
+
+    if (!virt_wire(m, VIRT_GPIO_SPI, ACCEL_IRQ_LEVEL, error)) {
+        g_object_unref(gpio);
+        return false;
+    }
+    if (!virt_add_device(m, gpio, VIRT_GPIO, VIRT_GPIO_SPI, error)) {
+        return false;
+    }
+    button = g_object_new(TYPE_GPIO_KEY, NULL);
+    device_connect_output(button, NULL, 0, device_input(gpio, NULL, VIRT_POWER_PIN));
+    if (device_realize(button, error)) {
+        machine_add_device(m, button);
+        v->power_button = button;
+    }
+    g_object_unref(button);
+    return v->power_button != NULL;
+}
+
+void virt_powerdown(Machine *m)
+{
+    Device *button = HUMPY_VIRT_MACHINE(m)->power_button;
+
+    device_set_input(button, NULL, 0, 1);
+    device_set_input(button, NULL, 0, 0);
+}
+
 /* ---- all ---- */
 
 bool virt_add_platform(VirtMachine *v, GError **error)
 {
-    return add_flashes(v, error) && add_fw_cfg(v, error);
+    return add_flashes(v, error) && add_fw_cfg(v, error) && add_gpio(v, error);
 }

@@ -19,6 +19,8 @@ struct _VirtMachine {
     bool has_ram;
     char *pflash[VIRT_N_FLASHES]; /* node names */
     PflashCfi01 *flash;           /* the first, or NULL; owned by the machine's list, as the rest */
+    Device *gic;                  /* or NULL: the accelerator's */
+    Device *power_button;
     FwCfg *fw_cfg;
     Device *transports[VIRT_N_TRANSPORTS];
 };
@@ -31,8 +33,12 @@ bool virt_wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error);
 bool virt_add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GError **error);
 
 /* ---- virt-platform.c ---- */
+/* The interrupt controller, unless the accelerator brings one. Before anything with an interrupt.
+ */
+bool virt_add_gic(VirtMachine *v, GError **error);
 /* Everything on the board besides CPUs, RAM, UART, clock and the buses for -device. */
 bool virt_add_platform(VirtMachine *v, GError **error);
+void virt_powerdown(Machine *m);
 bool virt_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
 
 /* ---- virt-options.c ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The virt machine: what QEMU's board of that name has, at QEMU's addresses, as far as Humpy has
- * it: RAM, PL011, PL031 and 32 virtio-mmio transports. The interrupt controller and the timer are
- * the accelerator's. Properties are virt-options.c's, the device tree virt-fdt.c's, loading
- * boot.c's.
+ * it: RAM, PL011, PL031 and 32 virtio-mmio transports. The timer is the accelerator's, and the
+ * interrupt controller if it has one. Smaller parts are in virt-platform.c. Properties are
+ * virt-options.c's, the device tree virt-fdt.c's, loading boot.c's.
  *
  * The first -device goes to the transport with the highest address, as on QEMU. Only transports
  * with a device are wired to the accelerator: a hypervisor may have few interrupts to give.
@@ -43,12 +43,20 @@ bool virt_wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error)
     return !virt_has_irqchip(m) || accel_irq_connect(machine_accel(m), spi, mode, error);
 }
 
+/* A wire to spi, wherever the interrupt controller is. */
+static IrqLine *spi_line(Machine *m, unsigned spi)
+{
+    Device *gic = HUMPY_VIRT_MACHINE(m)->gic;
+
+    return gic != NULL ? device_input(gic, NULL, spi) : irq_new(drive_spi, machine_accel(m), spi);
+}
+
 bool virt_add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GError **error)
 {
     bool ok;
 
-    if (spi != VIRT_NO_SPI && virt_has_irqchip(m)) {
-        device_connect_irq(dev, 0, irq_new(drive_spi, machine_accel(m), spi));
+    if (spi != VIRT_NO_SPI) {
+        device_connect_irq(dev, 0, spi_line(m, spi));
     }
     ok = device_realize(dev, error);
     if (ok) {
@@ -110,8 +118,8 @@ static bool virt_init(Machine *m, GError **error)
     };
 
     return virt_check_options(v, config, accel, error) && add_ram(v, config->ram_size, error) &&
-           accel_setup(accel, &info, error) && add_serial(m, error) && add_rtc(m, error) &&
-           virt_add_platform(v, error) && add_transports(v, error);
+           accel_setup(accel, &info, error) && virt_add_gic(v, error) && add_serial(m, error) &&
+           add_rtc(m, error) && virt_add_platform(v, error) && add_transports(v, error);
 }
 
 static void virt_finish(Machine *m)
@@ -121,6 +129,8 @@ static void virt_finish(Machine *m)
     memset(v->transports, 0, sizeof(v->transports));
     v->flash = NULL;
     v->fw_cfg = NULL;
+    v->gic = NULL;
+    v->power_button = NULL;
     if (v->has_ram) {
         memory_region_del_subregion(machine_system_memory(m), &v->ram);
         memory_region_destroy(&v->ram);
@@ -259,6 +269,7 @@ static void virt_machine_class_init(VirtMachineClass *klass)
     mc->finish = virt_finish;
     mc->plugged = virt_plugged;
     mc->boot = virt_boot;
+    mc->powerdown = virt_powerdown;
     mc->add_fw_cfg = virt_add_fw_cfg;
     virt_install_options(klass);
 }

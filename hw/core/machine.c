@@ -219,6 +219,15 @@ void machine_reset(Machine *m)
     device_reset_many((Device *const *)p->devices->pdata, p->devices->len);
 }
 
+void machine_powerdown(Machine *m)
+{
+    MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
+
+    if (mc->powerdown != NULL && priv(m)->memory != NULL) {
+        mc->powerdown(m);
+    }
+}
+
 void machine_finish(Machine *m)
 {
     MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Commands that start, stop, reset and end the virtual machine.
  */
+#include "hw/core/machine.h"
 #include "monitor/monitor.h"
 #include "node.h"
 #include "qapi-commands.h"
@@ -45,7 +46,12 @@ JsonNode *qmp_system_reset(JsonObject *args, GError **error)
 
 JsonNode *qmp_system_powerdown(JsonObject *args, GError **error)
 {
+    Machine *m = machine_current();
+
     event_emit("POWERDOWN", NULL);
+    if (m != NULL) {
+        machine_powerdown(m);
+    }
     return NULL;
 }
 

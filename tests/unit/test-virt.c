@@ -359,12 +359,30 @@ static void irq_serial(Bench *b, gconstpointer data)
     as = machine_memory(b->m);
     g_assert_true(connected(1));
     g_assert_true(connected(2));
-    g_assert_cmpuint(accel_double.lines->len, ==, 2);
+    g_assert_true(connected(7));
+    g_assert_cmpuint(accel_double.lines->len, ==, 3);
     address_space_st(as, 0x09000038, 4, 0x20);
     address_space_st(as, 0x09000000, 4, 'x');
     g_assert_cmphex(accel_double.levels, ==, 1 << 1);
     machine_reset(b->m);
     g_assert_cmphex(accel_double.levels, ==, 0);
+}
+
+/* The guest has set the pin to interrupt on its rising edge, as Linux' gpio-keys does. */
+static void irq_power_button(Bench *b, gconstpointer data)
+{
+    AddressSpace *as;
+
+    starts(b);
+    as = machine_memory(b->m);
+    address_space_st(as, 0x0903040c, 4, 1 << 3);
+    address_space_st(as, 0x09030410, 4, 1 << 3);
+    machine_powerdown(b->m);
+    g_assert_cmphex(accel_double.levels, ==, 1 << 7);
+    g_assert_cmphex(rd(b, 0x090303fc), ==, 1 << 3);
+    machine_reset(b->m);
+    g_assert_cmphex(accel_double.levels, ==, 0);
+    g_assert_cmphex(rd(b, 0x090303fc), ==, 0);
 }
 
 /* ---- -device ---- */
@@ -390,7 +408,7 @@ static void plug_order(Bench *b, gconstpointer data)
     g_assert_cmphex(rd(b, 0x0a003a08), ==, 0);
     g_assert_true(connected(-(16 + 31) - 1));
     g_assert_true(connected(-(16 + 30) - 1));
-    g_assert_cmpuint(accel_double.lines->len, ==, 4);
+    g_assert_cmpuint(accel_double.lines->len, ==, 5);
 }
 
 static void plug_on_bus(Bench *b, gconstpointer data)
@@ -634,6 +652,7 @@ int main(int argc, char **argv)
         { "/virt/boot/needs-a-kernel", boot_needs_kernel },
         { "/virt/boot/options-need-a-kernel", boot_options_need_kernel },
         { "/virt/irq/serial-and-clock-are-level-lines", irq_serial },
+        { "/virt/irq/power-button", irq_power_button },
         { "/virt/device/first-goes-to-the-highest-address", plug_order },
         { "/virt/device/bus-is-obeyed", plug_on_bus },
         { "/virt/device/unknown-bus-is-refused", plug_on_no_bus },

@@ -17,15 +17,19 @@ enum {
     VIRT_UART = 0x09000000,
     VIRT_RTC = 0x09010000,
     VIRT_FW_CFG = 0x09020000,
+    VIRT_GPIO = 0x09030000,
     VIRT_MMIO = 0x0a000000, /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
     VIRT_RAM = 0x40000000,
 
+    VIRT_POWER_PIN = 3, /* of the GPIO */
+    VIRT_N_SPIS = 256,
     VIRT_N_TRANSPORTS = 32,
     VIRT_MAX_CPUS = 8,
 
     /* SPIs */
     VIRT_UART_SPI = 1,
     VIRT_RTC_SPI = 2,
+    VIRT_GPIO_SPI = 7,
     VIRT_MMIO_SPI = 16, /* and one more per transport */
 };
 

@@ -45,6 +45,8 @@ struct _MachineClass {
     /* (optional) Adds a file to the firmware configuration device; after init, before boot. data
      * is referenced. NULL: the machine has no such device. [main] */
     bool (*add_fw_cfg)(Machine *m, const char *name, GBytes *data, GError **error);
+    /* (optional) Somebody presses the power button. Without: there is none. [main] */
+    void (*powerdown)(Machine *m);
     /* (optional) Mirrors init, also one that failed half way; all devices are unrealized. [main] */
     void (*finish)(Machine *m);
 };
@@ -77,6 +79,9 @@ bool machine_init(Machine *m, GError **error);
 /* With config->dumpdtb only the device tree is written and nothing starts: the program is done. */
 bool machine_boot(Machine *m, GError **error);
 void machine_reset(Machine *m); /* all devices */
+/* Presses the power button: the guest hears of it and may power off. Nothing happens on a machine
+ * without one. [main] */
+void machine_powerdown(Machine *m);
 Machine *machine_current(void); /* the one at /machine, or NULL; borrowed */
 /* For hw/core/device-add.c: calls the machine's hook of that name. */
 bool machine_plugged(Machine *m, Device *dev, GError **error);
