@@ -34,6 +34,7 @@ static GType (*const types[])(void) = {
     virtio_blk_get_type,
     virtio_rng_get_type,
     /* machines */
+    none_machine_get_type,
     virt_machine_get_type,
 };
 

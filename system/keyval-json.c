@@ -82,10 +82,17 @@ static bool append_object(GString *out, const char *prefix, JsonObject *object, 
     return true;
 }
 
+KeyVal *keyval_from_json(JsonObject *object, GError **error)
+{
+    g_autoptr(GString) flat = g_string_new(NULL);
+
+    return append_object(flat, NULL, object, 0, error) ? keyval_parse(flat->str, NULL, error)
+                                                       : NULL;
+}
+
 KeyVal *keyval_parse_or_json(const char *text, const char *implied_key, GError **error)
 {
     g_autoptr(JsonParser) parser = NULL;
-    g_autoptr(GString) flat = NULL;
     g_autoptr(GError) cause = NULL;
 
     if (*text != '{') {
@@ -97,9 +104,5 @@ KeyVal *keyval_parse_or_json(const char *text, const char *implied_key, GError *
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "not valid JSON: %s", cause->message);
         return NULL;
     }
-    flat = g_string_new(NULL);
-    if (!append_object(flat, NULL, json_node_get_object(json_parser_get_root(parser)), 0, error)) {
-        return NULL;
-    }
-    return keyval_parse(flat->str, NULL, error);
+    return keyval_from_json(json_node_get_object(json_parser_get_root(parser)), error);
 }

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <json-glib/json-glib.h>
+
 #include "config.h"
 
 typedef struct {
@@ -63,3 +65,4 @@ bool foreign_take(const ForeignOption *option, VmConfig *config, const char *typ
 /* ---- keyval-json.c ---- */
 /* "a=b,c.d=e" or a JSON object {"a": "b", "c": {"d": "e"}}, which means the same. */
 KeyVal *keyval_parse_or_json(const char *text, const char *implied_key, GError **error);
+KeyVal *keyval_from_json(JsonObject *object, GError **error);

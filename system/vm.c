@@ -34,8 +34,13 @@ static bool make_accel(Vm *vm, GError **error)
         g_ptr_array_add(texts, g_ptr_array_index(vm->config->accels, i));
     }
     g_ptr_array_add(texts, NULL);
-    vm->accel =
-        accel_create(texts->len > 1 ? (const char *const *)texts->pdata : by_default, error);
+    if (texts->len > 1) {
+        vm->accel = accel_create((const char *const *)texts->pdata, error);
+    } else if (HUMPY_MACHINE_GET_CLASS(vm->machine)->no_cpus) {
+        vm->accel = accel_new_none();
+    } else {
+        vm->accel = accel_create(by_default, error);
+    }
     if (vm->accel == NULL) {
         return false;
     }
@@ -147,8 +152,7 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
         .name = c->name,
     };
 
-    vm->machine = machine_new(c->machine, error);
-    if (vm->machine == NULL || !set_machine_properties(vm, error) || !set_pflash(vm, error)) {
+    if (!set_machine_properties(vm, error) || !set_pflash(vm, error)) {
         return false;
     }
     machine_set_config(vm->machine, &mc);
@@ -214,14 +218,17 @@ static void resolve_drive(Vm *vm, KeyVal *kv)
     }
 }
 
+bool vm_add_device(Vm *vm, KeyVal *kv, GError **error)
+{
+    resolve_drive(vm, kv);
+    return device_add(kv, error) != NULL;
+}
+
 static bool add_from_text(Vm *vm, const char *option, const char *text, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse_or_json(text, "driver", error);
 
-    if (kv != NULL) {
-        resolve_drive(vm, kv);
-    }
-    if (kv == NULL || device_add(kv, error) == NULL) {
+    if (kv == NULL || !vm_add_device(vm, kv, error)) {
         g_prefix_error(error, "%s: ", option);
         return false;
     }
@@ -284,7 +291,8 @@ Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives,
 
     vm->config = config;
     vm->drives = drives;
-    if (!make_accel(vm, error)) {
+    vm->machine = machine_new(config->machine, error);
+    if (vm->machine == NULL || !make_accel(vm, error)) {
         return NULL;
     }
     if (!running) {

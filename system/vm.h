@@ -28,6 +28,8 @@ Accel *vm_accel(Vm *vm);
  * given is borrowed until vm_free(). */
 Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, bool running,
            GError **error);
+/* -device and device_add: device_add() where drive= may also be the id of a -drive. [main] */
+bool vm_add_device(Vm *vm, KeyVal *kv, GError **error);
 /* All devices as after power-on, in place; needs ACCEL_CAP_RESET_IN_PLACE. */
 void vm_reset(Vm *vm);
 void vm_free(Vm *vm); /* NULL is fine */

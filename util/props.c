@@ -344,9 +344,28 @@ char *props_get_str(GObject *obj, const char *name)
     g_assert_not_reached();
 }
 
+char *props_default_str(const Prop *row)
+{
+    switch (row->kind) {
+    case PROP_KIND_BOOL:
+        return g_strdup(row->def ? "on" : "off");
+    case PROP_KIND_U32:
+    case PROP_KIND_U64:
+    case PROP_KIND_SIZE:
+        return g_strdup_printf("%" G_GUINT64_FORMAT, row->def);
+    case PROP_KIND_STRING:
+        return g_strdup(row->def_str);
+    case PROP_KIND_ENUM:
+    case PROP_KIND_ONOFFAUTO:
+        return g_strdup(row_names(row)[row->def]);
+    }
+    g_assert_not_reached();
+}
+
 static void help_line(const Prop *row, void *opaque)
 {
     GString *out = opaque;
+    g_autofree char *def = props_default_str(row);
     g_autofree char *names = NULL;
     g_autofree char *head = NULL;
 
@@ -373,16 +392,8 @@ static void help_line(const Prop *row, void *opaque)
         break;
     }
     g_string_append_printf(out, "  %-24s - %s", head, row->help);
-    if (names != NULL) {
-        g_string_append_printf(out, " (default: %s)", row_names(row)[row->def]);
-    } else if (row->kind == PROP_KIND_STRING) {
-        if (row->def_str != NULL) {
-            g_string_append_printf(out, " (default: %s)", row->def_str);
-        }
-    } else if (row->kind == PROP_KIND_BOOL) {
-        g_string_append_printf(out, " (default: %s)", row->def ? "on" : "off");
-    } else {
-        g_string_append_printf(out, " (default: %" G_GUINT64_FORMAT ")", row->def);
+    if (def != NULL) {
+        g_string_append_printf(out, " (default: %s)", def);
     }
     g_string_append_c(out, '\n');
 }

@@ -307,7 +307,7 @@ Bus *bus_find_free(const char *kind, GError **error)
                     kind);
     } else {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "needs a bus of kind %s, and the machine has none", kind);
+                    "the machine has no bus of kind %s", kind);
     }
     return NULL;
 }

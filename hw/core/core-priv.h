@@ -6,6 +6,7 @@
 
 #include "hw/core/bus.h"
 #include "hw/core/device.h"
+#include "hw/core/machine.h"
 #include "hw/core/qom.h"
 
 /* ---- qom.c ---- */
@@ -31,6 +32,7 @@ void qom_drop_link_to(GObject *obj, GObject *target);
 void device_set_parent_bus(Device *dev, Bus *bus);
 GPtrArray *device_buses(Device *dev);  /* of Bus that dev provides, oldest first; borrowed */
 GObject *device_delegate(Device *dev); /* or NULL; borrowed */
+void device_print_mmio(Device *dev, GString *out, unsigned indent);
 
 /* ---- device-types.c ---- */
 void device_apply_defaults(Device *dev); /* -global */
@@ -43,6 +45,7 @@ typedef struct {
 DeviceWires *device_wires(Device *dev);
 void device_wires_drop(DeviceWires *wires); /* disconnects all outputs */
 void device_wires_free(DeviceWires *wires);
+void device_print_wires(Device *dev, GString *out, unsigned indent);
 
 /* ---- bus.c ---- */
 /* Takes every device off bus, then bus itself out of the tree. */
@@ -51,3 +54,4 @@ void bus_destroy(Bus *bus);
 /* ---- machine.c ---- */
 /* TRUE from machine_boot() on: what is added now is hot-plugged. */
 bool machine_has_started(void);
+const GPtrArray *machine_devices(Machine *m); /* of Device on no bus; borrowed */

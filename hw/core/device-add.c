@@ -65,13 +65,7 @@ static bool plug_into_bus(Device *dev, const char *name, GError **error)
     const char *kind = HUMPY_DEVICE_GET_CLASS(dev)->bus;
     Bus *bus = name != NULL ? bus_find(name, error) : bus_find_free(kind, error);
 
-    if (bus == NULL) {
-        if (name == NULL) {
-            g_prefix_error(error, "'%s': ", device_type(dev));
-        }
-        return false;
-    }
-    if (!bus_add_device(bus, dev, error)) {
+    if (bus == NULL || !bus_add_device(bus, dev, error)) {
         return false;
     }
     if (!machine_plugged(machine_current(), dev, error)) {
@@ -135,7 +129,8 @@ Device *device_find(const char *id_or_path, GError **error)
     GObject *found = qom_resolve(path, NULL);
 
     if (found == NULL || !HUMPY_IS_DEVICE(found)) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "Device '%s' not found", id_or_path);
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_DEVICE_NOT_FOUND, "Device '%s' not found",
+                    id_or_path);
         return NULL;
     }
     return HUMPY_DEVICE(found);

@@ -197,3 +197,21 @@ bool device_intercept_inputs(Device *dev, IrqHandler seen, void *opaque)
     g->seen = seen;
     return true;
 }
+
+void device_print_wires(Device *dev, GString *out, unsigned indent)
+{
+    const DeviceWires *w = device_wires(dev);
+
+    for (unsigned i = 0; w->outputs != NULL && i < w->outputs->len; i++) {
+        const WireGroup *g = g_ptr_array_index(w->outputs, i);
+
+        g_string_append_printf(out, "%*sgpio-out \"%s\" %u\n", indent, "",
+                               g->name != NULL ? g->name : "", g->n);
+    }
+    for (unsigned i = 0; w->inputs != NULL && i < w->inputs->len; i++) {
+        const WireGroup *g = g_ptr_array_index(w->inputs, i);
+
+        g_string_append_printf(out, "%*sgpio-in \"%s\" %u\n", indent, "",
+                               g->name != NULL ? g->name : "", g->n);
+    }
+}

@@ -10,6 +10,7 @@
 typedef struct {
     MemoryRegion *mr;
     MemoryRegion *container; /* NULL: not mapped */
+    hwaddr addr;             /* in container */
 } DeviceMmio;
 
 typedef struct {
@@ -283,5 +284,19 @@ void device_map(Device *dev, unsigned n, MemoryRegion *into, hwaddr addr)
     m = &g_array_index(p->mmio, DeviceMmio, n);
     g_assert(m->container == NULL);
     m->container = into;
+    m->addr = addr;
     memory_region_add_subregion(into, addr, m->mr);
+}
+
+void device_print_mmio(Device *dev, GString *out, unsigned indent)
+{
+    DevicePrivate *p = priv(dev);
+
+    for (unsigned i = 0; i < p->mmio->len; i++) {
+        const DeviceMmio *m = &g_array_index(p->mmio, DeviceMmio, i);
+
+        g_string_append_printf(
+            out, "%*smmio %016" G_GINT64_MODIFIER "x/%016" G_GINT64_MODIFIER "x\n", indent, "",
+            m->container != NULL ? m->addr : UINT64_MAX, memory_region_size(m->mr));
+    }
 }

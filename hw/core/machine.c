@@ -268,6 +268,11 @@ void machine_remove_device(Machine *m, Device *dev)
     qom_unparent(G_OBJECT(dev));
 }
 
+const GPtrArray *machine_devices(Machine *m)
+{
+    return priv(m)->devices;
+}
+
 /* ---- types by name ---- */
 
 /* Concrete machine classes below type, each referenced for ever: there are only a few. */

@@ -7,6 +7,7 @@
 
 #include "core-priv.h"
 #include "hw/core/machine.h"
+#include "hw/core/user-object.h"
 #include "util/error.h"
 
 typedef struct {
@@ -25,17 +26,6 @@ void qom_class_add_computed(gpointer klass, const QomComputed *rows, unsigned n)
 
     *c = (ComputedRows){ rows, n };
     g_type_set_qdata(G_TYPE_FROM_CLASS(klass), computed_quark(), c);
-}
-
-const char *qom_type_name(GType type)
-{
-    if (g_type_is_a(type, TYPE_MACHINE) && !G_TYPE_IS_ABSTRACT(type)) {
-        g_autoptr(GTypeClass) klass = g_type_class_ref(type);
-        g_autofree char *name = g_strconcat(HUMPY_MACHINE_CLASS(klass)->name, "-machine", NULL);
-
-        return g_intern_string(name);
-    }
-    return g_type_name(type);
 }
 
 static GObject *delegate_of(GObject *obj)
@@ -62,7 +52,7 @@ static void add_property(GPtrArray *list, const char *name, char *type, const ch
     g_ptr_array_add(list, p);
 }
 
-static void add_row(const Prop *row, void *opaque)
+const char *qom_row_type(const Prop *row)
 {
     static const char *const types[] = {
         [PROP_KIND_BOOL] = "bool",           [PROP_KIND_U32] = "uint32", [PROP_KIND_U64] = "uint64",
@@ -70,7 +60,12 @@ static void add_row(const Prop *row, void *opaque)
         [PROP_KIND_ONOFFAUTO] = "OnOffAuto",
     };
 
-    add_property(opaque, row->name, g_strdup(types[row->kind]), row->help);
+    return types[row->kind];
+}
+
+static void add_row(const Prop *row, void *opaque)
+{
+    add_property(opaque, row->name, g_strdup(qom_row_type(row)), row->help);
 }
 
 static void add_computed(GPtrArray *list, GType type)
@@ -188,9 +183,9 @@ static JsonNode *string_node(const char *text)
     return node;
 }
 
-static JsonNode *row_value(GObject *obj, const Prop *row)
+/* A value in text form. */
+static JsonNode *text_value(const Prop *row, const char *text)
 {
-    g_autofree char *text = props_get_str(obj, row->name);
     JsonNode *node;
 
     switch (row->kind) {
@@ -210,6 +205,20 @@ static JsonNode *row_value(GObject *obj, const Prop *row)
         return string_node(text != NULL ? text : "");
     }
     g_assert_not_reached();
+}
+
+static JsonNode *row_value(GObject *obj, const Prop *row)
+{
+    g_autofree char *text = props_get_str(obj, row->name);
+
+    return text_value(row, text);
+}
+
+JsonNode *qom_row_default(const Prop *row)
+{
+    g_autofree char *text = props_default_str(row);
+
+    return text != NULL ? text_value(row, text) : NULL;
 }
 
 JsonNode *qom_get(GObject *obj, const char *property, GError **error)
@@ -276,6 +285,12 @@ static char *value_text(const Prop *row, JsonNode *value, GError **error)
 
 static bool check_settable(GObject *obj, const char *property, GError **error)
 {
+    if (HUMPY_IS_USER_OBJECT(obj) && qom_parent(obj) != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "cannot change property '%s' of object '%s' after it was made", property,
+                    user_object_id(HUMPY_USER_OBJECT(obj)));
+        return false;
+    }
     if (HUMPY_IS_DEVICE(obj) && device_is_realized(HUMPY_DEVICE(obj))) {
         const char *id = device_id(HUMPY_DEVICE(obj));
 

@@ -4,6 +4,8 @@
  */
 #include "hw/core/user-object.h"
 
+#include <string.h>
+
 #include "hw/core/qom.h"
 #include "util/error.h"
 #include "util/props.h"
@@ -136,11 +138,10 @@ static bool set_properties(UserObject *obj, KeyVal *kv, GError **error)
     return true;
 }
 
-UserObject *user_object_add(KeyVal *kv, GError **error)
+/* An object with its id, in no tree yet. */
+static UserObject *make(const char *type, const char *id, GError **error)
 {
-    const char *type = keyval_take(kv, "qom-type"), *id = keyval_take(kv, "id");
-    g_autoptr(UserObject) obj = NULL;
-    UserObjectClass *klass;
+    UserObject *obj;
     GType found;
 
     if (type == NULL) {
@@ -153,12 +154,55 @@ UserObject *user_object_add(KeyVal *kv, GError **error)
     }
     obj = g_object_new(found, NULL);
     priv(obj)->id = g_strdup(id);
-    klass = HUMPY_USER_OBJECT_GET_CLASS(obj);
-    if (!set_properties(obj, kv, error) ||
-        (klass->complete != NULL && !klass->complete(obj, error))) {
+    return obj;
+}
+
+static bool complete(UserObject *obj, GError **error)
+{
+    UserObjectClass *klass = HUMPY_USER_OBJECT_GET_CLASS(obj);
+
+    if (klass->complete != NULL && !klass->complete(obj, error)) {
+        return false;
+    }
+    qom_add_child(qom_container(OBJECTS), priv(obj)->id, G_OBJECT(obj));
+    return true;
+}
+
+UserObject *user_object_add(KeyVal *kv, GError **error)
+{
+    const char *type = keyval_take(kv, "qom-type"), *id = keyval_take(kv, "id");
+    g_autoptr(UserObject) obj = make(type, id, error);
+
+    if (obj == NULL || !set_properties(obj, kv, error) || !complete(obj, error)) {
         return NULL;
     }
-    qom_add_child(qom_container(OBJECTS), id, G_OBJECT(obj));
+    return obj; /* the tree holds it */
+}
+
+static bool set_members(UserObject *obj, JsonObject *members, GError **error)
+{
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *value;
+
+    json_object_iter_init_ordered(&iter, members);
+    while (json_object_iter_next_ordered(&iter, &name, &value)) {
+        if (strcmp(name, "qom-type") != 0 && strcmp(name, "id") != 0 &&
+            !qom_set(G_OBJECT(obj), name, value, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+UserObject *user_object_add_json(const char *type, const char *id, JsonObject *members,
+                                 GError **error)
+{
+    g_autoptr(UserObject) obj = make(type, id, error);
+
+    if (obj == NULL || !set_members(obj, members, error) || !complete(obj, error)) {
+        return NULL;
+    }
     return obj; /* the tree holds it */
 }
 

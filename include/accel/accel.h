@@ -42,6 +42,9 @@ bool accel_option_check(const char *text, GError **error);
 /* Tries each text in turn; the first whose device opens wins. Returns a new reference. NULL:
  * *error holds the last failure (all failures if there were several). [main] */
 Accel *accel_create(const char *const *texts, GError **error);
+/* What a machine without CPUs gets when no -accel was given: runs nothing, needs nothing of the
+ * host, is never set up. New reference. */
+Accel *accel_new_none(void);
 /* Text of -accel help: a line per accelerator. Free with g_free(). */
 char *accel_help(void);
 /* Text of -accel NAME,help, or NULL with *error. */

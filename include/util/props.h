@@ -90,6 +90,9 @@ const Prop *props_find(GObjectClass *klass, const char *name);
 /* Text form of a property's value, newly allocated; NULL if there is no such row. */
 char *props_get_str(GObject *obj, const char *name);
 
+/* The same of a row's default; NULL: a string that is not there. */
+char *props_default_str(const Prop *row);
+
 /* Calls fn once per row of klass and its parents, parents first. */
 typedef void (*PropsFn)(const Prop *row, void *opaque);
 void props_foreach(GObjectClass *klass, PropsFn fn, void *opaque);

@@ -199,6 +199,83 @@ static void wires(void)
     g_assert_null(g->irqs[1]);
 }
 
+static void hear(void *opaque, int n, int level)
+{
+    g_string_append_printf(opaque, "%d%c ", n, level ? '+' : '-');
+}
+
+static GString *input_log;
+
+static void on_input(void *opaque, int n, int level)
+{
+    g_assert_true(HUMPY_IS_GADGET(opaque));
+    hear(input_log, n, level);
+}
+
+static void named_wires(void)
+{
+    g_autoptr(Device) dev = device_new("gadget-device", NULL);
+    IrqLine *unnamed[3] = { NULL }, *led[1] = { NULL }, *in;
+
+    input_log = g_string_new(NULL);
+    device_declare_outputs(dev, NULL, unnamed, 3);
+    device_declare_outputs(dev, "led", led, 1);
+    device_declare_inputs(dev, NULL, on_input, 2);
+    device_connect_output(dev, "led", 0, device_input(dev, NULL, 1));
+    irq_set(led[0], 1);
+    g_assert_cmpstr(input_log->str, ==, "1+ ");
+    g_assert_true(device_set_input(dev, NULL, 0, 0));
+    g_assert_cmpstr(input_log->str, ==, "1+ 0- ");
+    g_assert_false(device_set_input(dev, NULL, 2, 0));
+    g_assert_false(device_set_input(dev, "led", 0, 0));
+    in = device_input(dev, NULL, 2);
+    g_assert_null(in);
+    g_assert_true(device_realize(dev, NULL));
+    device_unrealize(dev);
+    g_assert_null(led[0]);
+    g_string_free(input_log, TRUE);
+}
+
+/* Who listens hears besides the real handler, not instead; a wire may be connected later. */
+static void interception(void)
+{
+    g_autoptr(GString) seen = g_string_new(NULL), real = g_string_new(NULL);
+    g_autoptr(Device) dev = device_new("gadget-device", NULL);
+    IrqLine *out[2] = { NULL };
+
+    input_log = real;
+    g_assert_false(device_intercept_inputs(dev, hear, seen));
+    device_declare_outputs(dev, NULL, out, 2);
+    device_declare_inputs(dev, NULL, on_input, 2);
+    device_connect_output(dev, NULL, 0, irq_new(hear, real, 7));
+    g_assert_true(device_intercept_outputs(dev, hear, seen));
+    irq_set(out[0], 1);
+    irq_set(out[1], 1);
+    g_assert_cmpstr(seen->str, ==, "0+ 1+ ");
+    g_assert_cmpstr(real->str, ==, "7+ ");
+    device_connect_output(dev, NULL, 1, irq_new(hear, real, 8));
+    irq_set(out[1], 0);
+    g_assert_cmpstr(real->str, ==, "7+ 8- ");
+    g_assert_true(device_intercept_inputs(dev, hear, seen));
+    device_set_input(dev, NULL, 1, 1);
+    g_assert_cmpstr(seen->str, ==, "0+ 1+ 1- 1+ ");
+    g_assert_cmpstr(real->str, ==, "7+ 8- 1+ ");
+    device_realize(dev, NULL);
+    device_unrealize(dev);
+    g_assert_null(out[0]);
+}
+
+/* A device without unnamed outputs: its interrupts. */
+static void interrupt_interception(void)
+{
+    g_autoptr(GString) seen = g_string_new(NULL);
+    g_autoptr(Device) dev = device_new("gadget-device", NULL);
+
+    g_assert_true(device_intercept_outputs(dev, hear, seen));
+    irq_set(HUMPY_GADGET(dev)->irqs[1], 1);
+    g_assert_cmpstr(seen->str, ==, "1+ ");
+}
+
 static void unknown_type(void)
 {
     static const char *const bad[] = { "gadget-devcie", "GObject", "Device", "" };
@@ -247,6 +324,9 @@ int main(int argc, char **argv)
     g_test_add_func("/device/life/failed-realize-leaves-nothing", failed_realize);
     g_test_add_func("/device/mmio/mapped-locked-and-gone-after-unrealize", mapping);
     g_test_add_func("/device/irq/wires-are-dropped-on-unrealize", wires);
+    g_test_add_func("/device/gpio/named-outputs-and-inputs", named_wires);
+    g_test_add_func("/device/gpio/interception-hears-besides", interception);
+    g_test_add_func("/device/gpio/interception-of-interrupts", interrupt_interception);
     g_test_add_func("/device/type/unknown-names-the-nearest", unknown_type);
     g_test_add_func("/device/type/pci-name-points-to-virtio-mmio", no_pci);
     g_test_add_func("/device/help/lists-types-and-properties", help);

@@ -33,6 +33,7 @@ struct _MachineClass {
     const char *summary;
     uint64_t default_ram;
     unsigned max_cpus;
+    bool no_cpus;                 /* has none, whatever -smp says, and so needs no accelerator */
     const char *const *cpu_types; /* values of -cpu, the default first; NULL-terminated */
     unsigned n_serials;           /* serial ports that machine_set_serial() may fill */
     /* Devices and memory; the accelerator is set up inside. [main] */
@@ -50,6 +51,8 @@ struct _MachineClass {
     /* (optional) Mirrors init, also one that failed half way; all devices are unrealized. [main] */
     void (*finish)(Machine *m);
 };
+
+GType none_machine_get_type(void);
 
 /* type is a name or an alias. UNKNOWN names the nearest. After hw_register_types(). */
 Machine *machine_new(const char *type, GError **error);

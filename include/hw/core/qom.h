@@ -16,6 +16,8 @@
 #include <json-glib/json-glib.h>
 #include <stdbool.h>
 
+#include "util/props.h"
+
 /* The object at "/". Never freed. */
 GObject *qom_root(void);
 /* A plain object that only holds children ("container"), made at path if it is not there. */
@@ -64,5 +66,21 @@ JsonNode *qom_get(GObject *obj, const char *property, GError **error);
 /* FALSE: no such property, wrong type, out of range, or not settable after realize. */
 bool qom_set(GObject *obj, const char *property, JsonNode *value, GError **error);
 
-/* Type name as QEMU spells it: the GType's name, but "virt-7.2-machine" for a machine. */
+/* Type name as QEMU spells it: mostly the GType's name, but "virt-7.2-machine" for a machine,
+ * "device" and the like for base classes. */
 const char *qom_type_name(GType type);
+GType qom_type_find(const char *name); /* or 0 */
+typedef void (*QomTypeFn)(GType type, void *opaque);
+/* Every type that objects of the tree may have, "object" included, parents before children. */
+void qom_foreach_type(QomTypeFn fn, void *opaque);
+
+/* A row's type and default as device-list-properties tells them; NULL: it has none. */
+const char *qom_row_type(const Prop *row);
+JsonNode *qom_row_default(const Prop *row);
+
+/* An object to ask for its type's properties: in no tree, not realized. NULL: abstract. */
+GObject *qom_example(GType type);
+
+/* What the human monitor prints: devices and buses from the board down, and the whole tree. */
+void qom_print_qtree(GString *out);
+void qom_print_tree(GString *out, const char *path, GError **error); /* path NULL: /machine */

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <glib-object.h>
+#include <json-glib/json-glib.h>
 #include <stdbool.h>
 
 #include "util/keyval.h"
@@ -27,6 +28,10 @@ struct _UserObjectClass {
 /* props: "qom-type" and "id" are taken, the rest are properties. NULL: unknown type (names the
  * nearest), bad or taken id, property errors, complete's error. Returns borrowed. */
 UserObject *user_object_add(KeyVal *props, GError **error);
+/* The same from JSON, where each value must have its property's type; "qom-type" and "id" among
+ * members are skipped. */
+UserObject *user_object_add_json(const char *type, const char *id, JsonObject *members,
+                                 GError **error);
 bool user_object_del(const char *id, GError **error);
 /* The object called id if it is of type; else NULL with UNKNOWN or CONFLICT. Borrowed. */
 UserObject *user_object_find(const char *id, GType type, GError **error);
