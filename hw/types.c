@@ -31,8 +31,12 @@ static GType (*const types[])(void) = {
     pl061_get_type,
     /* virtio */
     virtio_mmio_get_type,
+    virtio_balloon_get_type,
     virtio_blk_get_type,
     virtio_rng_get_type,
+    virtio_serial_get_type,
+    virtserialport_get_type,
+    virtconsole_get_type,
     /* machines */
     none_machine_get_type,
     virt_machine_get_type,

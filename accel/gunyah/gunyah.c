@@ -171,6 +171,7 @@ static bool gunyah_setup(Accel *accel, const AccelMachineInfo *info, GError **er
     gh->info = info;
     gh->n_vcpus = info->n_vcpus;
     gh->dispatcher = ioreq_dispatcher_new(info->memory, NULL);
+    memory_discard_inhibit(); /* Gunyah pins the pages it is given, for the VM's life */
     memory_listener_register(&gh->listener, info->memory);
     return true;
 }
@@ -183,6 +184,9 @@ static void gunyah_teardown(Accel *accel)
     memory_listener_unregister(&gh->listener);
     gunyah_irqs_stop(gh);
     gunyah_vm_close(gh);
+    if (gh->dispatcher != NULL) {
+        memory_discard_allow();
+    }
     g_clear_pointer(&gh->dispatcher, ioreq_dispatcher_free);
 }
 

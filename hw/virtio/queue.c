@@ -306,6 +306,11 @@ void queue_unlock(VirtQueue *vq)
     pthread_mutex_unlock(&vq->lock);
 }
 
+bool queue_is_wanted(VirtQueue *vq)
+{
+    return !may_pop(vq);
+}
+
 void queue_reset(VirtQueue *vq)
 {
     queue_unmap(vq);

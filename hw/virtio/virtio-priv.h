@@ -75,6 +75,8 @@ void queue_stop_watch(VirtQueue *vq);
 /* Returns when the handler is not running. To be followed by queue_unlock(). */
 void queue_lock_idle(VirtQueue *vq);
 void queue_unlock(VirtQueue *vq);
+/* TRUE: somebody waits for the handler to return, or the device stops. For long requests. [any] */
+bool queue_is_wanted(VirtQueue *vq);
 /* [locked] Back to power-on. */
 void queue_reset(VirtQueue *vq);
 

@@ -73,6 +73,11 @@ IoThread *virtio_iothread(VirtIODevice *vdev)
     return virtio_core(vdev)->iothread;
 }
 
+AddressSpace *virtio_dma(VirtIODevice *vdev)
+{
+    return virtio_core(vdev)->dma;
+}
+
 /* [core->lock] */
 static void notify_config(VirtIOCore *core)
 {

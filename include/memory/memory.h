@@ -200,6 +200,18 @@ void address_space_unmap(AddressSpace *as, void *host, uint64_t len, bool is_wri
 /* TRUE if [addr, addr+len) is all RAM (writable if is_write). */
 bool address_space_access_valid(AddressSpace *as, hwaddr addr, uint64_t len, bool is_write);
 
+/* ---- giving pages back ---- */
+
+/* Gives the host the whole pages back that lie in [host, host + len) of RAM mapped by
+ * address_space_map(): what they held is lost, they read as zero until they are written again.
+ * Returns the bytes given back: 0 where that is inhibited or the host refuses. [any] */
+uint64_t memory_discard(void *host, uint64_t len);
+/* For who keeps pages of guest memory itself (an accelerator that pins them), from before it takes
+ * them until it has let go of them. Counted. [any] */
+void memory_discard_inhibit(void);
+void memory_discard_allow(void);
+bool memory_discard_is_inhibited(void);
+
 /* ---- listeners ---- */
 typedef struct {
     MemoryRegion *mr;

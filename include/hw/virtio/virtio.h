@@ -75,6 +75,9 @@ void virtio_error(VirtIODevice *vdev, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The thread the queues are served in, for timers and back-end descriptors of the device. */
 IoThread *virtio_iothread(VirtIODevice *vdev);
 
+/* What addresses in requests mean; borrowed. */
+AddressSpace *virtio_dma(VirtIODevice *vdev);
+
 /* ---- serving a queue ---- */
 
 /* One request: a descriptor chain mapped for direct access. out is what the device reads, in what
@@ -116,5 +119,9 @@ bool virtio_queue_enter(VirtQueue *vq);
 void virtio_queue_leave(VirtQueue *vq);
 
 /* Device types for the table in hw/. */
+GType virtio_balloon_get_type(void);
 GType virtio_blk_get_type(void);
 GType virtio_rng_get_type(void);
+GType virtio_serial_get_type(void);
+GType virtserialport_get_type(void);
+GType virtconsole_get_type(void);
