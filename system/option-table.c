@@ -227,9 +227,11 @@ static const Option monitor_options[] = {
     { "qmp-pretty", NULL, "DEVICE", "the same with its JSON laid out for reading", NULL,
       option_qmp_pretty },
     { "mon", NULL, "[chardev=]ID[,mode=control|readline][,pretty=on|off]", "monitor on a -chardev",
-      "control, which is QMP, is the only mode yet. -mon may be given more than once.",
+      "control is QMP, readline (the default) is for humans. -mon may be given more than once.",
       option_mon },
-    { "monitor", NULL, "none", "no monitor for humans", "There is no such monitor yet.",
+    { "monitor", NULL, "DEVICE", "monitor for humans on a character device",
+      "DEVICE is what -serial takes, or none. -serial mon:stdio and -nographic have one behind "
+      "Ctrl-A c.",
       option_monitor },
     { "preconfig", NULL, NULL, "make the machine only when a monitor asks for it",
       "Until x-exit-preconfig, only the commands that need no machine can be run.",

@@ -37,12 +37,7 @@ bool option_qmp_pretty(VmConfig *config, const char *arg, GError **error)
 
 bool option_monitor(VmConfig *config, const char *arg, GError **error)
 {
-    if (strcmp(arg, "none") != 0) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "there is no monitor for humans yet (-qmp is one for programs)");
-        return false;
-    }
-    return true;
+    return add_on_device(config, "-monitor", arg, MONITOR_READLINE, false);
 }
 
 static bool take_mode(KeyVal *kv, MonitorOption *mon, GError **error)
@@ -52,9 +47,6 @@ static bool take_mode(KeyVal *kv, MonitorOption *mon, GError **error)
 
     if (mode == NULL || strcmp(mode, "readline") == 0) {
         mon->mode = MONITOR_READLINE;
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "mode=readline is not supported yet (mode=control is)");
-        return false;
     } else if (strcmp(mode, "control") == 0) {
         mon->mode = MONITOR_CONTROL;
     } else {
