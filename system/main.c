@@ -18,6 +18,7 @@
 #include "monitor/events.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "panic.h"
 #include "runstate.h"
 #include "util/error.h"
 #include "util/event.h"
@@ -207,6 +208,7 @@ static bool run(const VmConfig *config, GError **error)
     vm_set_config(config);
     runstate_catch_signals();
     chardev_set_quit_handler(quit, NULL);
+    panic_start(config);
     drives = drives_open(config, error);
     if (drives == NULL) {
         return false;
