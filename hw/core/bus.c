@@ -18,7 +18,8 @@ typedef struct {
     bool hotpluggable;
 } BusPrivate;
 
-static GPtrArray *buses; /* of Bus, borrowed, oldest first */
+static GPtrArray *buses;       /* of Bus, borrowed, oldest first */
+static GHashTable *next_names; /* type to the N of its next "TYPE.N" */
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE(Bus, bus, G_TYPE_OBJECT)
 
@@ -76,18 +77,14 @@ static const char *user_id(Device *dev)
 /* "TYPE.N" of the buses that have got their names so; starts anew when all buses are gone. */
 static char *automatic_name(GType type)
 {
-    static GHashTable *next;
     const char *name = g_type_name(type);
     unsigned n;
 
-    if (next == NULL) {
-        next = g_hash_table_new(g_str_hash, g_str_equal);
+    if (next_names == NULL) {
+        next_names = g_hash_table_new(g_str_hash, g_str_equal);
     }
-    if (buses->len == 0) {
-        g_hash_table_remove_all(next);
-    }
-    n = GPOINTER_TO_UINT(g_hash_table_lookup(next, name));
-    g_hash_table_insert(next, (void *)name, GUINT_TO_POINTER(n + 1));
+    n = GPOINTER_TO_UINT(g_hash_table_lookup(next_names, name));
+    g_hash_table_insert(next_names, (void *)name, GUINT_TO_POINTER(n + 1));
     return g_strdup_printf("%s.%u", name, n);
 }
 
@@ -123,6 +120,9 @@ void bus_destroy(Bus *bus)
     }
     g_ptr_array_remove(device_buses(p->provider), bus);
     g_ptr_array_remove(buses, bus);
+    if (buses->len == 0 && next_names != NULL) {
+        g_hash_table_remove_all(next_names);
+    }
     qom_unparent(G_OBJECT(bus));
 }
 

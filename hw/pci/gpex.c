@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The generic PCI Express host bridge: windows, ECAM (PCI Express Base 2.0, section 7.2.2), adding
+ * up interrupt lines, and the function at 00.0 by which a guest sees that there is a host bridge.
+ */
+#include "hw/pci/gpex.h"
+
+#include "hw/pci/pci-ids.h"
+#include "pci-priv.h"
+#include "util/error.h"
+
+struct _Gpex {
+    Device parent;
+    GpexLayout layout;
+    MemoryRegion *system;
+    AddressSpace *dma;
+    bool msi;
+
+    PciBus *bus;
+    MemoryRegion ecam, mem, io;            /* configuration, PCI memory, ports */
+    MemoryRegion mem_window, mem64_window; /* parts of mem that the machine sees */
+    IrqLine *lines[PCI_N_LINES];
+
+    pthread_mutex_t lock; /* what follows; a leaf but for the machine's interrupt controller */
+    unsigned drivers[PCI_N_LINES]; /* functions that hold the line up */
+};
+
+DEVICE_DEFINE_TYPE(Gpex, gpex, "gpex-pcihost", TYPE_DEVICE)
+
+/* ---- the function at 00.0 ---- */
+
+typedef struct {
+    PciDevice parent;
+} GpexRoot;
+typedef struct {
+    PciDeviceClass parent_class;
+} GpexRootClass;
+
+DEVICE_DEFINE_TYPE(GpexRoot, gpex_root, "gpex-root", TYPE_PCI_DEVICE)
+
+static void gpex_root_init(GpexRoot *s)
+{
+}
+
+static void gpex_root_class_init(GpexRootClass *klass)
+{
+    PciDeviceClass *pc = HUMPY_PCI_DEVICE_CLASS(klass);
+
+    HUMPY_DEVICE_CLASS(klass)->summary = "function of the PCI Express host bridge";
+    pc->vendor_id = PCI_VENDOR_REDHAT;
+    pc->device_id = PCI_DEVICE_HOST_BRIDGE;
+    pc->class_id = PCI_CLASS_HOST_BRIDGE;
+    pc->subsystem_vendor_id = PCI_VENDOR_VIRTIO;
+    pc->subsystem_id = PCI_SUBSYSTEM_PLAIN;
+}
+
+/* ---- configuration space ---- */
+
+static uint64_t ecam_read(void *opaque, hwaddr offset, unsigned size)
+{
+    Gpex *s = opaque;
+
+    return pci_root_config_read(s->bus, offset >> 20, offset >> 12 & 0xff, offset & 0xfff, size);
+}
+
+static void ecam_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
+{
+    Gpex *s = opaque;
+
+    pci_root_config_write(s->bus, offset >> 20, offset >> 12 & 0xff, offset & 0xfff, value, size);
+}
+
+/* Without a lock: the function that is meant has its own. */
+static const MemoryRegionOps ecam_ops = {
+    .read = ecam_read,
+    .write = ecam_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 1, .max_access_size = 4 },
+    .impl = { .min_access_size = 1, .max_access_size = 4 },
+};
+
+/* ---- interrupts ---- */
+
+static void set_line(void *opaque, unsigned line, int level)
+{
+    Gpex *s = opaque;
+
+    pthread_mutex_lock(&s->lock);
+    if (level != 0 ? s->drivers[line]++ == 0 : --s->drivers[line] == 0) {
+        irq_set(s->lines[line], level != 0);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- life ---- */
+
+void gpex_set_up(Gpex *s, const GpexLayout *layout, MemoryRegion *system, AddressSpace *dma,
+                 bool msi)
+{
+    g_assert(!device_is_realized(HUMPY_DEVICE(s)));
+    s->layout = *layout;
+    s->system = system;
+    s->dma = dma;
+    s->msi = msi;
+}
+
+PciBus *gpex_bus(Gpex *s)
+{
+    return s->bus;
+}
+
+static void add_windows(Gpex *s)
+{
+    const GpexLayout *l = &s->layout;
+    GObject *owner = G_OBJECT(s);
+
+    memory_region_init_io(&s->ecam, owner, &ecam_ops, s, "pcie-ecam", l->ecam_size);
+    memory_region_init(&s->mem, owner, "gpex_mmio", UINT64_MAX);
+    memory_region_init(&s->io, owner, "gpex_ioport", GPEX_IO_SIZE);
+    memory_region_init_alias(&s->mem_window, owner, "pcie-mmio", &s->mem, l->mem, l->mem_size);
+    memory_region_transaction_begin();
+    memory_region_add_subregion(s->system, l->ecam, &s->ecam);
+    memory_region_add_subregion(s->system, l->io, &s->io);
+    memory_region_add_subregion(s->system, l->mem, &s->mem_window);
+    if (l->mem64_size != 0) {
+        memory_region_init_alias(&s->mem64_window, owner, "pcie-mmio-high", &s->mem, l->mem64,
+                                 l->mem64_size);
+        memory_region_add_subregion(s->system, l->mem64, &s->mem64_window);
+    }
+    memory_region_transaction_commit();
+}
+
+static void remove_windows(Gpex *s)
+{
+    memory_region_transaction_begin();
+    memory_region_del_subregion(s->system, &s->ecam);
+    memory_region_del_subregion(s->system, &s->io);
+    memory_region_del_subregion(s->system, &s->mem_window);
+    if (s->layout.mem64_size != 0) {
+        memory_region_del_subregion(s->system, &s->mem64_window);
+    }
+    memory_region_transaction_commit();
+    memory_region_destroy(&s->mem64_window);
+    memory_region_destroy(&s->mem_window);
+    memory_region_destroy(&s->ecam);
+    memory_region_destroy(&s->io);
+    memory_region_destroy(&s->mem);
+}
+
+static void gpex_unrealize(Device *dev)
+{
+    Gpex *s = HUMPY_GPEX(dev);
+
+    remove_windows(s);
+    g_clear_object(&s->bus);
+}
+
+static bool gpex_realize(Device *dev, GError **error)
+{
+    Gpex *s = HUMPY_GPEX(dev);
+    PciRootOps ops = {
+        .mem = &s->mem,
+        .io = &s->io,
+        .dma = s->dma,
+        .set_line = set_line,
+        .opaque = s,
+        .msi = s->msi,
+    };
+    g_autoptr(Device) root = g_object_new(gpex_root_get_type(), "addr", "0", NULL);
+
+    g_assert(s->system != NULL && s->dma != NULL);
+    s->bus = g_object_ref(pci_root_bus_new(dev, "pcie.0", &ops));
+    add_windows(s);
+    if (!bus_add_device(HUMPY_BUS(s->bus), root, error)) {
+        gpex_unrealize(dev);
+        return false;
+    }
+    return true;
+}
+
+static void gpex_finalize(GObject *obj)
+{
+    pthread_mutex_destroy(&HUMPY_GPEX(obj)->lock);
+    G_OBJECT_CLASS(gpex_parent_class)->finalize(obj);
+}
+
+static void gpex_init(Gpex *s)
+{
+    pthread_mutex_init(&s->lock, NULL);
+    device_declare_irqs(HUMPY_DEVICE(s), s->lines, PCI_N_LINES);
+}
+
+static void gpex_class_init(GpexClass *klass)
+{
+    DeviceClass *dc = HUMPY_DEVICE_CLASS(klass);
+
+    G_OBJECT_CLASS(klass)->finalize = gpex_finalize;
+    dc->summary = "generic PCI Express host bridge";
+    dc->bus = "System";
+    dc->realize = gpex_realize;
+    dc->unrealize = gpex_unrealize;
+}
