@@ -20,6 +20,8 @@ typedef struct {
 
     uint64_t offered, accepted; /* the transport's lock */
     bool accepted_too_much;
+    bool legacy;  /* the driver speaks through a legacy interface */
+    bool no_dma;  /* the device may make no accesses now */
     gint running; /* atomic: DRIVER_OK and not broken */
 
     pthread_mutex_t lock; /* what follows */

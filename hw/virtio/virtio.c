@@ -163,7 +163,7 @@ void virtio_accept_features(VirtIODevice *vdev, uint64_t features)
 
 static bool is_modern(const VirtIOCore *core)
 {
-    return (core->offered & (1ull << VIRTIO_F_VERSION_1)) != 0;
+    return !core->legacy && (core->offered & (1ull << VIRTIO_F_VERSION_1)) != 0;
 }
 
 static bool features_acceptable(const VirtIOCore *core)
@@ -195,6 +195,17 @@ static void drain(VirtIOCore *core)
     }
 }
 
+static void run(VirtIOCore *core)
+{
+    if (core->no_dma) {
+        return;
+    }
+    g_atomic_int_set(&core->running, 1);
+    for (unsigned i = 0; i < core->queues->len; i++) {
+        virtio_queue_kick(g_ptr_array_index(core->queues, i));
+    }
+}
+
 static void start(VirtIODevice *vdev)
 {
     VirtIOCore *core = virtio_core(vdev);
@@ -210,9 +221,29 @@ static void start(VirtIODevice *vdev)
     if (klass->started != NULL) {
         klass->started(vdev);
     }
-    g_atomic_int_set(&core->running, 1);
-    for (unsigned i = 0; i < core->queues->len; i++) {
-        virtio_queue_kick(g_ptr_array_index(core->queues, i));
+    run(core);
+}
+
+void virtio_set_legacy(VirtIODevice *vdev, bool legacy)
+{
+    virtio_core(vdev)->legacy = legacy;
+}
+
+void virtio_allow_dma(VirtIODevice *vdev, bool allowed)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    bool started;
+
+    core->no_dma = !allowed;
+    if (!allowed) {
+        drain(core);
+        return;
+    }
+    pthread_mutex_lock(&core->lock);
+    started = (core->status & VIRTIO_CONFIG_S_DRIVER_OK) != 0 && !core->broken;
+    pthread_mutex_unlock(&core->lock);
+    if (started) {
+        run(core);
     }
 }
 
@@ -258,6 +289,7 @@ void virtio_reset(VirtIODevice *vdev)
     }
     core->accepted = 0;
     core->accepted_too_much = false;
+    core->legacy = false;
     for (unsigned i = 0; i < core->queues->len; i++) {
         VirtQueue *vq = g_ptr_array_index(core->queues, i);
 

@@ -35,6 +35,13 @@ uint8_t virtio_status(VirtIODevice *vdev);
 void virtio_set_status(VirtIODevice *vdev, uint8_t status);
 void virtio_reset(VirtIODevice *vdev);
 
+/* A transitional device: the driver has shown that it uses the legacy interface (or the other one),
+ * where there is no FEATURES_OK (section 3.1.2). The modern one after reset. */
+void virtio_set_legacy(VirtIODevice *vdev, bool legacy);
+/* Whether the device may make accesses of its own, as a PCI function without bus mastering may not.
+ * From the start it may. FALSE: returns when no queue is served; queues that ran go on later. */
+void virtio_allow_dma(VirtIODevice *vdev, bool allowed);
+
 /* Configuration bytes, little endian values as on the wire. Bytes outside read as 0, writes there
  * vanish. generation steps on every change the device makes. */
 size_t virtio_config_size(VirtIODevice *vdev);
