@@ -11,10 +11,11 @@
 #include "hw/gpio/gpio-key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/intc/arm-gicv3.h"
-#include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
+#include "hw/pci/gpex.h"
 #include "hw/rtc/pl031.h"
 #include "hw/virtio/virtio-mmio.h"
+#include "hw/virtio/virtio-pci.h"
 
 static GType (*const types[])(void) = {
     /* bases */
@@ -30,7 +31,6 @@ static GType (*const types[])(void) = {
     gpio_key_get_type,
     pflash_cfi01_get_type,
     pl061_get_type,
-    pvpanic_mmio_get_type,
     /* virtio */
     virtio_mmio_get_type,
     virtio_balloon_get_type,
@@ -39,6 +39,13 @@ static GType (*const types[])(void) = {
     virtio_serial_get_type,
     virtserialport_get_type,
     virtconsole_get_type,
+    /* PCI; the last after all virtio devices */
+    pci_device_get_type,
+    pci_bus_get_type,
+    gpex_get_type,
+    gpex_root_get_type,
+    virtio_pci_bus_get_type,
+    virtio_pci_register_types,
     /* machines */
     none_machine_get_type,
     virt_machine_get_type,

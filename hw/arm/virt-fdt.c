@@ -13,7 +13,6 @@
 #include <sys/random.h>
 
 #include "hw/arm/virt.h"
-#include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/virtio/virtio-mmio.h"
 
@@ -33,6 +32,7 @@ enum {
     TIMER_VIRT_PPI = 11,
     TIMER_HYP_PPI = 10,
     CLOCK_HZ = 24000000,
+    PCIE_MAP_CELLS = 10, /* of one entry of interrupt-map */
 };
 
 /* The size is fixed and every value ours: a failure is a bug, not a condition. */
@@ -209,12 +209,6 @@ static void platform(void *fdt, const VirtFdtInfo *info)
         CELLS(fdt, "bank-width", 4);
         end(fdt);
     }
-    if (info->panic) {
-        begin(fdt, "pvpanic@c000000");
-        string(fdt, "compatible", "qemu,pvpanic-mmio");
-        reg(fdt, VIRT_PANIC, PVPANIC_SIZE);
-        end(fdt);
-    }
     begin(fdt, "pl061@9030000");
     STRINGS(fdt, "compatible", "arm,pl061\0arm,primecell");
     reg(fdt, VIRT_GPIO, 0x1000);
@@ -257,6 +251,62 @@ static void transports(void *fdt)
     }
 }
 
+/* The lines swizzle by slot; a map of four slots says it for all. */
+static void pcie_interrupts(void *fdt)
+{
+    uint32_t map[PCI_N_LINES * PCI_N_LINES * PCIE_MAP_CELLS], *cell = map;
+
+    for (unsigned slot = 0; slot < PCI_N_LINES; slot++) {
+        for (unsigned pin = 0; pin < PCI_N_LINES; pin++) {
+            const uint32_t entry[PCIE_MAP_CELLS] = {
+                PCI_MAKE_DEVFN(slot, 0) << 8,
+                0,
+                0,
+                pin + 1,
+                PHANDLE_GIC,
+                0,
+                0, /* the GIC's #address-cells */
+                GIC_SPI,
+                VIRT_PCIE_SPI + (slot + pin) % PCI_N_LINES,
+                IRQ_LEVEL_HIGH,
+            };
+
+            memcpy(cell, entry, sizeof(entry));
+            cell += PCIE_MAP_CELLS;
+        }
+    }
+    cells(fdt, "interrupt-map", G_N_ELEMENTS(map), map);
+    CELLS(fdt, "interrupt-map-mask", PCI_MAKE_DEVFN(PCI_N_LINES - 1, 0) << 8, 0, 0, 7);
+}
+
+static void pcie(void *fdt, const GpexLayout *l)
+{
+    g_autofree char *name = g_strdup_printf("pcie@%" G_GINT64_MODIFIER "x", l->mem);
+    enum { SPACE_IO = 0x01000000, SPACE_MEM32 = 0x02000000, SPACE_MEM64 = 0x03000000 };
+
+    begin(fdt, name);
+    string(fdt, "compatible", "pci-host-ecam-generic");
+    string(fdt, "device_type", "pci");
+    CELLS(fdt, "#address-cells", 3);
+    CELLS(fdt, "#size-cells", 2);
+    CELLS(fdt, "#interrupt-cells", 1);
+    CELLS(fdt, "linux,pci-domain", 0);
+    CELLS(fdt, "bus-range", 0, l->ecam_size / GPEX_ECAM_BUS_SIZE - 1);
+    flag(fdt, "dma-coherent");
+    reg(fdt, l->ecam, l->ecam_size);
+    if (l->mem64_size != 0) {
+        CELLS(fdt, "ranges", SPACE_IO, 0, 0, l->io >> 32, l->io, 0, GPEX_IO_SIZE, SPACE_MEM32,
+              l->mem >> 32, l->mem, l->mem >> 32, l->mem, l->mem_size >> 32, l->mem_size,
+              SPACE_MEM64, l->mem64 >> 32, l->mem64, l->mem64 >> 32, l->mem64, l->mem64_size >> 32,
+              l->mem64_size);
+    } else {
+        CELLS(fdt, "ranges", SPACE_IO, 0, 0, l->io >> 32, l->io, 0, GPEX_IO_SIZE, SPACE_MEM32,
+              l->mem >> 32, l->mem, l->mem >> 32, l->mem, l->mem_size >> 32, l->mem_size);
+    }
+    pcie_interrupts(fdt);
+    end(fdt);
+}
+
 void *virt_fdt_build(const VirtFdtInfo *info)
 {
     void *fdt = g_malloc0(FDT_ROOM);
@@ -278,6 +328,7 @@ void *virt_fdt_build(const VirtFdtInfo *info)
     devices(fdt);
     platform(fdt, info);
     transports(fdt);
+    pcie(fdt, &info->pcie);
     end(fdt);
     must(fdt_finish(fdt));
     return fdt;

@@ -21,8 +21,8 @@ struct _VirtMachine {
     PflashCfi01 *flash;           /* the first, or NULL; owned by the machine's list, as the rest */
     Device *gic;                  /* or NULL: the accelerator's */
     Device *power_button;
-    Device *panic;
     FwCfg *fw_cfg;
+    Gpex *pcie;
     Device *transports[VIRT_N_TRANSPORTS];
 };
 
@@ -30,6 +30,8 @@ struct _VirtMachine {
 enum { VIRT_NO_SPI = UINT32_MAX };
 bool virt_has_irqchip(Machine *m);
 bool virt_wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error);
+/* A new wire to spi, wherever the interrupt controller is. */
+IrqLine *virt_spi_line(Machine *m, unsigned spi);
 /* Realizes, maps and connects dev, whose line is wired by then. Takes the reference. */
 bool virt_add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GError **error);
 
@@ -39,10 +41,16 @@ bool virt_add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GErro
 bool virt_add_gic(VirtMachine *v, GError **error);
 /* Everything on the board besides CPUs, RAM, UART, clock and the buses for -device. */
 bool virt_add_platform(VirtMachine *v, GError **error);
-/* Maps a -device that is on no bus. */
-bool virt_plug_into_board(VirtMachine *v, Device *dev, GError **error);
 void virt_powerdown(Machine *m);
 bool virt_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
+
+/* ---- virt-pcie.c ---- */
+/* Where the PCI Express host is. [main] */
+GpexLayout virt_pcie_layout(VirtMachine *v);
+/* Realizes and maps it; takes nothing of the accelerator's yet. */
+bool virt_add_pcie(VirtMachine *v, GError **error);
+/* Wires its interrupt lines, if there is something behind it. Before the device tree is built. */
+bool virt_wire_pcie(VirtMachine *v, GError **error);
 
 /* ---- virt-options.c ---- */
 /* Values of -cpu, the default first; NULL-terminated. */

@@ -43,8 +43,7 @@ bool virt_wire(Machine *m, unsigned spi, AccelIrqMode mode, GError **error)
     return !virt_has_irqchip(m) || accel_irq_connect(machine_accel(m), spi, mode, error);
 }
 
-/* A wire to spi, wherever the interrupt controller is. */
-static IrqLine *spi_line(Machine *m, unsigned spi)
+IrqLine *virt_spi_line(Machine *m, unsigned spi)
 {
     Device *gic = HUMPY_VIRT_MACHINE(m)->gic;
 
@@ -56,7 +55,7 @@ bool virt_add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GErro
     bool ok;
 
     if (spi != VIRT_NO_SPI) {
-        device_connect_irq(dev, 0, spi_line(m, spi));
+        device_connect_irq(dev, 0, virt_spi_line(m, spi));
     }
     ok = device_realize(dev, error);
     if (ok) {
@@ -119,7 +118,8 @@ static bool virt_init(Machine *m, GError **error)
 
     return virt_check_options(v, config, accel, error) && add_ram(v, config->ram_size, error) &&
            accel_setup(accel, &info, error) && virt_add_gic(v, error) && add_serial(m, error) &&
-           add_rtc(m, error) && virt_add_platform(v, error) && add_transports(v, error);
+           add_rtc(m, error) && virt_add_platform(v, error) && virt_add_pcie(v, error) &&
+           add_transports(v, error);
 }
 
 static void virt_finish(Machine *m)
@@ -131,7 +131,7 @@ static void virt_finish(Machine *m)
     v->fw_cfg = NULL;
     v->gic = NULL;
     v->power_button = NULL;
-    v->panic = NULL;
+    v->pcie = NULL;
     if (v->has_ram) {
         memory_region_del_subregion(machine_system_memory(m), &v->ram);
         memory_region_destroy(&v->ram);
@@ -146,10 +146,7 @@ static bool virt_plugged(Machine *m, Device *dev, GError **error)
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
     Bus *bus = device_parent_bus(dev);
 
-    if (bus == NULL) {
-        return virt_plug_into_board(v, dev, error);
-    }
-    for (unsigned i = 0; i < VIRT_N_TRANSPORTS; i++) {
+    for (unsigned i = 0; bus != NULL && i < VIRT_N_TRANSPORTS; i++) {
         if (bus_parent(bus) == v->transports[i]) {
             return virt_wire(m, VIRT_MMIO_SPI + i, ACCEL_IRQ_EDGE, error);
         }
@@ -167,8 +164,8 @@ static void *build_fdt(void *opaque, GError **error)
         .n_cpus = machine_config(HUMPY_MACHINE(v))->smp,
         .ram_size = memory_region_size(&v->ram),
         .flash = v->flash != NULL,
-        .panic = v->panic != NULL,
         .seeds = v->dtb_randomness,
+        .pcie = virt_pcie_layout(v),
     };
 
     return virt_fdt_build(&info);
@@ -236,7 +233,8 @@ static bool virt_boot(Machine *m, GError **error)
         .opaque = v,
     };
 
-    if (!check_boot_options(config, accel_caps(accel) & ACCEL_CAP_VCPUS, error)) {
+    if (!check_boot_options(config, accel_caps(accel) & ACCEL_CAP_VCPUS, error) ||
+        !virt_wire_pcie(v, error)) {
         return false;
     }
     if (config->kernel != NULL) {

@@ -57,25 +57,6 @@ static GType concrete_type(const char *name)
     return type != 0 && g_type_is_a(type, TYPE_DEVICE) && !G_TYPE_IS_ABSTRACT(type) ? type : 0;
 }
 
-/* On QEMU "virtio-X" and "virtio-X-pci" are PCI devices. Without PCI, point to the same device for
- * a virtio-mmio transport rather than give the guest another device than was asked for. */
-static bool is_known_without_pci(const char *name, GError **error)
-{
-    g_autofree char *base = g_strdup(name);
-    g_autofree char *other = NULL;
-
-    if (g_str_has_suffix(base, "-pci")) {
-        base[strlen(base) - strlen("-pci")] = '\0';
-    }
-    other = g_strconcat(base, "-device", NULL);
-    if (concrete_type(other) == 0) {
-        return false;
-    }
-    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                "device type '%s' is a PCI device and there is no PCI yet (use '%s')", name, other);
-    return true;
-}
-
 /* "virtio-blk" is short for "virtio-blk-pci". */
 static GType short_type(const char *name)
 {
@@ -93,7 +74,7 @@ static GType find_type(const char *name, GError **error)
     if (type == 0) {
         type = short_type(name);
     }
-    if (type != 0 || is_known_without_pci(name, error)) {
+    if (type != 0) {
         return type;
     }
     names = type_names(true);

@@ -29,6 +29,7 @@ typedef enum {
     ACCEL_CAP_PMU = 1 << 9,
     ACCEL_CAP_VCPUS = 1 << 10, /* has vCPUs at all (qtest and xen have none) */
     ACCEL_CAP_EL2 = 1 << 11,
+    ACCEL_CAP_HIGH_MMIO = 1 << 12, /* accesses to devices above RAM reach user space */
 } AccelCap;
 
 uint64_t accel_caps(Accel *accel);

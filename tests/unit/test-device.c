@@ -289,19 +289,6 @@ static void unknown_type(void)
     }
 }
 
-static void no_pci(void)
-{
-    static const char *const names[] = { "gadget", "gadget-pci" };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autoptr(GError) error = NULL;
-
-        g_assert_null(device_new(names[i], &error));
-        g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED);
-        g_assert_nonnull(strstr(error->message, "use 'gadget-device'"));
-    }
-}
-
 static void help(void)
 {
     g_autofree char *all = device_help();
@@ -328,7 +315,6 @@ int main(int argc, char **argv)
     g_test_add_func("/device/gpio/interception-hears-besides", interception);
     g_test_add_func("/device/gpio/interception-of-interrupts", interrupt_interception);
     g_test_add_func("/device/type/unknown-names-the-nearest", unknown_type);
-    g_test_add_func("/device/type/pci-name-points-to-virtio-mmio", no_pci);
     g_test_add_func("/device/help/lists-types-and-properties", help);
     return g_test_run();
 }

@@ -425,7 +425,7 @@ static void plug_on_bus(Bench *b, gconstpointer data)
 
 static void plug_on_no_bus(Bench *b, gconstpointer data)
 {
-    static const char *const bad[] = { "pcie.0", "virtio-mmio-bus.32", "virtio-mmio-bus.",
+    static const char *const bad[] = { "pcie.1", "virtio-mmio-bus.32", "virtio-mmio-bus.",
                                        "virtio-mmio-bus.-1" };
 
     starts(b);

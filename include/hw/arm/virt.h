@@ -5,6 +5,7 @@
 #pragma once
 
 #include "hw/core/machine.h"
+#include "hw/pci/gpex.h"
 
 enum {
     VIRT_FLASH = 0x00000000,
@@ -18,8 +19,7 @@ enum {
     VIRT_RTC = 0x09010000,
     VIRT_FW_CFG = 0x09020000,
     VIRT_GPIO = 0x09030000,
-    VIRT_MMIO = 0x0a000000,  /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
-    VIRT_PANIC = 0x0c000000, /* where QEMU has room for what a user adds to the board */
+    VIRT_MMIO = 0x0a000000, /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
     VIRT_RAM = 0x40000000,
 
     VIRT_POWER_PIN = 3, /* of the GPIO */
@@ -30,6 +30,7 @@ enum {
     /* SPIs */
     VIRT_UART_SPI = 1,
     VIRT_RTC_SPI = 2,
+    VIRT_PCIE_SPI = 3, /* and three more: INTA to INTD */
     VIRT_GPIO_SPI = 7,
     VIRT_MMIO_SPI = 16, /* and one more per transport */
 };
@@ -41,8 +42,9 @@ typedef struct {
     const char *cpu_compatible;
     unsigned n_cpus;
     uint64_t ram_size;
-    bool flash, panic;
+    bool flash;
     bool seeds; /* put kaslr-seed and rng-seed into /chosen */
+    GpexLayout pcie;
 } VirtFdtInfo;
 
 /* The machine's device tree, packed, for g_free(). [any] */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Bytes to a client that may read slowly or not at all: what does not go at once waits here
+ * Bytes to a QMP client, which may read slowly or not at all: what does not go at once waits here
  * and goes when the chardev says so. Nobody ever waits for a client.
  */
-#include "monitor-out.h"
+#include <string.h>
 
-#include <stdbool.h>
+#include "qmp-monitor.h"
 
 enum {
     FULL = 1 << 20,      /* no more commands are run */
     OVERFULL = 16 << 20, /* events are left out */
 };
 
-struct MonitorOut {
+struct QmpOut {
     Chardev *chr;
     GMainContext *context;
     void (*drained)(void *opaque);
@@ -22,10 +22,9 @@ struct MonitorOut {
     GSource *source;
 };
 
-MonitorOut *monitor_out_new(Chardev *chr, GMainContext *context, void (*drained)(void *),
-                            void *opaque)
+QmpOut *qmp_out_new(Chardev *chr, GMainContext *context, void (*drained)(void *), void *opaque)
 {
-    MonitorOut *out = g_new0(MonitorOut, 1);
+    QmpOut *out = g_new0(QmpOut, 1);
 
     out->chr = chr;
     out->context = context;
@@ -36,7 +35,7 @@ MonitorOut *monitor_out_new(Chardev *chr, GMainContext *context, void (*drained)
     return out;
 }
 
-static void forget(MonitorOut *out)
+static void forget(QmpOut *out)
 {
     g_string_set_size(out->waiting, 0);
     out->sent = 0;
@@ -46,14 +45,14 @@ static void forget(MonitorOut *out)
     }
 }
 
-void monitor_out_reset(MonitorOut *out)
+void qmp_out_reset(QmpOut *out)
 {
     g_mutex_lock(&out->lock);
     forget(out);
     g_mutex_unlock(&out->lock);
 }
 
-void monitor_out_free(MonitorOut *out)
+void qmp_out_free(QmpOut *out)
 {
     forget(out);
     g_string_free(out->waiting, TRUE);
@@ -61,12 +60,12 @@ void monitor_out_free(MonitorOut *out)
     g_free(out);
 }
 
-static size_t backlog(const MonitorOut *out)
+static size_t backlog(const QmpOut *out)
 {
     return out->waiting->len - out->sent;
 }
 
-static void write_some(MonitorOut *out)
+static void write_some(QmpOut *out)
 {
     out->sent += chardev_try_write(out->chr, out->waiting->str + out->sent, backlog(out));
     if (out->sent == out->waiting->len) {
@@ -80,7 +79,7 @@ static void write_some(MonitorOut *out)
 
 static gboolean writable(int fd, GIOCondition condition, gpointer data)
 {
-    MonitorOut *out = data;
+    QmpOut *out = data;
     bool was_full, is_full, more;
 
     g_mutex_lock(&out->lock);
@@ -101,13 +100,13 @@ static gboolean writable(int fd, GIOCondition condition, gpointer data)
         g_clear_pointer(&out->source, g_source_unref);
     }
     g_mutex_unlock(&out->lock);
-    if (was_full && !is_full && out->drained != NULL) {
+    if (was_full && !is_full) {
         out->drained(out->opaque);
     }
     return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
-void monitor_out_send(MonitorOut *out, const char *text, size_t len)
+void qmp_out_send(QmpOut *out, const char *text, size_t len)
 {
     g_mutex_lock(&out->lock);
     g_string_append_len(out->waiting, text, len);
@@ -126,7 +125,7 @@ void monitor_out_send(MonitorOut *out, const char *text, size_t len)
     g_mutex_unlock(&out->lock);
 }
 
-bool monitor_out_is_full(MonitorOut *out)
+bool qmp_out_is_full(QmpOut *out)
 {
     bool full;
 
@@ -136,7 +135,7 @@ bool monitor_out_is_full(MonitorOut *out)
     return full;
 }
 
-bool monitor_out_is_overfull(MonitorOut *out)
+bool qmp_out_is_overfull(QmpOut *out)
 {
     bool overfull;
 
