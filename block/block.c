@@ -18,6 +18,8 @@ struct BlockBackend {
     BlockNode node;
     bool writethrough;
     bool no_flush;
+    bool direct;
+    char *filename;
 };
 
 static GMutex registry_lock;
@@ -75,6 +77,7 @@ static void block_free(BlockBackend *blk)
         blk->node.driver->close(blk->node.state);
     }
     g_free(blk->claimed_by);
+    g_free(blk->filename);
     g_free(blk->node_name);
     g_free(blk);
 }
@@ -91,6 +94,8 @@ BlockBackend *block_open(const BlockOptions *options, GError **error)
     blk->refs = 1;
     blk->writethrough = options->writethrough;
     blk->no_flush = options->cache_no_flush;
+    blk->direct = options->cache_direct;
+    blk->filename = g_strdup(options->filename);
     if (!raw_open(options, &blk->node, error)) {
         block_free(blk);
         return NULL;
@@ -145,6 +150,33 @@ bool block_claim(BlockBackend *blk, const char *who, GError **error)
 void block_release(BlockBackend *blk)
 {
     g_clear_pointer(&blk->claimed_by, g_free);
+}
+
+void block_foreach(void (*fn)(const BlockDescription *d, void *opaque), void *opaque)
+{
+    g_autoptr(GList) all = NULL;
+
+    g_mutex_lock(&registry_lock);
+    if (registry != NULL) {
+        all = g_list_sort(g_hash_table_get_keys(registry), (GCompareFunc)strcmp);
+    }
+    g_mutex_unlock(&registry_lock);
+    for (GList *name = all; name != NULL; name = name->next) {
+        const BlockBackend *blk = block_find(name->data);
+        BlockDescription d = {
+            .node_name = blk->node_name,
+            .driver = "raw",
+            .filename = blk->filename,
+            .user = blk->claimed_by,
+            .length = blk->node.length,
+            .read_only = blk->node.read_only,
+            .cache_direct = blk->direct,
+            .cache_no_flush = blk->no_flush,
+            .writethrough = blk->writethrough,
+        };
+
+        fn(&d, opaque);
+    }
 }
 
 uint64_t block_length(BlockBackend *blk)

@@ -24,6 +24,8 @@ typedef struct {
     /* (optional) Where write writes to, for waiting; -1: nowhere. [lock held] */
     int (*output_fd)(const Chardev *chr);
     void (*close)(Chardev *chr); /* of a half-opened object too */
+    /* (optional) What it is connected to; new string. Without: the type's name. */
+    char *(*describe)(const Chardev *chr);
 } ChardevOps;
 
 struct Chardev {
@@ -80,6 +82,7 @@ void chardev_mux_free(ChardevMux *mux);
 size_t chardev_mux_room(Chardev *chr);
 /* Takes input apart into commands and what the front end gets; len <= chardev_mux_room(). */
 void chardev_mux_input(Chardev *chr, const uint8_t *buf, size_t len);
+void chardev_mux_tell_opened(Chardev *chr, bool opened); /* the monitor on it */
 /* Hands on what was kept back. */
 void chardev_mux_flush(Chardev *chr);
 /* Output with time stamps, if they are on. [lock held] */

@@ -61,6 +61,23 @@ const char *chardev_id(const Chardev *chr)
     return chr->id;
 }
 
+void chardev_foreach(void (*fn)(Chardev *chr, void *opaque), void *opaque)
+{
+    for (unsigned i = 0; chardevs != NULL && i < chardevs->len; i++) {
+        fn(g_ptr_array_index(chardevs, i), opaque);
+    }
+}
+
+char *chardev_filename(const Chardev *chr)
+{
+    return chr->ops->describe != NULL ? chr->ops->describe(chr) : g_strdup(chr->ops->name);
+}
+
+bool chardev_is_attached(const Chardev *chr)
+{
+    return chr->frontend != NULL;
+}
+
 /* ---- front end ---- */
 
 size_t chardev_frontend_room(Chardev *chr)
@@ -82,6 +99,9 @@ void chardev_set_opened(Chardev *chr, bool opened)
     }
     chr->opened = opened;
     chardev_event(chr, opened ? CHARDEV_OPENED : CHARDEV_CLOSED);
+    if (chr->mux != NULL) {
+        chardev_mux_tell_opened(chr, opened);
+    }
 }
 
 bool chardev_attach(Chardev *chr, const ChardevFrontend *functions, void *opaque, GError **error)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * mux=on: Ctrl-A and a letter is a command for Humpy, everything else goes to the guest. Input that
  * the front end has no room for is kept in a ring, so that Ctrl-A x works with a guest that
- * reads nothing. The monitor (Ctrl-A c) does not exist yet and says so.
+ * reads nothing. Ctrl-A c switches between the front end and a monitor, which is the second one.
  */
 #include "chardev-priv.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "util/error.h"
 
 enum { ESCAPE = 0x01, RING = 4096 };
 
@@ -14,6 +16,9 @@ struct ChardevMux {
     bool escaped; /* the last byte was Ctrl-A */
     uint8_t ring[RING];
     size_t head, used;
+    const ChardevFrontend *monitor; /* or NULL */
+    void *monitor_opaque;
+    bool to_monitor; /* the user switched to it */
 
     /* Under the object's lock: */
     bool time_stamps;
@@ -44,7 +49,7 @@ void chardev_mux_free(ChardevMux *mux)
 
 size_t chardev_mux_room(Chardev *chr)
 {
-    return chr->frontend != NULL ? RING - chr->mux->used : 0;
+    return chr->frontend != NULL || chr->mux->monitor != NULL ? RING - chr->mux->used : 0;
 }
 
 /* TRUE: what is kept has to wait for chardev_accept_input(). */
@@ -90,6 +95,22 @@ static void toggle_time_stamps(Chardev *chr)
     g_mutex_unlock(&chr->lock);
 }
 
+static void tell_monitor(ChardevMux *mux, ChardevEvent event)
+{
+    if (mux->monitor->event != NULL) {
+        mux->monitor->event(mux->monitor_opaque, event);
+    }
+}
+
+static void switch_to_monitor(Chardev *chr, bool to_monitor)
+{
+    ChardevMux *mux = chr->mux;
+
+    mux->to_monitor = to_monitor;
+    chardev_event(chr, to_monitor ? CHARDEV_BLURRED : CHARDEV_FOCUS);
+    tell_monitor(mux, to_monitor ? CHARDEV_FOCUS : CHARDEV_BLURRED);
+}
+
 static void command(Chardev *chr, uint8_t key)
 {
     switch (key) {
@@ -120,11 +141,20 @@ static void command(Chardev *chr, uint8_t key)
         chardev_event(chr, CHARDEV_BREAK);
         break;
     case 'c':
-        say(chr, "\a\r\nHumpy: there is no monitor yet\r\n");
+        if (chr->mux->monitor == NULL) {
+            say(chr, "\a\r\nHumpy: this terminal has no monitor\r\n");
+        } else if (chr->frontend != NULL) {
+            switch_to_monitor(chr, !chr->mux->to_monitor);
+        }
         break;
     default:
         break;
     }
+}
+
+static bool monitor_has_keyboard(const Chardev *chr)
+{
+    return chr->mux->monitor != NULL && (chr->mux->to_monitor || chr->frontend == NULL);
 }
 
 void chardev_mux_input(Chardev *chr, const uint8_t *buf, size_t len)
@@ -142,10 +172,50 @@ void chardev_mux_input(Chardev *chr, const uint8_t *buf, size_t len)
             command(chr, buf[i]);
             continue;
         }
+        if (monitor_has_keyboard(chr)) {
+            mux->monitor->receive(mux->monitor_opaque, &buf[i], 1);
+            continue;
+        }
         mux->ring[(mux->head + mux->used) % RING] = buf[i];
         mux->used++;
     }
     chardev_mux_flush(chr);
+}
+
+/* ---- the second front end ---- */
+
+bool chardev_attach_monitor(Chardev *chr, const ChardevFrontend *functions, void *opaque,
+                            GError **error)
+{
+    ChardevMux *mux = chr->mux;
+
+    g_assert(mux != NULL);
+    if (mux->monitor != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "chardev '%s' has a monitor already",
+                    chr->id);
+        return false;
+    }
+    mux->monitor = functions;
+    mux->monitor_opaque = opaque;
+    if (chr->opened) {
+        tell_monitor(mux, CHARDEV_OPENED);
+    }
+    chardev_input_resume(chr);
+    return true;
+}
+
+void chardev_detach_monitor(Chardev *chr)
+{
+    chr->mux->monitor = NULL;
+    chr->mux->monitor_opaque = NULL;
+    chr->mux->to_monitor = false;
+}
+
+void chardev_mux_tell_opened(Chardev *chr, bool opened)
+{
+    if (chr->mux->monitor != NULL) {
+        tell_monitor(chr->mux, opened ? CHARDEV_OPENED : CHARDEV_CLOSED);
+    }
 }
 
 /* ---- output ---- */

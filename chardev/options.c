@@ -29,6 +29,16 @@ static const ChardevOps *find_type(const char *name, GError **error)
     return NULL;
 }
 
+const char **chardev_types(void)
+{
+    const char **names = g_new0(const char *, G_N_ELEMENTS(types) + 1);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
+        names[i] = types[i]->name;
+    }
+    return names;
+}
+
 char *chardev_help(void)
 {
     GString *out = g_string_new("Available chardev backend types:\n");

@@ -17,7 +17,8 @@
 
 typedef struct {
     char *where; /* for messages */
-    char *path;  /* of a UNIX server's socket, removed on close */
+    bool is_unix;
+    char *path; /* of a UNIX server's socket, removed on close */
     GSocketService *service;
     GSocketConnection *connection; /* changed with the object's lock held */
 } Socket;
@@ -152,6 +153,7 @@ static GSocketConnectable *make_address(Chardev *chr, KeyVal *kv, bool server, G
     }
     if (path != NULL && *path != '\0') {
         s->where = g_strdup(path);
+        s->is_unix = true;
         return (GSocketConnectable *)unix_address(path, error);
     }
     if (port == NULL) {
@@ -298,6 +300,15 @@ static void socket_close(Chardev *chr)
     g_free(s);
 }
 
+static char *socket_describe(const Chardev *chr)
+{
+    const Socket *s = chr->state;
+
+    return g_strdup_printf("%s%s:%s%s", s->connection == NULL ? "disconnected:" : "",
+                           s->is_unix ? "unix" : "tcp", s->where,
+                           s->service != NULL ? ",server=on" : "");
+}
+
 const ChardevOps chardev_socket_ops = {
     .name = "socket",
     .summary = "a UNIX or TCP stream, as client or server",
@@ -306,5 +317,6 @@ const ChardevOps chardev_socket_ops = {
     .write = socket_write,
     .hangup = socket_hangup,
     .output_fd = socket_output_fd,
+    .describe = socket_describe,
     .close = socket_close,
 };

@@ -11,6 +11,7 @@
 #include "hw/gpio/gpio-key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/intc/arm-gicv3.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/pci/gpex.h"
 #include "hw/rtc/pl031.h"
@@ -31,6 +32,7 @@ static GType (*const types[])(void) = {
     gpio_key_get_type,
     pflash_cfi01_get_type,
     pl061_get_type,
+    pvpanic_mmio_get_type,
     /* virtio */
     virtio_mmio_get_type,
     virtio_balloon_get_type,

@@ -27,6 +27,9 @@ typedef struct {
     bool pretty;
 } MonitorOption;
 
+/* What -action panic= says; the default first. */
+typedef enum { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_EXIT_FAILURE, PANIC_NONE } PanicAction;
+
 typedef struct {
     GPtrArray *accels; /* of char *, in the order to be tried; from -accel or -machine accel= */
     bool accel_option; /* -accel was given */
@@ -48,6 +51,7 @@ typedef struct {
     GPtrArray *monitors; /* of MonitorOption, in the order typed */
     bool nographic, nodefaults, display_none;
     bool no_reboot, no_shutdown;
+    PanicAction panic_action;
     bool stopped;   /* -S */
     bool preconfig; /* the machine is made when a monitor asks for it */
     char *uuid;     /* canonical, or NULL */

@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "monitor/json-stream.h"
 #include "options.h"
 #include "util/error.h"
 
@@ -92,17 +93,11 @@ KeyVal *keyval_from_json(JsonObject *object, GError **error)
 
 KeyVal *keyval_parse_or_json(const char *text, const char *implied_key, GError **error)
 {
-    g_autoptr(JsonParser) parser = NULL;
-    g_autoptr(GError) cause = NULL;
+    g_autoptr(JsonNode) root = NULL;
 
     if (*text != '{') {
         return keyval_parse(text, implied_key, error);
     }
-    parser = json_parser_new();
-    if (!json_parser_load_from_data(parser, text, -1, &cause)) {
-        g_strdelimit(cause->message, "\n", ' ');
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "not valid JSON: %s", cause->message);
-        return NULL;
-    }
-    return keyval_from_json(json_node_get_object(json_parser_get_root(parser)), error);
+    root = json_stream_parse(text, error);
+    return root != NULL ? keyval_from_json(json_node_get_object(root), error) : NULL;
 }

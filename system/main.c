@@ -12,11 +12,13 @@
 
 #include "chardev/chardev.h"
 #include "drives.h"
+#include "hw/core/clock.h"
 #include "hw/core/device.h"
 #include "models/models.h"
 #include "monitor/events.h"
 #include "monitor/monitor.h"
 #include "options.h"
+#include "panic.h"
 #include "runstate.h"
 #include "util/error.h"
 #include "util/event.h"
@@ -120,8 +122,12 @@ static RunRequest live(const VmConfig *config, const Serials *serials, const Dri
 {
     bool first = reset_cause == CAUSE_NONE;
     bool running = first ? !config->stopped : runstate_is_running();
-    g_autoptr(Vm) vm = vm_new(config, serials, drives, running, error);
+    g_autoptr(Vm) vm = NULL;
 
+    if (!running) {
+        clock_stop();
+    }
+    vm = vm_new(config, serials, drives, running, error);
     if (vm == NULL) {
         return RUN_FAIL;
     }
@@ -202,12 +208,13 @@ static bool run(const VmConfig *config, GError **error)
     vm_set_config(config);
     runstate_catch_signals();
     chardev_set_quit_handler(quit, NULL);
+    panic_start(config);
     drives = drives_open(config, error);
     if (drives == NULL) {
         return false;
     }
     serials = serials_open(config, error);
-    if (serials == NULL || !monitors_open(config, error)) {
+    if (serials == NULL || !monitors_open(config, serials, error)) {
         if (runstate_get() != RUN_QUIT) {
             return false;
         }

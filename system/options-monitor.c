@@ -37,12 +37,7 @@ bool option_qmp_pretty(VmConfig *config, const char *arg, GError **error)
 
 bool option_monitor(VmConfig *config, const char *arg, GError **error)
 {
-    if (strcmp(arg, "none") != 0) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "there is no monitor for humans yet (-qmp is one for programs)");
-        return false;
-    }
-    return true;
+    return add_on_device(config, "-monitor", arg, MONITOR_READLINE, false);
 }
 
 static bool take_mode(KeyVal *kv, MonitorOption *mon, GError **error)
@@ -52,9 +47,6 @@ static bool take_mode(KeyVal *kv, MonitorOption *mon, GError **error)
 
     if (mode == NULL || strcmp(mode, "readline") == 0) {
         mon->mode = MONITOR_READLINE;
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "mode=readline is not supported yet (mode=control is)");
-        return false;
     } else if (strcmp(mode, "control") == 0) {
         mon->mode = MONITOR_CONTROL;
     } else {
@@ -106,16 +98,35 @@ static bool take_choice(KeyVal *kv, const char *key, const char *const *values, 
     return true;
 }
 
+static bool take_panic(KeyVal *kv, PanicAction *action, GError **error)
+{
+    static const char *const values[] = { "shutdown", "pause", "exit-failure", "none", NULL };
+    const char *value = keyval_take(kv, "panic");
+
+    if (value == NULL) {
+        return true;
+    }
+    for (unsigned i = 0; values[i] != NULL; i++) {
+        if (strcmp(value, values[i]) == 0) {
+            *action = i;
+            return true;
+        }
+    }
+    error_set_unknown(error, "panic", value, values);
+    return false;
+}
+
 bool option_action(VmConfig *config, const char *arg, GError **error)
 {
-    static const char *const keys[] = { "reboot", "shutdown", NULL };
+    static const char *const keys[] = { "reboot", "shutdown", "panic", NULL };
     static const char *const reboot[] = { "reset", "shutdown", NULL };
     static const char *const shutdown[] = { "poweroff", "pause", NULL };
     g_autoptr(KeyVal) kv = keyval_parse(arg, NULL, error);
 
     return kv != NULL && keyval_check_keys(kv, keys, error) &&
            take_choice(kv, "reboot", reboot, &config->no_reboot, error) &&
-           take_choice(kv, "shutdown", shutdown, &config->no_shutdown, error);
+           take_choice(kv, "shutdown", shutdown, &config->no_shutdown, error) &&
+           take_panic(kv, &config->panic_action, error);
 }
 
 bool option_uuid(VmConfig *config, const char *arg, GError **error)

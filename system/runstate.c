@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "chardev/chardev.h"
+#include "hw/core/clock.h"
 #include "util/error.h"
 #include "util/event.h"
 #include "vm.h"
@@ -36,6 +37,7 @@ void runstate_stop(RunState why)
     if (ran && vm != NULL) {
         accel_pause(vm_accel(vm));
     }
+    clock_stop();
     if (ran || why != RUN_STATE_PAUSED) {
         g_atomic_int_set(&state, why);
     }
@@ -60,6 +62,7 @@ bool runstate_cont(GError **error)
     }
     g_atomic_int_set(&state, RUN_STATE_RUNNING);
     event_emit("RESUME", NULL);
+    clock_resume();
     if (vm != NULL) {
         accel_resume(vm_accel(vm));
     }

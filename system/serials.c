@@ -18,9 +18,9 @@ static bool open_chardevs(const VmConfig *config, GError **error)
     return true;
 }
 
-static void add(Serials *serials, const char *option, Chardev *chr)
+static void add(Serials *serials, const char *option, Chardev *chr, bool has_monitor)
 {
-    SerialPort port = { g_strdup(option), chr };
+    SerialPort port = { g_strdup(option), chr, has_monitor };
 
     g_array_append_val(serials->ports, port);
 }
@@ -35,8 +35,21 @@ static bool open_short(Serials *serials, const char *option, const char *text, G
         g_propagate_prefixed_error(error, cause, "%s: ", option);
         return false;
     }
-    add(serials, option, chr);
+    add(serials, option, chr, chr != NULL && g_str_has_prefix(text, "mon:"));
     return true;
+}
+
+/* A monitor has the terminal: it is no place for a serial port that nobody asked for. */
+static bool terminal_is_taken(const VmConfig *config)
+{
+    for (unsigned i = 0; i < config->monitors->len; i++) {
+        const MonitorOption *mon = g_ptr_array_index(config->monitors, i);
+
+        if (g_strcmp0(mon->device, "stdio") == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 Serials *serials_open(const VmConfig *config, GError **error)
@@ -56,7 +69,7 @@ Serials *serials_open(const VmConfig *config, GError **error)
         }
     }
     if (serials->ports->len == 0 && !config->nodefaults &&
-        (config->nographic || !config->display_none) &&
+        (config->nographic || (!config->display_none && !terminal_is_taken(config))) &&
         !open_short(serials, config->nographic ? "-nographic" : "the default -serial mon:stdio",
                     "mon:stdio", error)) {
         return NULL;

@@ -6,8 +6,9 @@
 #include "vm.h"
 
 typedef struct {
-    char *option;        /* for messages */
+    char *option; /* for messages */
     struct Chardev *chr; /* NULL: nothing is connected */
+    bool has_monitor;    /* "mon:": a monitor behind Ctrl-A c */
 } SerialPort;
 
 struct Serials {

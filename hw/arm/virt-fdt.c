@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "hw/arm/virt.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/virtio/virtio-mmio.h"
 
@@ -207,6 +208,12 @@ static void platform(void *fdt, const VirtFdtInfo *info)
         CELLS(fdt, "reg", 0, VIRT_FLASH, 0, VIRT_FLASH_SIZE, 0, VIRT_FLASH + VIRT_FLASH_SIZE, 0,
               VIRT_FLASH_SIZE);
         CELLS(fdt, "bank-width", 4);
+        end(fdt);
+    }
+    if (info->panic) {
+        begin(fdt, "pvpanic@c000000");
+        string(fdt, "compatible", "qemu,pvpanic-mmio");
+        reg(fdt, VIRT_PANIC, PVPANIC_SIZE);
         end(fdt);
     }
     begin(fdt, "pl061@9030000");

@@ -6,6 +6,7 @@
 #include "hw/gpio/gpio-key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/intc/arm-gicv3.h"
+#include "hw/misc/pvpanic.h"
 #include "util/error.h"
 #include "virt-priv.h"
 
@@ -163,6 +164,30 @@ void virt_powerdown(Machine *m)
 
     device_set_input(button, NULL, 0, 1);
     device_set_input(button, NULL, 0, 0);
+}
+
+/* ---- -device on the board itself ---- */
+
+static bool plug_panic(VirtMachine *v, Device *dev, GError **error)
+{
+    if (v->panic != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there already is a '%s'",
+                    device_type(dev));
+        return false;
+    }
+    device_map(dev, 0, machine_system_memory(HUMPY_MACHINE(v)), VIRT_PANIC);
+    v->panic = dev;
+    return true;
+}
+
+bool virt_plug_into_board(VirtMachine *v, Device *dev, GError **error)
+{
+    if (HUMPY_IS_PVPANIC_MMIO(dev)) {
+        return plug_panic(v, dev, error);
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                "machine 'virt' has no place for a '%s'", device_type(dev));
+    return false;
 }
 
 /* ---- all ---- */

@@ -21,6 +21,7 @@ struct _VirtMachine {
     PflashCfi01 *flash;           /* the first, or NULL; owned by the machine's list, as the rest */
     Device *gic;                  /* or NULL: the accelerator's */
     Device *power_button;
+    Device *panic;
     FwCfg *fw_cfg;
     Gpex *pcie;
     Device *transports[VIRT_N_TRANSPORTS];
@@ -41,6 +42,8 @@ bool virt_add_device(Machine *m, Device *dev, uint64_t addr, unsigned spi, GErro
 bool virt_add_gic(VirtMachine *v, GError **error);
 /* Everything on the board besides CPUs, RAM, UART, clock and the buses for -device. */
 bool virt_add_platform(VirtMachine *v, GError **error);
+/* Maps a -device that is on no bus. */
+bool virt_plug_into_board(VirtMachine *v, Device *dev, GError **error);
 void virt_powerdown(Machine *m);
 bool virt_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
 

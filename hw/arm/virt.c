@@ -131,6 +131,7 @@ static void virt_finish(Machine *m)
     v->fw_cfg = NULL;
     v->gic = NULL;
     v->power_button = NULL;
+    v->panic = NULL;
     v->pcie = NULL;
     if (v->has_ram) {
         memory_region_del_subregion(machine_system_memory(m), &v->ram);
@@ -146,7 +147,10 @@ static bool virt_plugged(Machine *m, Device *dev, GError **error)
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
     Bus *bus = device_parent_bus(dev);
 
-    for (unsigned i = 0; bus != NULL && i < VIRT_N_TRANSPORTS; i++) {
+    if (bus == NULL) {
+        return virt_plug_into_board(v, dev, error);
+    }
+    for (unsigned i = 0; i < VIRT_N_TRANSPORTS; i++) {
         if (bus_parent(bus) == v->transports[i]) {
             return virt_wire(m, VIRT_MMIO_SPI + i, ACCEL_IRQ_EDGE, error);
         }
@@ -164,6 +168,7 @@ static void *build_fdt(void *opaque, GError **error)
         .n_cpus = machine_config(HUMPY_MACHINE(v))->smp,
         .ram_size = memory_region_size(&v->ram),
         .flash = v->flash != NULL,
+        .panic = v->panic != NULL,
         .seeds = v->dtb_randomness,
         .pcie = virt_pcie_layout(v),
     };

@@ -219,6 +219,22 @@ void machine_reset(Machine *m)
     device_reset_many((Device *const *)p->devices->pdata, p->devices->len);
 }
 
+static MachineGuestReportFn guest_report_fn;
+static void *guest_report_opaque;
+
+void machine_set_guest_report_handler(MachineGuestReportFn fn, void *opaque)
+{
+    guest_report_fn = fn;
+    guest_report_opaque = opaque;
+}
+
+void machine_report_guest(MachineGuestReport report)
+{
+    if (guest_report_fn != NULL) {
+        guest_report_fn(guest_report_opaque, report);
+    }
+}
+
 void machine_powerdown(Machine *m)
 {
     MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);

@@ -51,6 +51,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, block_unref)
 bool block_claim(BlockBackend *blk, const char *who, GError **error);
 void block_release(BlockBackend *blk);
 
+/* What there is to tell of a back end; strings are borrowed for the call. */
+typedef struct {
+    const char *node_name;
+    const char *driver; /* "raw" */
+    const char *filename;
+    const char *user; /* who has claimed it, or NULL */
+    uint64_t length;
+    bool read_only, cache_direct, cache_no_flush, writethrough;
+} BlockDescription;
+/* Calls fn for each, sorted by node name. fn opens and closes none. [main] */
+void block_foreach(void (*fn)(const BlockDescription *d, void *opaque), void *opaque);
+
 uint64_t block_length(BlockBackend *blk); /* bytes, multiple of 512 */
 bool block_is_read_only(BlockBackend *blk);
 bool block_is_writethrough(BlockBackend *blk);

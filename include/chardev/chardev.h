@@ -15,7 +15,9 @@ typedef struct Chardev Chardev;
 typedef enum {
     CHARDEV_OPENED,
     CHARDEV_CLOSED,
-    CHARDEV_BREAK, /* the user sent a break (Ctrl-A b) */
+    CHARDEV_BREAK,  /* the user sent a break (Ctrl-A b) */
+    CHARDEV_FOCUS,  /* the keyboard is with this front end of a mux from now on */
+    CHARDEV_BLURRED /* ... with the other one */
 } ChardevEvent;
 
 typedef struct {
@@ -33,11 +35,23 @@ Chardev *chardev_new_from_short(const char *text, const char *id, GError **error
 Chardev *chardev_find(const char *id);
 const char *chardev_id(const Chardev *chr);
 char *chardev_help(void);
+/* Calls fn for each, oldest first. fn makes and closes none. [main] */
+void chardev_foreach(void (*fn)(Chardev *chr, void *opaque), void *opaque);
+/* What it is connected to, as QMP tells it: "unix:PATH,server=on", "stdio". New string. [main] */
+char *chardev_filename(const Chardev *chr);
+bool chardev_is_attached(const Chardev *chr); /* has a front end */
+/* Names of the types, NULL-terminated; free the array only. */
+const char **chardev_types(void);
 
 /* FALSE (CONFLICT) if another front end holds it. functions borrowed until detach. [main] */
 bool chardev_attach(Chardev *chr, const ChardevFrontend *functions, void *opaque, GError **error);
 void chardev_detach(Chardev *chr);
 void chardev_accept_input(Chardev *chr); /* [any] */
+/* The second front end of a mux: Ctrl-A c switches the keyboard to it and back; it has the
+ * keyboard, too, while there is no first one. Its can_receive is not asked. Otherwise as above. */
+bool chardev_attach_monitor(Chardev *chr, const ChardevFrontend *functions, void *opaque,
+                            GError **error);
+void chardev_detach_monitor(Chardev *chr);
 
 /* Writes all of buf or as much as the back end takes without blocking for long; returns bytes
  * written. A closed socket or a full file drops bytes and counts them. [any] */

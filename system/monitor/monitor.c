@@ -4,10 +4,13 @@
  */
 #include "monitor.h"
 
+#include "hmp-monitor.h"
 #include "qmp-monitor.h"
+#include "serials.h"
 #include "util/error.h"
 
 static GPtrArray *qmps; /* of QmpMonitor; changed before the thread starts and after it ends */
+static GPtrArray *hmps; /* of HmpMonitor; [main] */
 static GMainContext *context;
 static GMainLoop *loop;
 static GThread *thread;
@@ -56,6 +59,9 @@ static GSourceFuncs pump_funcs = { .dispatch = dispatch };
 void monitors_set_phase(MonitorPhase wanted)
 {
     g_atomic_int_set(&phase, wanted);
+    for (unsigned i = 0; hmps != NULL && i < hmps->len; i++) {
+        hmp_monitor_set_ready(g_ptr_array_index(hmps, i), wanted != MONITOR_WAIT);
+    }
     monitor_kick();
 }
 
@@ -129,7 +135,7 @@ static Chardev *find_chardev(const MonitorOption *option, GError **error)
     Chardev *chr;
 
     if (option->device != NULL) {
-        id = g_strdup_printf("compat_monitor%u", qmps->len);
+        id = g_strdup_printf("compat_monitor%u", qmps->len + hmps->len);
         chr = chardev_new_from_short(option->device, id, error);
     } else {
         chr = chardev_find(option->chardev);
@@ -144,22 +150,26 @@ static Chardev *find_chardev(const MonitorOption *option, GError **error)
 static bool open_one(const MonitorOption *option, GError **error)
 {
     Chardev *chr = find_chardev(option, error);
-    QmpMonitor *mon = NULL;
+    bool hmp = option->mode == MONITOR_READLINE;
+    void *mon = NULL;
 
-    if (chr != NULL) {
+    if (chr != NULL && hmp) {
+        mon = hmp_monitor_new(chr, error);
+    } else if (chr != NULL) {
         mon = qmp_monitor_new(chr, option->pretty, context, error);
     }
     if (mon == NULL) {
         g_prefix_error(error, "%s: ", option->typed);
         return false;
     }
-    g_ptr_array_add(qmps, mon);
+    g_ptr_array_add(hmp ? hmps : qmps, mon);
     return true;
 }
 
 static void start(void)
 {
     qmps = g_ptr_array_new();
+    hmps = g_ptr_array_new();
     named_fds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     context = g_main_context_new();
     loop = g_main_loop_new(context, FALSE);
@@ -168,9 +178,33 @@ static void start(void)
     g_source_attach(pump, NULL);
 }
 
-bool monitors_open(const VmConfig *config, GError **error)
+/* -serial mon:stdio */
+static bool open_behind_serials(const Serials *serials, GError **error)
+{
+    for (unsigned i = 0; i < serials->ports->len; i++) {
+        const SerialPort *port = &g_array_index(serials->ports, SerialPort, i);
+        HmpMonitor *mon;
+
+        if (!port->has_monitor) {
+            continue;
+        }
+        mon = hmp_monitor_new(port->chr, error);
+        if (mon == NULL) {
+            g_prefix_error(error, "%s: ", port->option);
+            return false;
+        }
+        g_ptr_array_add(hmps, mon);
+    }
+    return true;
+}
+
+bool monitors_open(const VmConfig *config, const Serials *serials, GError **error)
 {
     start();
+    if (!open_behind_serials(serials, error)) {
+        monitors_close();
+        return false;
+    }
     for (unsigned i = 0; i < config->monitors->len; i++) {
         if (!open_one(g_ptr_array_index(config->monitors, i), error)) {
             monitors_close();
@@ -207,6 +241,8 @@ void monitors_close(void)
     }
     g_ptr_array_foreach(qmps, (GFunc)(void (*)(void))qmp_monitor_free, NULL);
     g_clear_pointer(&qmps, g_ptr_array_unref);
+    g_ptr_array_foreach(hmps, (GFunc)(void (*)(void))hmp_monitor_free, NULL);
+    g_clear_pointer(&hmps, g_ptr_array_unref);
     g_source_destroy(pump);
     g_clear_pointer(&pump, g_source_unref);
     g_clear_pointer(&loop, g_main_loop_unref);

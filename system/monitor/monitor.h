@@ -11,10 +11,11 @@
 
 #include "chardev/chardev.h"
 #include "config.h"
+#include "vm.h"
 
-/* Opens chardevs and attaches to them: greetings are sent, commands are kept until the phase allows
- * them. [main] */
-bool monitors_open(const VmConfig *config, GError **error);
+/* Opens chardevs and attaches to them, and to serial ports of "mon:": greetings are sent, commands
+ * are kept until the phase allows them. [main] */
+bool monitors_open(const VmConfig *config, const Serials *serials, GError **error);
 /* Sends what it can of what is to be sent, and closes. Idempotent. [main] */
 void monitors_close(void);
 

@@ -9,6 +9,7 @@
 #include "qmp-monitor.h"
 
 #include "json-stream.h"
+#include "monitor-out.h"
 #include "qmp-request.h"
 #include "util/error.h"
 
@@ -22,7 +23,7 @@ struct QmpMonitor {
     bool pretty;
     bool has_oob;
     JsonStream *parser; /* of the reading thread; of [main] while nobody is connected */
-    QmpOut *out;
+    MonitorOut *out;
 
     GMutex lock;
     QmpRules rules;  /* but for preconfig */
@@ -36,7 +37,7 @@ static void send_message(QmpMonitor *mon, JsonNode *message)
     size_t len;
     g_autofree char *text = qmp_text(message, mon->pretty, &len);
 
-    qmp_out_send(mon->out, text, len);
+    monitor_out_send(mon->out, text, len);
     json_node_unref(message);
 }
 
@@ -96,7 +97,7 @@ static QmpRequest *next_request(QmpMonitor *mon, QmpRules *rules, unsigned *clie
     QmpRequest *request = NULL;
 
     g_mutex_lock(&mon->lock);
-    if (!mon->busy && !qmp_out_is_full(mon->out)) {
+    if (!mon->busy && !monitor_out_is_full(mon->out)) {
         request = g_queue_pop_head(&mon->requests);
     }
     mon->busy |= request != NULL;
@@ -161,13 +162,13 @@ void qmp_monitor_send_event(QmpMonitor *mon, const QmpEventText *text)
     if (!wants) {
         return;
     }
-    if (qmp_out_is_overfull(mon->out)) {
+    if (monitor_out_is_overfull(mon->out)) {
         g_debug("chardev '%s': the client does not read, an event is left out",
                 chardev_id(mon->chr));
         return;
     }
-    qmp_out_send(mon->out, mon->pretty ? text->pretty : text->plain,
-                 mon->pretty ? text->pretty_len : text->plain_len);
+    monitor_out_send(mon->out, mon->pretty ? text->pretty : text->plain,
+                     mon->pretty ? text->pretty_len : text->plain_len);
 }
 
 /* ---- the chardev's front end ---- */
@@ -178,7 +179,7 @@ static size_t can_receive(void *opaque)
     bool room;
 
     g_mutex_lock(&mon->lock);
-    room = mon->requests.length < QUEUE_FULL && !qmp_out_is_full(mon->out);
+    room = mon->requests.length < QUEUE_FULL && !monitor_out_is_full(mon->out);
     g_mutex_unlock(&mon->lock);
     return room ? READ_SIZE : 0;
 }
@@ -196,7 +197,7 @@ static void forget_client(QmpMonitor *mon)
     mon->client++;
     mon->rules = (QmpRules){};
     g_queue_clear_full(&mon->requests, (GDestroyNotify)qmp_request_free);
-    qmp_out_reset(mon->out);
+    monitor_out_reset(mon->out);
     g_mutex_unlock(&mon->lock);
 }
 
@@ -214,6 +215,8 @@ static void event(void *opaque, ChardevEvent what)
         forget_client(mon);
         break;
     case CHARDEV_BREAK:
+    case CHARDEV_FOCUS:
+    case CHARDEV_BLURRED:
         break;
     }
 }
@@ -242,7 +245,7 @@ QmpMonitor *qmp_monitor_new(Chardev *chr, bool pretty, GMainContext *context, GE
     mon->pretty = pretty;
     mon->has_oob = !chardev_is_mux(chr);
     mon->parser = json_stream_new(take_request, mon);
-    mon->out = qmp_out_new(chr, mon->has_oob ? context : NULL, drained, mon);
+    mon->out = monitor_out_new(chr, mon->has_oob ? context : NULL, drained, mon);
     g_mutex_init(&mon->lock);
     g_queue_init(&mon->requests);
     if (mon->has_oob) {
@@ -263,7 +266,7 @@ void qmp_monitor_free(QmpMonitor *mon)
         chardev_detach(mon->chr);
     }
     forget_client(mon);
-    qmp_out_free(mon->out);
+    monitor_out_free(mon->out);
     json_stream_free(mon->parser);
     g_mutex_clear(&mon->lock);
     g_free(mon);

@@ -33,16 +33,3 @@ QmpMonitor *monitor_current(void);
 void monitor_foreach(void (*fn)(QmpMonitor *mon, void *opaque), void *opaque); /* [any] */
 /* Some monitor has something to run. [any] */
 void monitor_kick(void);
-
-/* ---- qmp-out.c: bytes on their way to the client ---- */
-typedef struct QmpOut QmpOut;
-
-/* drained: [any] called when the backlog has fallen below the limit again. */
-QmpOut *qmp_out_new(Chardev *chr, GMainContext *context, void (*drained)(void *), void *opaque);
-void qmp_out_free(QmpOut *out);
-void qmp_out_send(QmpOut *out, const char *text, size_t len); /* [any] */
-/* The client does not read: give it nothing more to answer. [any] */
-bool qmp_out_is_full(QmpOut *out);
-/* Far too much waits: events are better left out. [any] */
-bool qmp_out_is_overfull(QmpOut *out);
-void qmp_out_reset(QmpOut *out); /* a new client */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Commands that tell about the virtual machine as a whole.
  */
-#include "hw/core/machine.h"
+#include "accel/accel.h"
+#include "monitor/hmp.h"
 #include "node.h"
 #include "qapi-commands.h"
 #include "vm.h"
@@ -43,4 +44,12 @@ JsonNode *qmp_query_target(JsonObject *args, GError **error)
 
     json_object_set_string_member(info, "arch", "aarch64");
     return node_object(info);
+}
+
+JsonNode *qmp_human_monitor_command(JsonObject *args, GError **error)
+{
+    g_autofree char *text = hmp_run(json_object_get_string_member(args, "command-line"));
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+    return node_string(valid);
 }

@@ -100,12 +100,19 @@ rows("what an accelerator cannot do is its own word",
      (["-machine", "virt,virtualization=on"], "-machine virt,virtualization=on is not", "EL1"))
 
 rows("options of QEMU's that are missing say so",
-     (["-monitor", "stdio"], "-monitor stdio: there is no monitor for humans yet"),
      (["-netdev", "user,id=n"], "-netdev user,id=n: there are no network devices yet"),
      (["-pflash", "efi"], "-pflash efi: there is no firmware"),
      (["-M", "virt", "-bios", "efi"], "-bios is not supported by accelerator 'gunyah'"),
      (["-vga", "std"], "-vga std: there are no displays yet"),
      (["-enable-kvm"], "-enable-kvm: there is no accelerator 'kvm' yet"))
+
+rows("monitors",
+     (["-mon", "mode=control"], "-mon mode=control: chardev is missing"),
+     (["-mon", "nobody"], "-mon nobody: there is no chardev 'nobody'"),
+     (["-mon", "chardev=c,mode=contrl"], "mode 'contrl' is not known (did you mean 'control'?)"),
+     (["-chardev", "null,id=c", "-mon", "c,pretty=on"], "pretty=on needs mode=control"),
+     (["-chardev", "null,id=c", "-mon", "c", "-mon", "c"], "chardev 'c' is already used"),
+     (["-monitor", "bogus"], "-monitor bogus: "))
 
 rows("files that cannot be used",
      (["-kernel", path("missing")], "-kernel ", "No such file or directory"),

@@ -53,14 +53,17 @@ def terminal_after_signal():
         check_equal(bool(termios.tcgetattr(process.slave)[3] & termios.ICANON), True, "cooked")
 
 
-@test("Ctrl-A h helps, Ctrl-A c says there is no monitor, Ctrl-A Ctrl-A sends one")
+@test("Ctrl-A h helps, Ctrl-A c switches to the monitor and back, Ctrl-A Ctrl-A sends one")
 def ctrl_a_others():
     with humpy.Guest() as guest, humpy.Process(guest.args()) as process:
         at = process.expect(humpy.PROMPT)
         process.type("\x01h")
         at = process.expect("Ctrl-A x    leave Humpy", at)
         process.type("\x01c")
-        at = process.expect("there is no monitor yet", at)
+        at = process.expect("(qemu) ", at)
+        process.type("info status\r")
+        at = process.expect("VM status: running\n(qemu) ", at)
+        process.type("\x01c")
         process.type("stty raw -echo; head -c 1 | xxd -p; stty sane\n")
         at = process.expect("stty sane\n", at)
         process.type("\x01\x01")

@@ -535,7 +535,7 @@ static void test_mux_takes_commands_out(void)
     put(fd, "\x01"
             "c.");
     run_until_received(&front, 7);
-    expect_read(fd, "\a\r\nHumpy: there is no monitor yet\r\n");
+    expect_read(fd, "\a\r\nHumpy: this terminal has no monitor\r\n");
     chardev_set_quit_handler(NULL, NULL);
     chardev_cleanup();
     front_finish(&front);

@@ -19,7 +19,8 @@ enum {
     VIRT_RTC = 0x09010000,
     VIRT_FW_CFG = 0x09020000,
     VIRT_GPIO = 0x09030000,
-    VIRT_MMIO = 0x0a000000, /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
+    VIRT_MMIO = 0x0a000000,  /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
+    VIRT_PANIC = 0x0c000000, /* where QEMU has room for what a user adds to the board */
     VIRT_RAM = 0x40000000,
 
     VIRT_POWER_PIN = 3, /* of the GPIO */
@@ -42,7 +43,7 @@ typedef struct {
     const char *cpu_compatible;
     unsigned n_cpus;
     uint64_t ram_size;
-    bool flash;
+    bool flash, panic;
     bool seeds; /* put kaslr-seed and rng-seed into /chosen */
     GpexLayout pcie;
 } VirtFdtInfo;

@@ -76,6 +76,13 @@ MemoryRegion *machine_system_memory(Machine *m); /* its root container */
  */
 bool machine_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
 
+/* What a guest says of itself through a device. The handler is called in the reporting thread,
+ * inside the device. NULL: nobody hears. [main, before the guest runs] */
+typedef enum { MACHINE_GUEST_PANICKED, MACHINE_GUEST_CRASH_LOADED } MachineGuestReport;
+typedef void (*MachineGuestReportFn)(void *opaque, MachineGuestReport report);
+void machine_set_guest_report_handler(MachineGuestReportFn fn, void *opaque);
+void machine_report_guest(MachineGuestReport report); /* [any] */
+
 /* [main] In this order: init, device_add() for each -device, boot, finish. A failed call leaves a
  * machine that can only be finished. Between init and finish it is at /machine: there is one. */
 bool machine_init(Machine *m, GError **error);

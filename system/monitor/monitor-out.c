@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Bytes to a QMP client, which may read slowly or not at all: what does not go at once waits here
+ * Bytes to a client that may read slowly or not at all: what does not go at once waits here
  * and goes when the chardev says so. Nobody ever waits for a client.
  */
-#include <string.h>
+#include "monitor-out.h"
 
-#include "qmp-monitor.h"
+#include <stdbool.h>
 
 enum {
     FULL = 1 << 20,      /* no more commands are run */
     OVERFULL = 16 << 20, /* events are left out */
 };
 
-struct QmpOut {
+struct MonitorOut {
     Chardev *chr;
     GMainContext *context;
     void (*drained)(void *opaque);
@@ -22,9 +22,10 @@ struct QmpOut {
     GSource *source;
 };
 
-QmpOut *qmp_out_new(Chardev *chr, GMainContext *context, void (*drained)(void *), void *opaque)
+MonitorOut *monitor_out_new(Chardev *chr, GMainContext *context, void (*drained)(void *),
+                            void *opaque)
 {
-    QmpOut *out = g_new0(QmpOut, 1);
+    MonitorOut *out = g_new0(MonitorOut, 1);
 
     out->chr = chr;
     out->context = context;
@@ -35,7 +36,7 @@ QmpOut *qmp_out_new(Chardev *chr, GMainContext *context, void (*drained)(void *)
     return out;
 }
 
-static void forget(QmpOut *out)
+static void forget(MonitorOut *out)
 {
     g_string_set_size(out->waiting, 0);
     out->sent = 0;
@@ -45,14 +46,14 @@ static void forget(QmpOut *out)
     }
 }
 
-void qmp_out_reset(QmpOut *out)
+void monitor_out_reset(MonitorOut *out)
 {
     g_mutex_lock(&out->lock);
     forget(out);
     g_mutex_unlock(&out->lock);
 }
 
-void qmp_out_free(QmpOut *out)
+void monitor_out_free(MonitorOut *out)
 {
     forget(out);
     g_string_free(out->waiting, TRUE);
@@ -60,12 +61,12 @@ void qmp_out_free(QmpOut *out)
     g_free(out);
 }
 
-static size_t backlog(const QmpOut *out)
+static size_t backlog(const MonitorOut *out)
 {
     return out->waiting->len - out->sent;
 }
 
-static void write_some(QmpOut *out)
+static void write_some(MonitorOut *out)
 {
     out->sent += chardev_try_write(out->chr, out->waiting->str + out->sent, backlog(out));
     if (out->sent == out->waiting->len) {
@@ -79,7 +80,7 @@ static void write_some(QmpOut *out)
 
 static gboolean writable(int fd, GIOCondition condition, gpointer data)
 {
-    QmpOut *out = data;
+    MonitorOut *out = data;
     bool was_full, is_full, more;
 
     g_mutex_lock(&out->lock);
@@ -100,13 +101,13 @@ static gboolean writable(int fd, GIOCondition condition, gpointer data)
         g_clear_pointer(&out->source, g_source_unref);
     }
     g_mutex_unlock(&out->lock);
-    if (was_full && !is_full) {
+    if (was_full && !is_full && out->drained != NULL) {
         out->drained(out->opaque);
     }
     return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
-void qmp_out_send(QmpOut *out, const char *text, size_t len)
+void monitor_out_send(MonitorOut *out, const char *text, size_t len)
 {
     g_mutex_lock(&out->lock);
     g_string_append_len(out->waiting, text, len);
@@ -125,7 +126,7 @@ void qmp_out_send(QmpOut *out, const char *text, size_t len)
     g_mutex_unlock(&out->lock);
 }
 
-bool qmp_out_is_full(QmpOut *out)
+bool monitor_out_is_full(MonitorOut *out)
 {
     bool full;
 
@@ -135,7 +136,7 @@ bool qmp_out_is_full(QmpOut *out)
     return full;
 }
 
-bool qmp_out_is_overfull(QmpOut *out)
+bool monitor_out_is_overfull(MonitorOut *out)
 {
     bool overfull;
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * A guest's report of a panic, from whichever thread it comes, is acted upon in the main context:
+ * the reporting vCPU is inside a device then, and must get out before vCPUs can be stopped.
+ */
+#include "panic.h"
+
+#include "hw/core/machine.h"
+#include "runstate.h"
+#include "util/event.h"
+
+static const VmConfig *config;
+
+static void emit(const char *event, const char *action)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "action", action);
+    event_emit(event, data);
+}
+
+static gboolean panicked(gpointer opaque)
+{
+    PanicAction action = config->panic_action;
+
+    /* -no-shutdown: there is to be something left to look at. */
+    if (action == PANIC_SHUTDOWN && config->no_shutdown) {
+        action = PANIC_PAUSE;
+    }
+    if (action == PANIC_NONE) {
+        emit("GUEST_PANICKED", "run");
+        return G_SOURCE_REMOVE;
+    }
+    emit("GUEST_PANICKED", action == PANIC_PAUSE ? "pause" : "poweroff");
+    runstate_stop(RUN_STATE_GUEST_PANICKED);
+    if (action == PANIC_SHUTDOWN) {
+        runstate_request(RUN_QUIT, CAUSE_GUEST_PANIC, "the guest panicked");
+    } else if (action == PANIC_EXIT_FAILURE) {
+        runstate_request(RUN_FAIL, CAUSE_GUEST_PANIC, "the guest panicked");
+    }
+    return G_SOURCE_REMOVE;
+}
+
+static void hear(void *opaque, MachineGuestReport report)
+{
+    if (report == MACHINE_GUEST_CRASH_LOADED) {
+        emit("GUEST_CRASHLOADED", "run");
+        return;
+    }
+    g_idle_add_full(G_PRIORITY_DEFAULT, panicked, NULL, NULL);
+}
+
+void panic_start(const VmConfig *vm_config)
+{
+    config = vm_config;
+    machine_set_guest_report_handler(hear, NULL);
+}

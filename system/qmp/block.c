@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Commands that tell about disks and their images.
+ */
+#include "block/block.h"
+
+#include "node.h"
+#include "qapi-commands.h"
+
+static JsonObject *describe_image(const BlockDescription *d)
+{
+    JsonObject *image = json_object_new();
+
+    json_object_set_string_member(image, "filename", d->filename);
+    json_object_set_string_member(image, "format", d->driver);
+    json_object_set_int_member(image, "virtual-size", d->length);
+    return image;
+}
+
+static JsonObject *describe_cache(const BlockDescription *d)
+{
+    JsonObject *cache = json_object_new();
+
+    json_object_set_boolean_member(cache, "writeback", !d->writethrough);
+    json_object_set_boolean_member(cache, "direct", d->cache_direct);
+    json_object_set_boolean_member(cache, "no-flush", d->cache_no_flush);
+    return cache;
+}
+
+static JsonObject *describe_node(const BlockDescription *d)
+{
+    static const char *const zeroes[] = { "bps",     "bps_rd",  "bps_wr",         "iops",
+                                          "iops_rd", "iops_wr", "write_threshold" };
+    JsonObject *node = json_object_new();
+
+    json_object_set_string_member(node, "node-name", d->node_name);
+    json_object_set_string_member(node, "file", d->filename);
+    json_object_set_string_member(node, "drv", d->driver);
+    json_object_set_boolean_member(node, "ro", d->read_only);
+    json_object_set_int_member(node, "backing_file_depth", 0);
+    json_object_set_boolean_member(node, "encrypted", FALSE);
+    json_object_set_string_member(node, "detect_zeroes", "off");
+    for (unsigned i = 0; i < G_N_ELEMENTS(zeroes); i++) {
+        json_object_set_int_member(node, zeroes[i], 0);
+    }
+    json_object_set_object_member(node, "image", describe_image(d));
+    json_object_set_object_member(node, "cache", describe_cache(d));
+    return node;
+}
+
+static void add_node(const BlockDescription *d, void *all)
+{
+    json_array_add_object_element(all, describe_node(d));
+}
+
+JsonNode *qmp_query_named_block_nodes(JsonObject *args, GError **error)
+{
+    JsonArray *all = json_array_new();
+
+    block_foreach(add_node, all);
+    return node_array(all);
+}
+
+static void add_disk(const BlockDescription *d, void *all)
+{
+    JsonObject *disk = json_object_new();
+
+    /* A node that nobody named belongs to no -drive. */
+    json_object_set_string_member(disk, "device", *d->node_name != '#' ? d->node_name : "");
+    if (d->user != NULL) {
+        json_object_set_string_member(disk, "qdev", d->user);
+    }
+    json_object_set_string_member(disk, "type", "unknown");
+    json_object_set_boolean_member(disk, "removable", FALSE);
+    json_object_set_boolean_member(disk, "locked", FALSE);
+    json_object_set_object_member(disk, "inserted", describe_node(d));
+    json_array_add_object_element(all, disk);
+}
+
+JsonNode *qmp_query_block(JsonObject *args, GError **error)
+{
+    JsonArray *all = json_array_new();
+
+    block_foreach(add_disk, all);
+    return node_array(all);
+}
+
+JsonNode *qmp_query_block_jobs(JsonObject *args, GError **error)
+{
+    return node_array(json_array_new());
+}
