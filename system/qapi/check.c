@@ -100,7 +100,8 @@ static bool check_int(const QapiType *type, const QapiMember *limits, JsonNode *
 
 static bool check_enum(const QapiType *type, JsonNode *node, const Place *place, GError **error)
 {
-    g_autoptr(GString) what = g_string_new("argument '");
+    g_autoptr(GString) where = g_string_new(NULL);
+    g_autofree char *what = NULL;
 
     if (!holds(node, G_TYPE_STRING)) {
         return wrong_type(error, place, "a string");
@@ -108,9 +109,9 @@ static bool check_enum(const QapiType *type, JsonNode *node, const Place *place,
     if (g_strv_contains(type->values, json_node_get_string(node))) {
         return true;
     }
-    append_place(what, place);
-    g_string_append(what, "': value");
-    error_set_unknown(error, what->str, json_node_get_string(node), type->values);
+    append_place(where, place);
+    what = g_strdup_printf("argument '%s': value", where->str);
+    error_set_unknown(error, what, json_node_get_string(node), type->values);
     return false;
 }
 
