@@ -13,6 +13,7 @@
 /* In the order that -accel help lists them. */
 static GType (*const accel_types[])(void) = {
     accel_gunyah_get_type,
+    accel_qtest_get_type,
     NULL,
 };
 
@@ -122,11 +123,21 @@ static Accel *from_option(const char *text, GError **error)
     return accel;
 }
 
+/* The name in text is no accelerator of this build. */
+static bool is_unknown(const char *text)
+{
+    g_autoptr(KeyVal) kv = keyval_parse(text, "accel", NULL);
+    const char *name = kv != NULL ? keyval_get(kv, "accel") : NULL;
+
+    register_builtin();
+    return name != NULL && find_class(name) == NULL;
+}
+
 bool accel_option_check(const char *text, GError **error)
 {
-    g_autoptr(Accel) accel = from_option(text, error);
+    g_autoptr(Accel) accel = is_unknown(text) ? NULL : from_option(text, error);
 
-    return accel != NULL;
+    return accel != NULL || is_unknown(text);
 }
 
 Accel *accel_create(const char *const *texts, GError **error)
@@ -136,8 +147,13 @@ Accel *accel_create(const char *const *texts, GError **error)
     GError *last = NULL;
 
     for (unsigned i = 0; texts[i] != NULL; i++) {
-        Accel *accel = from_option(texts[i], error);
+        Accel *accel;
 
+        if (is_unknown(texts[i]) && (i > 0 || texts[1] != NULL)) {
+            g_message("invalid accelerator %s", texts[i]);
+            continue;
+        }
+        accel = from_option(texts[i], error);
         if (accel == NULL) {
             return NULL;
         }

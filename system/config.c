@@ -54,6 +54,8 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->fw_cfgs);
     g_ptr_array_unref(config->wishes);
     g_ptr_array_unref(config->monitors);
+    g_free(config->qtest);
+    g_free(config->qtest_log);
     g_free(config->uuid);
     keyval_free(config->machine_properties);
     g_free(config->machine);

@@ -49,6 +49,7 @@ typedef struct {
     GPtrArray *fw_cfgs;
     GPtrArray *wishes;   /* of Wish */
     GPtrArray *monitors; /* of MonitorOption, in the order typed */
+    char *qtest, *qtest_log; /* or NULL */
     bool nographic, nodefaults, display_none;
     bool no_reboot, no_shutdown;
     PanicAction panic_action;

@@ -19,6 +19,7 @@
 #include "monitor/monitor.h"
 #include "options.h"
 #include "panic.h"
+#include "qtest/qtest.h"
 #include "runstate.h"
 #include "util/error.h"
 #include "util/event.h"
@@ -143,7 +144,9 @@ static RunRequest live(const VmConfig *config, const Serials *serials, const Dri
         runstate_stop(RUN_STATE_PRELAUNCH);
     }
     monitors_set_phase(MONITOR_READY);
+    qtest_ready();
     *last = serve(config, vm);
+    qtest_suspend();
     monitors_set_phase(MONITOR_WAIT);
     return last->request;
 }
@@ -214,7 +217,7 @@ static bool run(const VmConfig *config, GError **error)
         return false;
     }
     serials = serials_open(config, error);
-    if (serials == NULL || !monitors_open(config, serials, error)) {
+    if (serials == NULL || !monitors_open(config, serials, error) || !qtest_open(config, error)) {
         if (runstate_get() != RUN_QUIT) {
             return false;
         }
@@ -243,6 +246,7 @@ int main(int argc, char **argv)
     } else if (ok) {
         events_start();
         ok = run(config, &error);
+        qtest_close();
         monitors_close();
         events_stop();
     }

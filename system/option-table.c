@@ -32,6 +32,8 @@ TEXT_HANDLER(kernel)
 TEXT_HANDLER(initrd)
 TEXT_HANDLER(append)
 TEXT_HANDLER(dtb)
+TEXT_HANDLER(qtest)
+TEXT_HANDLER(qtest_log)
 TEXT_HANDLER(bios)
 LIST_HANDLER(drives)
 LIST_HANDLER(blockdevs)
@@ -242,6 +244,16 @@ static const Option monitor_options[] = {
     {},
 };
 
+static const Option test_options[] = {
+    { "qtest", NULL, "DEVICE", "serve the qtest protocol on a character device",
+      "DEVICE is what -serial takes. With -accel qtest there is no guest, and the virtual clock "
+      "stands still unless the client moves it.",
+      take_qtest },
+    { "qtest-log", NULL, "FILE", "where the protocol is logged (default: standard error)",
+      "none: nowhere.", take_qtest_log },
+    {},
+};
+
 static const Option info_options[] = {
     { "help", "h", NULL, "this text", NULL, take_help },
     { "version", NULL, NULL, "the version", NULL, take_version },
@@ -250,11 +262,8 @@ static const Option info_options[] = {
 };
 
 const OptionSection option_sections[] = {
-    { "Standard options", standard_options },
-    { "Linux boot", boot_options },
-    { "Block devices", block_options },
-    { "Character devices and display", char_options },
-    { "Monitor", monitor_options },
-    { "Information", info_options },
-    {},
+    { "Standard options", standard_options }, { "Linux boot", boot_options },
+    { "Block devices", block_options },       { "Character devices and display", char_options },
+    { "Monitor", monitor_options },           { "Testing devices", test_options },
+    { "Information", info_options },          {},
 };

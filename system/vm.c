@@ -8,6 +8,7 @@
 
 #include "accel/accel.h"
 #include "fw-cfg.h"
+#include "hw/core/clock.h"
 #include "hw/core/device-add.h"
 #include "hw/core/machine.h"
 #include "options.h"
@@ -45,6 +46,9 @@ static bool make_accel(Vm *vm, GError **error)
         return false;
     }
     accel_set_event_handler(vm->accel, runstate_accel_event, NULL);
+    if (accel_caps(vm->accel) & ACCEL_CAP_MANUAL_CLOCK) {
+        clock_set_manual();
+    }
     return true;
 }
 

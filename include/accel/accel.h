@@ -30,6 +30,7 @@ typedef enum {
     ACCEL_CAP_VCPUS = 1 << 10, /* has vCPUs at all (qtest and xen have none) */
     ACCEL_CAP_EL2 = 1 << 11,
     ACCEL_CAP_HIGH_MMIO = 1 << 12, /* accesses to devices above RAM reach user space */
+    ACCEL_CAP_MANUAL_CLOCK = 1 << 13, /* virtual time stands still unless told to move */
 } AccelCap;
 
 uint64_t accel_caps(Accel *accel);
@@ -38,10 +39,12 @@ const char *accel_name(Accel *accel);
 bool accel_require(Accel *accel, AccelCap cap, const char *what, GError **error);
 
 /* ---- choosing ---- */
-/* "gunyah,host=model" as typed after -accel. FALSE for an unknown name or property. */
+/* "gunyah,host=model" as typed after -accel. FALSE for an unknown property; an unknown name is
+ * accel_create()'s matter, for another -accel may make up for it. */
 bool accel_option_check(const char *text, GError **error);
-/* Tries each text in turn; the first whose device opens wins. Returns a new reference. NULL:
- * *error holds the last failure (all failures if there were several). [main] */
+/* Tries each text in turn; the first whose device opens wins. An unknown name among several is
+ * passed over with a message. Returns a new reference. NULL: *error holds the last failure (all
+ * failures if there were several). [main] */
 Accel *accel_create(const char *const *texts, GError **error);
 /* What a machine without CPUs gets when no -accel was given: runs nothing, needs nothing of the
  * host, is never set up. New reference. */

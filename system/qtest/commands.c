@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The qtest commands by name, and those that take only numbers: single accesses, ports, the clock.
+ */
+#include <string.h>
+
+#include "../vm.h"
+#include "accel/accel.h"
+#include "hw/core/clock.h"
+#include "hw/core/machine.h"
+#include "qtest-priv.h"
+
+bool qtest_number(const QtestLine *line, unsigned i, uint64_t *value)
+{
+    const char *text = i < line->n ? line->word[i] : NULL;
+    char *end;
+
+    if (text == NULL) {
+        qtest_sendf("FAIL %s: argument %u is missing", line->word[0], i);
+        return false;
+    }
+    *value = g_ascii_strtoull(text, &end, 0);
+    if (end == text || *end != '\0') {
+        qtest_sendf("FAIL %s: '%.80s' is not a number", line->word[0], text);
+        return false;
+    }
+    return true;
+}
+
+/* ---- single accesses ---- */
+
+static unsigned size_of(char letter)
+{
+    return letter == 'b' ? 1 : letter == 'w' ? 2 : letter == 'l' ? 4 : 8;
+}
+
+static AddressSpace *memory(void)
+{
+    return machine_memory(vm_machine(vm_current()));
+}
+
+/* readb ... readq */
+static void load(const QtestLine *line)
+{
+    uint64_t addr, value = 0;
+
+    if (qtest_number(line, 1, &addr)) {
+        address_space_ld(memory(), addr, size_of(line->word[0][4]), &value);
+        qtest_sendf("OK 0x%016" G_GINT64_MODIFIER "x", value);
+    }
+}
+
+/* writeb ... writeq */
+static void store(const QtestLine *line)
+{
+    uint64_t addr, value;
+
+    if (qtest_number(line, 1, &addr) && qtest_number(line, 2, &value)) {
+        address_space_st(memory(), addr, size_of(line->word[0][5]), value);
+        qtest_send("OK", 2);
+    }
+}
+
+static bool port(const QtestLine *line, uint64_t *addr)
+{
+    if (!qtest_number(line, 1, addr)) {
+        return false;
+    }
+    if (*addr > UINT16_MAX) {
+        qtest_sendf("FAIL %s: a port is at most 0xffff", line->word[0]);
+        return false;
+    }
+    return true;
+}
+
+/* inb, inw, inl: no machine has a port space yet, where nothing answers all lines are high. */
+static void in(const QtestLine *line)
+{
+    static const char *const nothing[] = { "", "OK 0x00ff", "OK 0xffff", "", "OK 0xffffffff" };
+    const char *reply = nothing[size_of(line->word[0][2])];
+    uint64_t addr;
+
+    if (port(line, &addr)) {
+        qtest_send(reply, strlen(reply));
+    }
+}
+
+static void out(const QtestLine *line)
+{
+    uint64_t addr, value;
+
+    if (port(line, &addr) && qtest_number(line, 2, &value)) {
+        qtest_send("OK", 2);
+    }
+}
+
+static void endianness(const QtestLine *line)
+{
+    qtest_send("OK little", 9);
+}
+
+/* ---- the clock ---- */
+
+static void tell_time(void)
+{
+    qtest_sendf("OK %" G_GINT64_FORMAT, clock_now());
+}
+
+static void clock_step(const QtestLine *line)
+{
+    int64_t now = clock_now(), next;
+    uint64_t ns;
+
+    if (line->n > 1) {
+        if (!qtest_number(line, 1, &ns)) {
+            return;
+        }
+        next = ns > (uint64_t)(INT64_MAX - now) ? INT64_MAX : now + (int64_t)ns;
+    } else {
+        next = clock_next_deadline();
+    }
+    if (next > now) {
+        clock_set(next);
+    }
+    tell_time();
+}
+
+static void set_clock(const QtestLine *line)
+{
+    uint64_t ns;
+
+    if (qtest_number(line, 1, &ns)) {
+        clock_set(MIN(ns, INT64_MAX));
+        tell_time();
+    }
+}
+
+/* There is nothing that could be loaded. */
+static void module_load(const QtestLine *line)
+{
+    qtest_send("FAIL", 4);
+}
+
+/* ---- by name ---- */
+
+static const struct {
+    const char *name;
+    void (*serve)(const QtestLine *line);
+    bool clock; /* only where the virtual clock is ours to move */
+} commands[] = {
+    { "readl", load },
+    { "writel", store },
+    { "readb", load },
+    { "readw", load },
+    { "readq", load },
+    { "writeb", store },
+    { "writew", store },
+    { "writeq", store },
+    { "read", qtest_read },
+    { "write", qtest_write },
+    { "b64read", qtest_b64read },
+    { "b64write", qtest_b64write },
+    { "memset", qtest_memset },
+    { "inb", in },
+    { "inw", in },
+    { "inl", in },
+    { "outb", out },
+    { "outw", out },
+    { "outl", out },
+    { "clock_step", clock_step, true },
+    { "clock_set", set_clock, true },
+    { "irq_intercept_in", qtest_intercept_in },
+    { "irq_intercept_out", qtest_intercept_out },
+    { "set_irq_in", qtest_set_irq_in },
+    { "endianness", endianness },
+    { "module_load", module_load },
+};
+
+void qtest_command(const QtestLine *line)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(line->word[0], commands[i].name) == 0 &&
+            (!commands[i].clock || clock_is_manual())) {
+            commands[i].serve(line);
+            return;
+        }
+    }
+    qtest_sendf("FAIL Unknown command '%.80s'", line->word[0]);
+}
