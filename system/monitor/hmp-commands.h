@@ -5,6 +5,9 @@
 
 #include "hmp.h"
 
+/* ---- hmp-display.c ---- */
+bool hmp_screendump(HmpCall *call, GError **error);
+
 /* ---- hmp-memory.c ---- */
 bool hmp_x(HmpCall *call, GError **error);
 bool hmp_xp(HmpCall *call, GError **error);

@@ -93,6 +93,8 @@ const HmpCommand hmp_commands[] = {
     { "qom-list", "[PATH]", "list the properties of an object", 0, 1, hmp_qom_list },
     { "qom-set", "PATH PROPERTY VALUE", "change a property", 3, 3, hmp_qom_set },
     { "quit|q", "", "end the program", 0, 0, run_quit },
+    { "screendump", "FILE [-f ppm|png] [DEVICE [HEAD]]", "write what a display shows to a file", 1,
+      5, hmp_screendump },
     { "stop|s", "", "stop the vCPUs", 0, 0, run_stop },
     { "sum", "ADDR SIZE", "checksum of physical memory", 2, 2, hmp_sum },
     { "system_powerdown", "", "press the power button", 0, 0, run_powerdown },
