@@ -35,6 +35,7 @@ static GType (*const types[])(void) = {
     pvpanic_mmio_get_type,
     /* virtio */
     virtio_mmio_get_type,
+    virtio_9p_get_type,
     virtio_balloon_get_type,
     virtio_blk_get_type,
     virtio_rng_get_type,

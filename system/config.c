@@ -26,6 +26,7 @@ VmConfig *vm_config_new(void)
     VmConfig *config = g_new0(VmConfig, 1);
 
     config->accels = g_ptr_array_new_with_free_func(g_free);
+    config->fsdevs = g_ptr_array_new_with_free_func(g_free);
     config->drives = g_ptr_array_new_with_free_func(g_free);
     config->blockdevs = g_ptr_array_new_with_free_func(g_free);
     config->devices = g_ptr_array_new_with_free_func(g_free);
@@ -45,6 +46,7 @@ void vm_config_free(VmConfig *config)
         return;
     }
     g_ptr_array_unref(config->accels);
+    g_ptr_array_unref(config->fsdevs);
     g_ptr_array_unref(config->drives);
     g_ptr_array_unref(config->blockdevs);
     g_ptr_array_unref(config->devices);

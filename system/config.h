@@ -47,6 +47,7 @@ typedef struct {
     /* Texts as typed (char *), in that order. */
     GPtrArray *drives, *blockdevs, *devices, *globals, *chardevs, *serials;
     GPtrArray *fw_cfgs;
+    GPtrArray *fsdevs; /* those of -virtfs, too */
     GPtrArray *wishes;   /* of Wish */
     GPtrArray *monitors; /* of MonitorOption, in the order typed */
     char *qtest, *qtest_log; /* or NULL */

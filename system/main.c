@@ -12,6 +12,7 @@
 
 #include "chardev/chardev.h"
 #include "drives.h"
+#include "fsdevs.h"
 #include "hw/core/clock.h"
 #include "hw/core/device.h"
 #include "models/models.h"
@@ -203,6 +204,7 @@ static bool run_lives(const VmConfig *config, const Serials *serials, const Driv
 static bool run(const VmConfig *config, GError **error)
 {
     g_autoptr(Drives) drives = NULL;
+    g_autoptr(Fsdevs) fsdevs = NULL;
     g_autoptr(Serials) serials = NULL;
 
     if (!check_config(config, error)) {
@@ -213,7 +215,8 @@ static bool run(const VmConfig *config, GError **error)
     chardev_set_quit_handler(quit, NULL);
     panic_start(config);
     drives = drives_open(config, error);
-    if (drives == NULL) {
+    fsdevs = drives != NULL ? fsdevs_open(config, error) : NULL;
+    if (fsdevs == NULL) {
         return false;
     }
     serials = serials_open(config, error);

@@ -35,7 +35,7 @@ static const ForeignOption foreign[] = {
 
     { "hda hdb hdc hdd sd mtdblock fda fdb cdrom", "FILE", .why = USE_DRIVE },
     { "snapshot", .why = "is not supported (copy the image instead)" },
-    { "virtfs fsdev tpmdev", "TYPE", .why = "there is no such device yet" },
+    { "tpmdev", "TYPE", .why = "there is no such device yet" },
 
     { "enable-kvm", .why = "there is no accelerator 'kvm' yet ('-accel help' lists all)" },
     { "object", "TYPE", .why = "there are no such objects yet" },

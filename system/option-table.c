@@ -2,6 +2,7 @@
  * The table of options, with the handlers that only take down a text or a flag.
  */
 #include "chardev/chardev.h"
+#include "fsdevs.h"
 #include "hw/core/device.h"
 #include "options.h"
 #include "util/error.h"
@@ -36,6 +37,7 @@ TEXT_HANDLER(qtest)
 TEXT_HANDLER(qtest_log)
 TEXT_HANDLER(bios)
 LIST_HANDLER(drives)
+LIST_HANDLER(fsdevs)
 LIST_HANDLER(blockdevs)
 LIST_HANDLER(serials)
 LIST_HANDLER(globals)
@@ -54,6 +56,18 @@ static bool take_chardev(VmConfig *config, const char *arg, GError **error)
         return true;
     }
     g_ptr_array_add(config->chardevs, g_strdup(arg));
+    return true;
+}
+
+static bool take_virtfs(VmConfig *config, const char *arg, GError **error)
+{
+    char *fsdev, *device;
+
+    if (!fsdevs_split_virtfs(arg, config->fsdevs->len, &fsdev, &device, error)) {
+        return false;
+    }
+    g_ptr_array_add(config->fsdevs, fsdev);
+    g_ptr_array_add(config->devices, device);
     return true;
 }
 
@@ -207,6 +221,24 @@ static const Option block_options[] = {
     {},
 };
 
+static const Option fs_options[] = {
+    { "fsdev", NULL,
+      "local,id=ID,path=DIR,security_model=MODEL[,readonly=on|off][,writeout=immediate]"
+      "[,fmode=MODE][,dmode=MODE][,multidevs=remap|forbid|warn]",
+      "directory for a -device virtio-9p-device,fsdev=ID",
+      "MODEL is passthrough (owner and permissions are the host's), none (the same, but a new "
+      "file's owner need not be settable), mapped-xattr or mapped-file (owner, permissions and "
+      "special files are kept in attributes, or files, beside it). synth,id=ID is a made up tree "
+      "for tests.",
+      take_fsdevs },
+    { "virtfs", NULL, "local,path=DIR,mount_tag=TAG,security_model=MODEL[,PROP=VALUE...]",
+      "directory with its device",
+      "The same as -fsdev and -device virtio-9p-device,mount_tag=TAG together. The guest mounts "
+      "it with mount -t 9p -o trans=virtio,version=9p2000.L TAG DIR.",
+      take_virtfs },
+    {},
+};
+
 static const Option char_options[] = {
     { "chardev", NULL, "TYPE,id=ID[,mux=on|off][,PROP=VALUE...]",
       "character device for -serial chardev:ID",
@@ -266,4 +298,12 @@ const OptionSection option_sections[] = {
     { "Block devices", block_options },       { "Character devices and display", char_options },
     { "Monitor", monitor_options },           { "Testing devices", test_options },
     { "Information", info_options },          {},
+    { "Standard options", standard_options },
+    { "Linux boot", boot_options },
+    { "Block devices", block_options },
+    { "Shared directories", fs_options },
+    { "Character devices and display", char_options },
+    { "Monitor", monitor_options },
+    { "Information", info_options },
+    {},
 };

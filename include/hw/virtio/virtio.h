@@ -120,6 +120,7 @@ void virtio_queue_leave(VirtQueue *vq);
 
 /* Device types for the table in hw/. */
 GType virtio_balloon_get_type(void);
+GType virtio_9p_get_type(void);
 GType virtio_blk_get_type(void);
 GType virtio_rng_get_type(void);
 GType virtio_serial_get_type(void);
