@@ -293,17 +293,16 @@ static const Option info_options[] = {
     {},
 };
 
+/* clang-format off: one section to a line */
 const OptionSection option_sections[] = {
-    { "Standard options", standard_options }, { "Linux boot", boot_options },
-    { "Block devices", block_options },       { "Character devices and display", char_options },
-    { "Monitor", monitor_options },           { "Testing devices", test_options },
-    { "Information", info_options },          {},
     { "Standard options", standard_options },
     { "Linux boot", boot_options },
     { "Block devices", block_options },
     { "Shared directories", fs_options },
     { "Character devices and display", char_options },
     { "Monitor", monitor_options },
+    { "Testing devices", test_options },
     { "Information", info_options },
     {},
 };
+/* clang-format on */
