@@ -107,15 +107,14 @@ void serial_control_serve_in(VirtIODevice *vdev, VirtQueue *vq)
     while (has_message(s)) {
         size_t written;
 
-        if (s->spare == NULL) {
-            s->spare = virtio_queue_pop(vq);
+        elem = virtio_queue_pop(vq);
+        if (elem == NULL) {
+            return;
         }
-        elem = s->spare;
-        if (elem == NULL || !next_message(s, &m)) {
-            return; /* no buffer yet; or the main thread took the port away and the message with it
-                     */
+        if (!next_message(s, &m)) { /* the main thread took the port away */
+            virtio_queue_unpop(vq, elem);
+            return;
         }
-        s->spare = NULL;
         written = iov_from_buf(elem->in, elem->n_in, 0, &m.head, sizeof(m.head));
         written +=
             iov_from_buf(elem->in, elem->n_in, sizeof(m.head), m.name, m.size - sizeof(m.head));

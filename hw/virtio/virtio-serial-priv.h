@@ -66,7 +66,6 @@ struct _VirtIOSerial {
 
     Bus *bus;
     VirtQueue *control_in, *control_out;
-    VirtQueueElement *spare; /* [queue] of control_in: a buffer whose message came to nothing */
 
     pthread_mutex_t lock; /* what follows */
     bool multiport;       /* negotiated, and the driver runs */

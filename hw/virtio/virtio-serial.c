@@ -173,9 +173,6 @@ static void serial_reset(VirtIODevice *vdev)
 {
     VirtIOSerial *s = HUMPY_VIRTIO_SERIAL(vdev);
 
-    if (s->spare != NULL) {
-        virtio_queue_drop(s->control_in, g_steal_pointer(&s->spare));
-    }
     pthread_mutex_lock(&s->lock);
     s->running = false;
     s->multiport = false;
