@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "chardev/chardev.h"
 #include "util/keyval.h"
 
@@ -42,7 +44,7 @@ struct Chardev {
     GSource *input_source; /* touched in the context's thread only */
     int input_waiting;     /* atomic: the front end was full */
 
-    GMutex lock; /* of what write touches: the output side of state, stalled, dropped */
+    pthread_mutex_t lock; /* of what write touches: the output side of state, stalled, dropped */
     bool is_socket;
     bool stalled; /* the last write ran out of patience */
     uint64_t dropped;
@@ -51,6 +53,7 @@ struct Chardev {
 };
 
 extern const ChardevOps chardev_null_ops, chardev_file_ops, chardev_stdio_ops, chardev_socket_ops;
+extern const ChardevOps chardev_memory_ops, chardev_pipe_ops, chardev_pty_ops, chardev_ringbuf_ops;
 
 /* Value of a property that must be there and not empty, or NULL with MISSING; borrowed. */
 const char *chardev_take_required(KeyVal *kv, const char *key, GError **error);
@@ -79,6 +82,7 @@ void chardev_drop_fds(Chardev *chr);
 /* ---- mux.c ---- */
 ChardevMux *chardev_mux_new(void);
 void chardev_mux_free(ChardevMux *mux);
+bool chardev_mux_has_monitor(const Chardev *chr);
 size_t chardev_mux_room(Chardev *chr);
 /* Takes input apart into commands and what the front end gets; len <= chardev_mux_room(). */
 void chardev_mux_input(Chardev *chr, const uint8_t *buf, size_t len);

@@ -11,6 +11,7 @@
 #include "util/error.h"
 
 static GPtrArray *chardevs; /* of Chardev, in order of creation; [main] */
+static void (*observer)(Chardev *chr, bool made);
 
 static void chardev_free(Chardev *chr)
 {
@@ -19,7 +20,7 @@ static void chardev_free(Chardev *chr)
     chardev_drop_fds(chr);
     g_clear_pointer(&chr->fds, g_array_unref);
     g_clear_pointer(&chr->mux, chardev_mux_free);
-    g_mutex_clear(&chr->lock);
+    pthread_mutex_destroy(&chr->lock);
     g_free(chr->id);
     g_free(chr);
 }
@@ -32,7 +33,7 @@ Chardev *chardev_open(const ChardevOps *ops, const char *id, bool mux, KeyVal *k
     chr->id = g_strdup(id);
     chr->input_fd = -1;
     chr->mux = mux ? chardev_mux_new() : NULL;
-    g_mutex_init(&chr->lock);
+    pthread_mutex_init(&chr->lock, NULL);
     if (!ops->open(chr, kv, error)) {
         chardev_free(chr);
         return NULL;
@@ -41,7 +42,116 @@ Chardev *chardev_open(const ChardevOps *ops, const char *id, bool mux, KeyVal *k
         chardevs = g_ptr_array_new();
     }
     g_ptr_array_add(chardevs, chr);
+    if (observer != NULL) {
+        observer(chr, true);
+    }
     return chr;
+}
+
+void chardev_set_observer(void (*fn)(Chardev *chr, bool made))
+{
+    observer = fn;
+}
+
+/* It is in no list any more. */
+static void chardev_close(Chardev *chr)
+{
+    if (observer != NULL) {
+        observer(chr, false);
+    }
+    chardev_free(chr);
+}
+
+static bool has_monitor(const Chardev *chr)
+{
+    return chr->mux != NULL && chardev_mux_has_monitor(chr);
+}
+
+bool chardev_remove(const char *id, GError **error)
+{
+    Chardev *chr = chardev_find(id);
+
+    if (chr == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "there is no chardev with id '%s'",
+                    id);
+        return false;
+    }
+    if (chr->frontend != NULL || has_monitor(chr)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "chardev '%s' is in use", id);
+        return false;
+    }
+    g_ptr_array_remove(chardevs, chr);
+    chardev_close(chr);
+    return true;
+}
+
+static bool check_replace(const Chardev *chr, GError **error)
+{
+    const char *wrong = chr->mux != NULL ? "is a mux"
+                        : chr->frontend != NULL && chr->frontend->replaced == NULL
+                            ? "is used by a device that cannot go along"
+                            : NULL;
+
+    if (wrong != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "chardev '%s' cannot be changed: it %s", chr->id, wrong);
+    }
+    return wrong == NULL;
+}
+
+static void rename_to(Chardev *chr, char *id)
+{
+    if (observer != NULL) {
+        observer(chr, false);
+    }
+    g_free(chr->id);
+    chr->id = id;
+    if (observer != NULL) {
+        observer(chr, true);
+    }
+}
+
+Chardev *chardev_replace(const char *id, const char *text, GError **error)
+{
+    Chardev *old = chardev_find(id), *chr;
+    const ChardevFrontend *functions;
+    void *opaque;
+
+    if (old == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "there is no chardev with id '%s'",
+                    id);
+        return NULL;
+    }
+    if (!check_replace(old, error)) {
+        return NULL;
+    }
+    chr = chardev_new(text, error);
+    if (chr == NULL) {
+        return NULL;
+    }
+    functions = old->frontend;
+    opaque = old->frontend_opaque;
+    if (functions != NULL) {
+        chardev_detach(old);
+        functions->replaced(opaque, chr);
+    }
+    g_ptr_array_remove(chardevs, old);
+    chardev_close(old);
+    rename_to(chr, g_strdup(id));
+    if (functions != NULL) {
+        chardev_attach(chr, functions, opaque, NULL);
+    }
+    return chr;
+}
+
+const char *chardev_type(const Chardev *chr)
+{
+    return chr->ops->name;
+}
+
+void chardev_send_break(Chardev *chr)
+{
+    chardev_event(chr, CHARDEV_BREAK);
 }
 
 Chardev *chardev_find(const char *id)
@@ -132,14 +242,14 @@ size_t chardev_write(Chardev *chr, const void *buf, size_t len)
 {
     size_t written;
 
-    g_mutex_lock(&chr->lock);
+    pthread_mutex_lock(&chr->lock);
     if (chr->mux != NULL) {
         written = chardev_mux_write(chr, buf, len);
     } else {
         written = chr->ops->write(chr, buf, len);
     }
     chr->dropped += len - written;
-    g_mutex_unlock(&chr->lock);
+    pthread_mutex_unlock(&chr->lock);
     return written;
 }
 
@@ -148,7 +258,7 @@ size_t chardev_try_write(Chardev *chr, const void *buf, size_t len)
     size_t written;
     bool stalled;
 
-    g_mutex_lock(&chr->lock);
+    pthread_mutex_lock(&chr->lock);
     stalled = chr->stalled;
     chr->stalled = true; /* no patience */
     if (chr->mux != NULL) {
@@ -157,7 +267,7 @@ size_t chardev_try_write(Chardev *chr, const void *buf, size_t len)
         written = chr->ops->write(chr, buf, len);
     }
     chr->stalled = stalled && chr->stalled;
-    g_mutex_unlock(&chr->lock);
+    pthread_mutex_unlock(&chr->lock);
     return written;
 }
 
@@ -165,11 +275,11 @@ GSource *chardev_output_source(Chardev *chr)
 {
     int fd = -1;
 
-    g_mutex_lock(&chr->lock);
+    pthread_mutex_lock(&chr->lock);
     if (chr->ops->output_fd != NULL) {
         fd = chr->ops->output_fd(chr);
     }
-    g_mutex_unlock(&chr->lock);
+    pthread_mutex_unlock(&chr->lock);
     return fd >= 0 ? g_unix_fd_source_new(fd, G_IO_OUT | G_IO_HUP | G_IO_ERR) : NULL;
 }
 
@@ -188,9 +298,9 @@ uint64_t chardev_dropped(Chardev *chr)
 {
     uint64_t dropped;
 
-    g_mutex_lock(&chr->lock);
+    pthread_mutex_lock(&chr->lock);
     dropped = chr->dropped;
-    g_mutex_unlock(&chr->lock);
+    pthread_mutex_unlock(&chr->lock);
     return dropped;
 }
 
@@ -202,7 +312,7 @@ void chardev_cleanup(void)
         return;
     }
     for (unsigned i = all->len; i-- > 0;) {
-        chardev_free(g_ptr_array_index(all, i));
+        chardev_close(g_ptr_array_index(all, i));
     }
     g_ptr_array_unref(all);
 }

@@ -89,10 +89,10 @@ static void say(Chardev *chr, const char *text)
 
 static void toggle_time_stamps(Chardev *chr)
 {
-    g_mutex_lock(&chr->lock);
+    pthread_mutex_lock(&chr->lock);
     chr->mux->time_stamps = !chr->mux->time_stamps;
     chr->mux->start = g_get_monotonic_time();
-    g_mutex_unlock(&chr->lock);
+    pthread_mutex_unlock(&chr->lock);
 }
 
 static void tell_monitor(ChardevMux *mux, ChardevEvent event)
@@ -202,6 +202,11 @@ bool chardev_attach_monitor(Chardev *chr, const ChardevFrontend *functions, void
     }
     chardev_input_resume(chr);
     return true;
+}
+
+bool chardev_mux_has_monitor(const Chardev *chr)
+{
+    return chr->mux->monitor != NULL;
 }
 
 void chardev_detach_monitor(Chardev *chr)

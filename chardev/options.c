@@ -9,10 +9,8 @@
 #include "util/error.h"
 
 static const ChardevOps *const types[] = {
-    &chardev_file_ops,
-    &chardev_null_ops,
-    &chardev_socket_ops,
-    &chardev_stdio_ops,
+    &chardev_file_ops, &chardev_memory_ops,  &chardev_null_ops,   &chardev_pipe_ops,
+    &chardev_pty_ops,  &chardev_ringbuf_ops, &chardev_socket_ops, &chardev_stdio_ops,
 };
 
 static const ChardevOps *find_type(const char *name, GError **error)
@@ -144,12 +142,17 @@ static char *tcp_to_long(const char *text, GError **error)
 /* The long form of a short one, or NULL with *error. */
 static char *to_long(const char *text, GError **error)
 {
-    static const char *const names[] = { "stdio", "null", "none",     "file:", "unix:",
-                                         "tcp:",  "mon:", "chardev:", NULL };
+    static const char *const names[] = { "stdio", "null",  "none", "pty",  "ringbuf",  "file:",
+                                         "pipe:", "unix:", "tcp:", "mon:", "chardev:", NULL };
     g_autofree char *path = NULL;
 
-    if (strcmp(text, "stdio") == 0 || strcmp(text, "null") == 0) {
+    if (strcmp(text, "stdio") == 0 || strcmp(text, "null") == 0 || strcmp(text, "pty") == 0 ||
+        strcmp(text, "ringbuf") == 0) {
         return g_strdup(text);
+    }
+    if (g_str_has_prefix(text, "pipe:")) {
+        path = double_commas(text + strlen("pipe:"));
+        return g_strdup_printf("pipe,path=%s", path);
     }
     if (g_str_has_prefix(text, "file:")) {
         path = double_commas(text + strlen("file:"));

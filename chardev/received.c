@@ -22,7 +22,7 @@ static void keep(Chardev *chr, const int *fds, size_t n)
 
 static void keep_all(Chardev *chr, struct msghdr *msg)
 {
-    g_mutex_lock(&chr->lock);
+    pthread_mutex_lock(&chr->lock);
     if (chr->fds == NULL) {
         chr->fds = g_array_new(FALSE, FALSE, sizeof(int));
     }
@@ -31,7 +31,7 @@ static void keep_all(Chardev *chr, struct msghdr *msg)
             keep(chr, (const int *)CMSG_DATA(c), (c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
         }
     }
-    g_mutex_unlock(&chr->lock);
+    pthread_mutex_unlock(&chr->lock);
 }
 
 ssize_t chardev_receive(Chardev *chr, int fd, void *buf, size_t len)
@@ -65,12 +65,12 @@ int chardev_take_fd(Chardev *chr)
 {
     int fd = -1;
 
-    g_mutex_lock(&chr->lock);
+    pthread_mutex_lock(&chr->lock);
     if (chr->fds != NULL && chr->fds->len > 0) {
         fd = g_array_index(chr->fds, int, 0);
         g_array_remove_index(chr->fds, 0);
     }
-    g_mutex_unlock(&chr->lock);
+    pthread_mutex_unlock(&chr->lock);
     return fd;
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chardev-tree.h"
 #include "chardev/chardev.h"
 #include "drives.h"
 #include "fsdevs.h"
@@ -213,6 +214,7 @@ static bool run(const VmConfig *config, GError **error)
     vm_set_config(config);
     runstate_catch_signals();
     chardev_set_quit_handler(quit, NULL);
+    chardev_tree_init();
     panic_start(config);
     drives = drives_open(config, error);
     fsdevs = drives != NULL ? fsdevs_open(config, error) : NULL;

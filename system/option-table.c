@@ -242,13 +242,14 @@ static const Option fs_options[] = {
 static const Option char_options[] = {
     { "chardev", NULL, "TYPE,id=ID[,mux=on|off][,PROP=VALUE...]",
       "character device for -serial chardev:ID",
-      "stdio takes signal=on|off (off: Ctrl-C goes to the guest); file takes path and append; "
-      "socket takes path, or host and port, with server=on|off and wait=on|off; null takes "
+      "stdio takes signal=on|off (off: Ctrl-C goes to the guest); file takes path, append and "
+      "input-path; pipe takes path; ringbuf takes size; socket takes path, or host and port, or fd, "
+      "with server=on|off, wait=on|off, nodelay=on|off, reconnect=SECONDS; null and pty take "
       "nothing. With mux=on, Ctrl-A and a letter is a command, Ctrl-A h lists them.",
       take_chardev },
     { "serial", NULL, "DEVICE", "connect the next serial port",
-      "DEVICE is stdio, mon:stdio (Ctrl-A commands, Ctrl-C goes to the guest), null, none, "
-      "file:PATH, unix:PATH[,server][,nowait], tcp:HOST:PORT[,server][,nowait] or chardev:ID.",
+      "DEVICE is stdio, mon:stdio (Ctrl-A commands, Ctrl-C goes to the guest), null, none, pty, "
+      "ringbuf, file:PATH, pipe:PATH, unix:PATH[,server][,nowait], tcp:HOST:PORT[,server][,nowait] or chardev:ID.",
       take_serials },
     { "nographic", NULL, NULL, "serial port on the terminal, no display",
       "The same as -display none -serial mon:stdio, unless -serial is given.", take_nographic },

@@ -252,10 +252,29 @@ static void chardev_changed(void *opaque, ChardevEvent event)
     virtio_queue_kick(serial_port_out(s, port->nr)); /* the rest of a buffer: to whom? */
 }
 
+static void chardev_replaced(void *opaque, Chardev *chr)
+{
+    SerialPort *port = opaque;
+    VirtIOSerial *s = port->serial;
+    VirtQueue *in = serial_port_in(s, port->nr), *out = serial_port_out(s, port->nr);
+
+    chardev_changed(port, CHARDEV_CLOSED);
+    queue_lock_idle(in); /* handlers use the old one */
+    queue_lock_idle(out);
+    pthread_mutex_lock(&s->lock);
+    port->chr = chr;
+    stop_waiting(port);
+    pthread_mutex_unlock(&s->lock);
+    queue_unlock(out);
+    queue_unlock(in);
+    virtio_queue_kick(out);
+}
+
 static const ChardevFrontend frontend = {
     .can_receive = can_receive,
     .receive = receive,
     .event = chardev_changed,
+    .replaced = chardev_replaced,
 };
 
 /* ---- life cycle ---- */

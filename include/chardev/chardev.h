@@ -25,12 +25,15 @@ typedef struct {
     size_t (*can_receive)(void *opaque);
     void (*receive)(void *opaque, const uint8_t *buf, size_t len); /* len <= can_receive() */
     void (*event)(void *opaque, ChardevEvent event);               /* (optional) */
+    /* (optional) It is attached to chr from now on; on return no thread of the front end's uses
+     * the one before. NULL: chardev_replace() is refused. */
+    void (*replaced)(void *opaque, Chardev *chr);
 } ChardevFrontend;
 
 /* "stdio,id=c0,mux=on" as typed after -chardev; id may be missing when made from -serial. */
 Chardev *chardev_new(const char *text, GError **error);
-/* The short forms of -serial: stdio, null, none, file:PATH, unix:PATH[,server][,nowait], tcp:…,
- * mon:stdio, chardev:ID. NULL without *error for "none". */
+/* The short forms of -serial: stdio, null, none, pty, ringbuf, file:PATH, pipe:PATH,
+ * unix:PATH[,server][,nowait], tcp:…, mon:stdio, chardev:ID. NULL without *error for "none". */
 Chardev *chardev_new_from_short(const char *text, const char *id, GError **error);
 Chardev *chardev_find(const char *id);
 const char *chardev_id(const Chardev *chr);
@@ -40,6 +43,24 @@ void chardev_foreach(void (*fn)(Chardev *chr, void *opaque), void *opaque);
 /* What it is connected to, as QMP tells it: "unix:PATH,server=on", "stdio". New string. [main] */
 char *chardev_filename(const Chardev *chr);
 bool chardev_is_attached(const Chardev *chr); /* has a front end */
+const char *chardev_type(const Chardev *chr); /* "socket" */
+/* The slave's path of a pty; NULL: it is none. Borrowed. */
+const char *chardev_pty_path(const Chardev *chr);
+/* Closes it. FALSE: there is none of this id, or it is in use (CONFLICT). [main] */
+bool chardev_remove(const char *id, GError **error);
+/* Closes the one called id and opens text's back end under that id. NULL: as chardev_new(), or it
+ * is a mux or its front end cannot go along; nothing has changed then. [main] */
+Chardev *chardev_replace(const char *id, const char *text, GError **error);
+/* Tells the front end of a break (Ctrl-A b). [main] */
+void chardev_send_break(Chardev *chr);
+/* fn hears of each that is made and, before it goes, of each that is closed. One at most. [main] */
+void chardev_set_observer(void (*fn)(Chardev *chr, bool made));
+
+/* ---- ringbuf ---- */
+bool chardev_is_ringbuf(const Chardev *chr);
+/* Takes the oldest bytes out, at most max. [any] */
+GBytes *chardev_ringbuf_read(Chardev *chr, size_t max);
+
 /* Names of the types, NULL-terminated; free the array only. */
 const char **chardev_types(void);
 

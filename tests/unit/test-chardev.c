@@ -48,7 +48,19 @@ static void front_event(void *opaque, ChardevEvent event)
     front->breaks += event == CHARDEV_BREAK;
 }
 
-static const ChardevFrontend functions = { front_can_receive, front_receive, front_event };
+static Chardev *replaced_by;
+
+static void front_replaced(void *opaque, Chardev *chr)
+{
+    replaced_by = chr;
+}
+
+static const ChardevFrontend functions = {
+    .can_receive = front_can_receive,
+    .receive = front_receive,
+    .event = front_event,
+    .replaced = front_replaced,
+};
 
 static void front_init(Front *front, size_t room)
 {
@@ -502,6 +514,191 @@ static void test_connecting_can_be_cancelled(void)
     }
 }
 
+/* ---- pty, pipe, ring, input from a file ---- */
+
+static Chardev *new_ok(const char *fmt, ...)
+{
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+    Chardev *chr;
+    va_list ap;
+
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    chr = chardev_new(text, &error);
+    g_assert_no_error(error);
+    return chr;
+}
+
+static void iterate_until(const unsigned *count, unsigned wanted)
+{
+    while (*count < wanted) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+}
+
+static void test_pty_opens_and_closes_with_its_slave(void)
+{
+    Chardev *chr = new_ok("pty,id=p0");
+    const char *path = chardev_pty_path(chr);
+    g_autofree char *name = chardev_filename(chr), *expected = g_strdup_printf("pty:%s", path);
+    GError *error = NULL;
+    Front front;
+
+    g_assert_cmpstr(name, ==, expected);
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    g_assert_cmpuint(front.opened, ==, 0);
+    g_assert_cmpuint(chardev_write(chr, "lost", 4), ==, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        int fd = open(path, O_RDWR | O_NOCTTY);
+
+        g_assert_cmpint(fd, >=, 0);
+        iterate_until(&front.opened, i);
+        g_assert_cmpuint(chardev_write(chr, "to\n", 3), ==, 3);
+        expect_read(fd, "to\n"); /* raw: no carriage return */
+        put(fd, "from");
+        run_until_received(&front, 4 * i);
+        close(fd);
+        iterate_until(&front.closed, i);
+    }
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static void test_pipe_reads_in_and_writes_out(void)
+{
+    g_autofree char *base = path_of("fifo");
+    g_autofree char *in = path_of("fifo.in"), *out = path_of("fifo.out");
+    g_auto(Fd) to = -1, from = -1;
+    GError *error = NULL;
+    Front front;
+    Chardev *chr;
+
+    g_assert_cmpint(mkfifo(in, 0600), ==, 0);
+    g_assert_cmpint(mkfifo(out, 0600), ==, 0);
+    chr = new_ok("pipe,id=p,path=%s", base);
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    for (unsigned i = 1; i <= 2; i++) { /* a writer that leaves ends nothing */
+        to = open(in, O_WRONLY);
+        put(to, "in");
+        run_until_received(&front, 2 * i);
+        fd_clear(&to);
+    }
+    chardev_write(chr, "out", 3);
+    from = open(out, O_RDONLY);
+    expect_read(from, "out");
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static void check_ring(Chardev *chr, size_t max, const char *expected)
+{
+    g_autoptr(GBytes) bytes = chardev_ringbuf_read(chr, max);
+    gsize len;
+    const void *data = g_bytes_get_data(bytes, &len);
+
+    g_assert_cmpmem(data, len, expected, strlen(expected));
+}
+
+static void test_ring_keeps_the_newest(void)
+{
+    Chardev *chr = new_ok("ringbuf,id=r,size=8");
+
+    check_ring(chr, 10, "");
+    g_assert_cmpuint(chardev_write(chr, "abc", 3), ==, 3);
+    check_ring(chr, 2, "ab");
+    chardev_write(chr, "defghijk", 8);
+    check_ring(chr, 100, "defghijk");
+    chardev_write(chr, "0123456789abcdef", 16);
+    check_ring(chr, 100, "89abcdef");
+    check_error("ringbuf,size=12", HUMPY_ERROR_RANGE,
+                "size is 12 but must be a power of two from 1 to 1073741824");
+    chardev_cleanup();
+}
+
+static void test_file_reads_its_input_to_the_end(void)
+{
+    g_autofree char *in = path_of("input"), *out = path_of("output");
+    GError *error = NULL;
+    Front front;
+    Chardev *chr;
+
+    g_assert_true(g_file_set_contents(in, "typed ahead", -1, NULL));
+    chr = new_ok("file,id=f,path=%s,input-path=%s", out, in);
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    run_until_received(&front, 11);
+    g_assert_cmpstr(front.received->str, ==, "typed ahead");
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+/* ---- coming back, going away ---- */
+
+static void test_client_comes_back(void)
+{
+    g_autofree char *path = path_of("server-later");
+    Chardev *client = new_ok("socket,id=c,path=%s,reconnect=1", path), *server;
+    GError *error = NULL;
+    Front front;
+
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(client, &functions, &front, &error));
+    for (unsigned i = 1; i <= 2; i++) {
+        server = new_ok("socket,id=s,path=%s,server=on,wait=off", path);
+        iterate_until(&front.opened, i);
+        g_assert_nonnull(server);
+        g_assert_true(chardev_remove("s", &error));
+        iterate_until(&front.closed, i);
+    }
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static void test_used_one_is_not_removed(void)
+{
+    Chardev *chr = new_ok("null,id=n");
+    GError *error = NULL;
+    Front front;
+
+    front_init(&front, 1);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    g_assert_false(chardev_remove("n", &error));
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
+    g_clear_error(&error);
+    chardev_detach(chr);
+    g_assert_true(chardev_remove("n", &error));
+    g_assert_false(chardev_remove("n", &error));
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN);
+    g_clear_error(&error);
+    front_finish(&front);
+}
+
+static void test_replaced_one_keeps_its_id(void)
+{
+    g_autofree char *path = path_of("swap");
+    g_autofree char *text = g_strdup_printf("socket,path=%s,server=on,wait=off", path);
+    Chardev *chr = new_ok("%s,id=n", text), *other;
+    GError *error = NULL;
+    Front front;
+
+    front_init(&front, 1);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    g_assert_null(chardev_replace("n", "ringbuf,size=3", &error)); /* nothing has changed */
+    g_clear_error(&error);
+    g_assert_true(chardev_find("n") == chr);
+    other = chardev_replace("n", text, &error); /* the very same path */
+    g_assert_no_error(error);
+    g_assert_true(replaced_by == other && chardev_find("n") == other);
+    g_assert_true(chardev_is_attached(other));
+    g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+    chardev_cleanup();
+    front_finish(&front);
+}
+
 /* ---- mux ---- */
 
 static void quit(void *opaque)
@@ -650,6 +847,15 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/socket/accept-input-from-another-thread",
                     test_accept_input_from_another_thread);
     g_test_add_func("/chardev/socket/takes-the-next-client", test_server_takes_the_next_client);
+    g_test_add_func("/chardev/pty/opens-and-closes-with-its-slave",
+                    test_pty_opens_and_closes_with_its_slave);
+    g_test_add_func("/chardev/pipe/reads-in-and-writes-out", test_pipe_reads_in_and_writes_out);
+    g_test_add_func("/chardev/ringbuf/keeps-the-newest", test_ring_keeps_the_newest);
+    g_test_add_func("/chardev/file/reads-its-input-to-the-end",
+                    test_file_reads_its_input_to_the_end);
+    g_test_add_func("/chardev/socket/client-comes-back", test_client_comes_back);
+    g_test_add_func("/chardev/used-one-is-not-removed", test_used_one_is_not_removed);
+    g_test_add_func("/chardev/replaced-one-keeps-its-id", test_replaced_one_keeps_its_id);
     g_test_add_func("/chardev/mux/takes-commands-out", test_mux_takes_commands_out);
     g_test_add_func("/chardev/mux/quits-when-the-guest-reads-nothing",
                     test_mux_quits_when_the_guest_reads_nothing);
