@@ -32,6 +32,7 @@ static int device_open(const char *path, int flags)
         return -1;
     }
     dev = g_new0(Device, 1);
+    dev->obj.model = &gunyah_model_ops;
     dev->obj.kind = OBJECT_DEVICE;
     dev->obj.last_close = free_object;
     knobs_get(&dev->knobs);
@@ -63,6 +64,7 @@ static long create_guest_mem(uintptr_t arg)
         }
     }
     obj = g_new0(Object, 1);
+    obj->model = &gunyah_model_ops;
     obj->kind = OBJECT_GUEST_MEM;
     obj->last_close = free_object;
     fd = object_install(obj, "gunyah-guest-mem", args.size, NULL);
@@ -107,7 +109,7 @@ static long dispatch(Object *obj, unsigned long request, uintptr_t arg)
 
 static int model_ioctl(int fd, unsigned long request, uintptr_t arg)
 {
-    Object *obj = object_get(fd);
+    Object *obj = object_get(&gunyah_model_ops, fd);
     long ret;
 
     if (!obj) {
@@ -125,7 +127,7 @@ static int model_ioctl(int fd, unsigned long request, uintptr_t arg)
 
 static void *model_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
-    Object *obj = object_get(fd);
+    Object *obj = object_get(&gunyah_model_ops, fd);
     bool mappable = obj && (obj->kind == OBJECT_VCPU || obj->kind == OBJECT_GUEST_MEM);
 
     if (obj) {
@@ -169,7 +171,7 @@ static uint64_t model_memlock_limit(void)
 
 bool gunyah_model_owns(int fd)
 {
-    Object *obj = object_get(fd);
+    Object *obj = object_get(&gunyah_model_ops, fd);
 
     if (obj) {
         object_put(obj);
@@ -179,7 +181,7 @@ bool gunyah_model_owns(int fd)
 
 bool gunyah_model_vm_exit(int vm_fd, int type, const void *reason, unsigned n)
 {
-    Object *obj = object_get(vm_fd);
+    Object *obj = object_get(&gunyah_model_ops, vm_fd);
     bool ok = false;
 
     if (!obj) {

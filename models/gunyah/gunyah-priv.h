@@ -16,6 +16,8 @@
 
 #include <linux/gunyah.h>
 
+#include "../common/object.h"
+#include "../common/user.h"
 #include "models/engine.h"
 #include "models/gunyah-model.h"
 
@@ -70,51 +72,9 @@ void model_log(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void model_count(size_t offset_in_stats);
 #define MODEL_COUNT(field) model_count(offsetof(GunyahModelStats, field))
 
-/* ---- object.c: descriptors ---- */
+/* ---- what a descriptor of ours is (models/common/object.h) ---- */
 
-typedef enum { OBJECT_DEVICE, OBJECT_VM, OBJECT_VCPU, OBJECT_GUEST_MEM } ObjectKind;
-
-typedef struct Object Object;
-struct Object {
-    ObjectKind kind;
-    dev_t dev;
-    ino_t ino;
-    int watch;                       /* inotify */
-    unsigned generation;             /* which process's, counted in forks */
-    unsigned busy;                   /* calls in progress, as fdget() holds the file */
-    bool closed;                     /* last close seen */
-    void (*last_close)(Object *obj); /* frees; once, when closed and not busy */
-};
-
-/* A new descriptor for obj: size bytes of shareable memory (0: none), mapped once into *map if
- * that is wanted. -errno, and obj is not registered. */
-int object_install(Object *obj, const char *name, size_t size, void **map);
-/* Object behind fd with a hold, or NULL if fd is none of ours. */
-Object *object_get(int fd);
-void object_put(Object *obj);
-/* Handles the last closes that have happened so far, in the calling thread. */
-void object_drain(void);
-/* TRUE in a process that forked off the one that made obj. */
-bool object_is_inherited(const Object *obj);
-
-/* ---- user.c: the caller's address space ---- */
-
-/* 0 or -EFAULT. */
-int user_copy_from(void *to, uint64_t from, size_t n);
-int user_copy_to(uint64_t to, const void *from, size_t n);
-
-typedef struct {
-    uint64_t start, end;
-    uint64_t offset;
-    uint64_t dev; /* major << 32 | minor */
-    uint64_t ino;
-    int prot; /* PROT_* */
-    bool shared;
-    bool swap_backed; /* anonymous or tmpfs */
-} Vma;
-
-/* This process's mappings, by address; free with g_array_unref(). NULL if they cannot be read. */
-GArray *user_vmas(void);
+enum { OBJECT_DEVICE, OBJECT_VM, OBJECT_VCPU, OBJECT_GUEST_MEM };
 
 /* ---- memory.c ---- */
 

@@ -376,6 +376,7 @@ int vcpu_add(GhVm *vm, const void *data, uint32_t size)
         return -EEXIST;
     }
     vcpu = g_new0(GhVcpu, 1);
+    vcpu->obj.model = &gunyah_model_ops;
     vcpu->obj.kind = OBJECT_VCPU;
     vcpu->obj.last_close = vcpu_last_close;
     vcpu->vm = vm;

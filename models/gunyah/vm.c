@@ -250,7 +250,7 @@ static long map_mem(GhVm *vm, uintptr_t arg)
     if (fstat((int)args.guest_mem_fd, &st) < 0) {
         return -EBADF;
     }
-    file = object_get((int)args.guest_mem_fd);
+    file = object_get(&gunyah_model_ops, (int)args.guest_mem_fd);
     ours = file && file->kind == OBJECT_GUEST_MEM;
     if (file) {
         object_put(file);
@@ -355,6 +355,8 @@ int vm_create(const Knobs *knobs)
 {
     GhVm *vm = g_new0(GhVm, 1);
     int fd;
+
+    vm->obj.model = &gunyah_model_ops;
 
     vm->obj.kind = OBJECT_VM;
     vm->obj.last_close = vm_last_close;

@@ -6,13 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "gunyah-priv.h"
+#include "object.h"
 #include "util/fd.h"
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -107,7 +109,7 @@ static bool start_watching(void)
     }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    g_thread_unref(g_thread_new("gunyah-close", watch_thread, NULL));
+    g_thread_unref(g_thread_new("model-close", watch_thread, NULL));
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return true;
 }
@@ -176,7 +178,7 @@ int object_install(Object *obj, const char *name, size_t size, void **map)
     return fd_steal(&fd);
 }
 
-Object *object_get(int fd)
+Object *object_get(const void *model, int fd)
 {
     Object key = { 0 };
     Object *obj = NULL;
@@ -193,6 +195,9 @@ Object *object_get(int fd)
     }
     if (!obj && inherited) {
         obj = g_hash_table_lookup(inherited, &key);
+    }
+    if (obj && obj->model != model) {
+        obj = NULL;
     }
     if (obj) {
         obj->busy++;

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gunyah-priv.h"
+#include "user.h"
 #include "util/fd.h"
 
 enum { CHUNK = 4096 };
