@@ -22,8 +22,9 @@ ACCEL = ["-accel", "gunyah,host=model"]
 LONGEST = 100  # seconds until a test gives up on a guest that hangs
 
 
-def need_guest():
-    """Call before the first test of a file that boots Linux."""
+def need_guest(kernel="cloud"):
+    """Call before the first test of a file that boots Linux. "generic" has all virtio drivers."""
+    os.environ["HUMPY_GUEST_KERNEL"] = kernel
     if os.environ.get("HUMPY_ENGINE") == "no":
         tap.skip_all("this build has no engine for arm64 code (libdynarmic)")
     if subprocess.run([GUEST_FILES], stdout=subprocess.DEVNULL).returncode != 0:
