@@ -14,6 +14,7 @@
 enum {
     PATIENCE_MS = 5000, /* for a reader who does not read, once; see chardev_fd_write() */
     CHUNK = 4096,       /* PIPE_BUF: a writable pipe takes so much without blocking */
+    READ_CHUNK = 65536,
     RETRY_US = 1000,
 };
 
@@ -45,7 +46,7 @@ static gboolean hang_up(gpointer id)
 static gboolean input_ready(int fd, GIOCondition condition, gpointer data)
 {
     Chardev *chr = data;
-    uint8_t buf[CHUNK];
+    uint8_t buf[READ_CHUNK];
     size_t free = room(chr);
     ssize_t n;
 

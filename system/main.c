@@ -165,9 +165,11 @@ static bool wait_for_preconfig(void)
     RunOrder order;
 
     monitors_set_phase(MONITOR_PRECONFIG);
+    qtest_ready();
     order = runstate_wait();
     message = order.message;
     monitors_set_phase(MONITOR_WAIT);
+    qtest_suspend();
     if (order.request == RUN_PRECONFIG_DONE) {
         runstate_clear();
         return true;

@@ -146,6 +146,7 @@ static const struct {
     const char *name;
     void (*serve)(const QtestLine *line);
     bool clock; /* only where the virtual clock is ours to move */
+    bool early; /* needs no machine */
 } commands[] = {
     { "readl", load },
     { "writel", store },
@@ -166,13 +167,13 @@ static const struct {
     { "outb", out },
     { "outw", out },
     { "outl", out },
-    { "clock_step", clock_step, true },
-    { "clock_set", set_clock, true },
+    { "clock_step", clock_step, true, true },
+    { "clock_set", set_clock, true, true },
     { "irq_intercept_in", qtest_intercept_in },
     { "irq_intercept_out", qtest_intercept_out },
     { "set_irq_in", qtest_set_irq_in },
-    { "endianness", endianness },
-    { "module_load", module_load },
+    { "endianness", endianness, .early = true },
+    { "module_load", module_load, .early = true },
 };
 
 void qtest_command(const QtestLine *line)
@@ -180,7 +181,11 @@ void qtest_command(const QtestLine *line)
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(line->word[0], commands[i].name) == 0 &&
             (!commands[i].clock || clock_is_manual())) {
-            commands[i].serve(line);
+            if (vm_current() != NULL || commands[i].early) {
+                commands[i].serve(line);
+            } else {
+                qtest_sendf("FAIL %s: there is no machine yet", line->word[0]);
+            }
             return;
         }
     }

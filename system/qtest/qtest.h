@@ -10,7 +10,8 @@
 
 /* Opens -qtest's character device and -qtest-log. FALSE: *error starts with the option. */
 bool qtest_open(const VmConfig *config, GError **error);
-/* From now on lines are served: there is a machine. Once per life; nothing without -qtest. */
+/* From now on lines are served, before there is a machine only those that need none. Nothing
+ * without -qtest. */
 void qtest_ready(void);
 /* Before the machine goes: lines wait, wires are no longer heard. */
 void qtest_suspend(void);

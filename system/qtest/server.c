@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "../monitor/monitor-out.h"
 #include "chardev/chardev.h"
@@ -165,6 +167,14 @@ static const ChardevFrontend frontend = {
 
 /* ---- life ---- */
 
+/* TRUE: what is written there is gone, so it need not be made. */
+static bool is_null_device(FILE *file)
+{
+    struct stat st;
+
+    return fstat(fileno(file), &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 static bool open_log(const char *name, GError **error)
 {
     if (name == NULL) {
@@ -174,6 +184,9 @@ static bool open_log(const char *name, GError **error)
         if (server.log == NULL) {
             error_set_errno(error, errno, "-qtest-log %s: cannot open", name);
             return false;
+        }
+        if (is_null_device(server.log)) {
+            fclose(g_steal_pointer(&server.log));
         }
     }
     return true;
