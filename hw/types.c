@@ -38,6 +38,7 @@ static GType (*const types[])(void) = {
     virtio_9p_get_type,
     virtio_balloon_get_type,
     virtio_blk_get_type,
+    virtio_net_get_type,
     virtio_rng_get_type,
     virtio_serial_get_type,
     virtserialport_get_type,

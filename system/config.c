@@ -34,6 +34,9 @@ VmConfig *vm_config_new(void)
     config->chardevs = g_ptr_array_new_with_free_func(g_free);
     config->serials = g_ptr_array_new_with_free_func(g_free);
     config->fw_cfgs = g_ptr_array_new_with_free_func(g_free);
+    config->netdevs = g_ptr_array_new_with_free_func(g_free);
+    config->nics = g_ptr_array_new_with_free_func(g_free);
+    config->nets = g_ptr_array_new_with_free_func(g_free);
     config->wishes = g_ptr_array_new_with_free_func(wish_free);
     config->monitors = g_ptr_array_new_with_free_func(monitor_option_free);
     config->machine_properties = keyval_parse("", NULL, NULL);
@@ -54,6 +57,9 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->chardevs);
     g_ptr_array_unref(config->serials);
     g_ptr_array_unref(config->fw_cfgs);
+    g_ptr_array_unref(config->netdevs);
+    g_ptr_array_unref(config->nics);
+    g_ptr_array_unref(config->nets);
     g_ptr_array_unref(config->wishes);
     g_ptr_array_unref(config->monitors);
     g_free(config->qtest);

@@ -48,6 +48,7 @@ typedef struct {
     GPtrArray *drives, *blockdevs, *devices, *globals, *chardevs, *serials;
     GPtrArray *fw_cfgs;
     GPtrArray *fsdevs; /* those of -virtfs, too */
+    GPtrArray *netdevs, *nics, *nets;
     GPtrArray *wishes;   /* of Wish */
     GPtrArray *monitors; /* of MonitorOption, in the order typed */
     char *qtest, *qtest_log; /* or NULL */

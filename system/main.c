@@ -19,6 +19,7 @@
 #include "models/models.h"
 #include "monitor/events.h"
 #include "monitor/monitor.h"
+#include "nets.h"
 #include "options.h"
 #include "panic.h"
 #include "qtest/qtest.h"
@@ -231,6 +232,9 @@ static bool run(const VmConfig *config, GError **error)
         g_clear_error(error); /* interrupted while waiting for a socket's peer */
         return true;
     }
+    if (!nets_open(config, error)) {
+        return false;
+    }
     if (config->preconfig && !wait_for_preconfig()) {
         return true;
     }
@@ -257,6 +261,7 @@ int main(int argc, char **argv)
         monitors_close();
         events_stop();
     }
+    nets_close();
     chardev_cleanup();
     if (!ok) {
         print_line(error->message);

@@ -8,7 +8,6 @@
 #include "options.h"
 #include "util/error.h"
 
-#define NO_NETWORK  "there are no network devices yet"
 #define NO_FIRMWARE "there is no firmware to be loaded yet (a kernel is started with -kernel)"
 #define NO_PCI      "there are no PCI and no USB devices yet"
 #define USE_DRIVE   "is not understood (disks are given with -drive)"
@@ -19,8 +18,6 @@ static const ForeignOption foreign[] = {
     { "incoming", "URI", .cap = ACCEL_CAP_MIGRATION },
     { "loadvm", "TAG", .cap = ACCEL_CAP_MIGRATION },
 
-    { "net nic", "TYPE", .none = "none", .why = NO_NETWORK },
-    { "netdev", "TYPE", .why = NO_NETWORK },
     { "vga", "TYPE", .none = "none", .why = "there are no displays yet" },
     { "vnc spice", "TEXT", .none = "none", .why = "there are no displays yet" },
     { "sdl full-screen", .why = "there are no displays yet" },

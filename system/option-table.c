@@ -4,6 +4,7 @@
 #include "chardev/chardev.h"
 #include "fsdevs.h"
 #include "hw/core/device.h"
+#include "net/net.h"
 #include "options.h"
 #include "util/error.h"
 
@@ -42,6 +43,8 @@ LIST_HANDLER(blockdevs)
 LIST_HANDLER(serials)
 LIST_HANDLER(globals)
 LIST_HANDLER(fw_cfgs)
+LIST_HANDLER(nets)
+LIST_HANDLER(nics)
 FLAG_HANDLER(nographic)
 FLAG_HANDLER(nodefaults)
 FLAG_HANDLER(no_reboot)
@@ -68,6 +71,27 @@ static bool take_virtfs(VmConfig *config, const char *arg, GError **error)
     }
     g_ptr_array_add(config->fsdevs, fsdev);
     g_ptr_array_add(config->devices, device);
+    return true;
+}
+
+static bool take_netdev(VmConfig *config, const char *arg, GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_parse_or_json(arg, "type", error);
+    const char *type;
+
+    if (kv == NULL) {
+        return false;
+    }
+    type = keyval_get(kv, "type");
+    if (g_strcmp0(type, "help") == 0 || g_strcmp0(type, "?") == 0) {
+        config->output = net_backend_help();
+        return true;
+    }
+    if (type != NULL && keyval_get(kv, "help") != NULL) {
+        config->output = net_backend_type_help(type, error);
+        return config->output != NULL;
+    }
+    g_ptr_array_add(config->netdevs, g_strdup(arg));
     return true;
 }
 
@@ -239,6 +263,22 @@ static const Option fs_options[] = {
     {},
 };
 
+static const Option net_options[] = {
+    { "netdev", NULL, "TYPE,id=ID[,PROP=VALUE...]", "network back end, for a device with netdev=ID",
+      "'-netdev help' lists the types, '-netdev TYPE,help' what a type takes: user (a network "
+      "behind a TCP/IP stack in this program, hostfwd=tcp::2222-:22 leads in), tap, socket, "
+      "stream, dgram, hubport. A JSON object is understood as well.",
+      take_netdev },
+    { "nic", NULL, "[TYPE][,mac=MAC][,model=TYPE][,PROP=VALUE...]",
+      "network back end and a card on it in one",
+      "Without TYPE: user. '-nic none' asks for nothing. The card is a virtio-net-pci where there "
+      "is a PCI bus, else a virtio-net-device.",
+      take_nics },
+    { "net", NULL, "nic|TYPE|none[,PROP=VALUE...]", "card or back end on one common hub",
+      "An older form of -nic: all that is given with -net hears each other.", take_nets },
+    {},
+};
+
 static const Option char_options[] = {
     { "chardev", NULL, "TYPE,id=ID[,mux=on|off][,PROP=VALUE...]",
       "character device for -serial chardev:ID",
@@ -300,6 +340,7 @@ const OptionSection option_sections[] = {
     { "Linux boot", boot_options },
     { "Block devices", block_options },
     { "Shared directories", fs_options },
+    { "Network", net_options },
     { "Character devices and display", char_options },
     { "Monitor", monitor_options },
     { "Testing devices", test_options },

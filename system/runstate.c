@@ -8,6 +8,7 @@
 
 #include "chardev/chardev.h"
 #include "hw/core/clock.h"
+#include "net/net.h"
 #include "util/error.h"
 #include "util/event.h"
 #include "vm.h"
@@ -38,6 +39,7 @@ void runstate_stop(RunState why)
         accel_pause(vm_accel(vm));
     }
     clock_stop();
+    net_set_running(false);
     if (ran || why != RUN_STATE_PAUSED) {
         g_atomic_int_set(&state, why);
     }
@@ -63,6 +65,7 @@ bool runstate_cont(GError **error)
     g_atomic_int_set(&state, RUN_STATE_RUNNING);
     event_emit("RESUME", NULL);
     clock_resume();
+    net_set_running(true);
     if (vm != NULL) {
         accel_resume(vm_accel(vm));
     }

@@ -11,6 +11,7 @@
 #include "hw/core/clock.h"
 #include "hw/core/device-add.h"
 #include "hw/core/machine.h"
+#include "nets.h"
 #include "options.h"
 #include "runstate.h"
 #include "serials.h"
@@ -239,10 +240,28 @@ static bool add_from_text(Vm *vm, const char *option, const char *text, GError *
     return true;
 }
 
+static bool add_nics(Vm *vm, GError **error)
+{
+    const GPtrArray *nics = nets_nics();
+
+    for (unsigned i = 0; nics != NULL && i < nics->len; i++) {
+        const NicOption *nic = g_ptr_array_index(nics, i);
+        g_autofree char *device = nets_nic_device(nic);
+
+        if (!add_from_text(vm, nic->option, device, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_devices(Vm *vm, GError **error)
 {
     const GPtrArray *wanted = drives_devices(vm->drives);
 
+    if (!add_nics(vm, error)) {
+        return false;
+    }
     for (unsigned i = 0; i < vm->config->devices->len; i++) {
         const char *text = g_ptr_array_index(vm->config->devices, i);
         g_autofree char *option = g_strdup_printf("-device %s", text);

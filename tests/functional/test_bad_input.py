@@ -100,11 +100,24 @@ rows("what an accelerator cannot do is its own word",
      (["-machine", "virt,virtualization=on"], "-machine virt,virtualization=on is not", "EL1"))
 
 rows("options of QEMU's that are missing say so",
-     (["-netdev", "user,id=n"], "-netdev user,id=n: there are no network devices yet"),
      (["-pflash", "efi"], "-pflash efi: there is no firmware"),
      (["-M", "virt", "-bios", "efi"], "-bios is not supported by accelerator 'gunyah'"),
      (["-vga", "std"], "-vga std: there are no displays yet"),
      (["-enable-kvm"], "-enable-kvm: there is no accelerator 'kvm' yet"))
+
+rows("network",
+     (["-netdev", "usr,id=n"], "-netdev usr,id=n: netdev type 'usr' is not known",
+      "did you mean 'user'?"),
+     (["-M", "virt", "-netdev", "user"], "-netdev user: Parameter 'id' is missing"),
+     (["-M", "virt", "-netdev", "user,id=n,hostfwd=tcp::x-:22"],
+      "hostfwd 'tcp::x-:22' is not [tcp|udp]:[HOST]:PORT-[GUEST]:PORT"),
+     (["-M", "virt", "-netdev", "user,id=n,net=10.0.2.0/33"], "net is '10.0.2.0/33' but must be"),
+     (["-M", "virt", "-netdev", "user,id=n,dns=1.2.3.4"], "dns is 1.2.3.4 but must be a host inside"),
+     (["-M", "virt", "-netdev", "socket,id=n"], "exactly one of fd, listen, connect, mcast and udp"),
+     (["-M", "virt", "-netdev", "socket,id=n,fd=77"], "fd 77: Bad file descriptor"),
+     (["-M", "virt", "-netdev", "stream,id=n,addr.type=unix,addr.path=/nowhere/s"],
+      "cannot connect to '/nowhere/s'"),
+     (["-M", "virt", "-netdev", "hubport,id=n,hubid=x"], "hubid is 'x' but must be"))
 
 rows("monitors",
      (["-mon", "mode=control"], "-mon mode=control: chardev is missing"),

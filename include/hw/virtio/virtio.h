@@ -122,6 +122,7 @@ void virtio_queue_leave(VirtQueue *vq);
 GType virtio_balloon_get_type(void);
 GType virtio_9p_get_type(void);
 GType virtio_blk_get_type(void);
+GType virtio_net_get_type(void);
 GType virtio_rng_get_type(void);
 GType virtio_serial_get_type(void);
 GType virtserialport_get_type(void);

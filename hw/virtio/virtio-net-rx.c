@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Packets to the driver (virtio 1.2, section 5.1.6.3): put into the receive queue by the thread
+ * that has them, each as a whole or not at all. A packet without room stays with the back end,
+ * which is woken when the driver has added buffers.
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "hw/virtio/virtio-transport.h"
+#include "util/iov.h"
+#include "virtio-net-priv.h"
+
+/* Buffers taken for one packet. */
+typedef struct {
+    VirtQueueElement *elems[VIRTIO_QUEUE_MAX];
+    unsigned n;
+    uint64_t room;
+} Taken;
+
+static void put_back(VirtQueue *vq, Taken *t)
+{
+    while (t->n > 0) {
+        virtio_queue_unpop(vq, t->elems[--t->n]);
+    }
+}
+
+typedef enum {
+    ROOM,
+    NO_ROOM, /* yet */
+    NEVER,   /* the packet is to be dropped */
+} Room;
+
+/* Takes as many buffers as size bytes need; none on NO_ROOM and NEVER. */
+static Room take_buffers(VirtIONet *s, VirtQueue *vq, uint64_t size, Taken *t)
+{
+    unsigned header = g_atomic_int_get(&s->header);
+    unsigned limit =
+        virtio_has_feature(HUMPY_VIRTIO_DEVICE(s), VIRTIO_NET_F_MRG_RXBUF) ? VIRTIO_QUEUE_MAX : 1;
+
+    while (t->room < size && t->n < limit) {
+        VirtQueueElement *elem = virtio_queue_pop(vq);
+
+        if (elem == NULL) {
+            bool all = t->n == virtio_queue_size(HUMPY_VIRTIO_DEVICE(s), virtio_queue_index(vq));
+
+            put_back(vq, t);
+            return all ? NEVER : NO_ROOM;
+        }
+        if (elem->in_size < (t->n == 0 ? header : 1)) {
+            virtio_error(HUMPY_VIRTIO_DEVICE(s), "receive buffer too small for the header");
+            virtio_queue_drop(vq, elem);
+            put_back(vq, t);
+            return NEVER;
+        }
+        t->elems[t->n++] = elem;
+        t->room += elem->in_size;
+    }
+    if (t->room < size) {
+        put_back(vq, t);
+        return NEVER;
+    }
+    return ROOM;
+}
+
+/* Writes the list of source at *skip of the buffers, counted over all of them; moves it on. */
+static void scatter(const Taken *t, uint64_t *at, const void *buf, size_t len)
+{
+    uint64_t begin = 0;
+
+    for (unsigned i = 0; i < t->n && len > 0; i++) {
+        const VirtQueueElement *e = t->elems[i];
+
+        if (*at < begin + e->in_size) {
+            size_t done = iov_from_buf(e->in, e->n_in, *at - begin, buf, len);
+
+            buf = (const char *)buf + done;
+            len -= done;
+            *at += done;
+        }
+        begin += e->in_size;
+    }
+}
+
+static void write_packet(VirtIONet *s, VirtQueue *vq, const Taken *t, const struct iovec *iov,
+                         unsigned n, uint64_t size)
+{
+    unsigned header = g_atomic_int_get(&s->header);
+    unsigned skip = g_atomic_int_get(&s->wire_header) ? header : 0;
+    struct virtio_net_hdr_mrg_rxbuf h = { 0 };
+    uint64_t at = 0;
+
+    iov_to_buf(iov, n, 0, &h, skip);
+    h.num_buffers = htole16(t->n);
+    scatter(t, &at, &h, header);
+    for (unsigned i = 0; i < n; i++) {
+        size_t cut = MIN(skip, iov[i].iov_len);
+
+        skip -= cut;
+        scatter(t, &at, (const char *)iov[i].iov_base + cut, iov[i].iov_len - cut);
+    }
+    for (unsigned i = 0; i < t->n; i++) {
+        uint64_t part = MIN(size, t->elems[i]->in_size);
+
+        virtio_queue_fill(vq, t->elems[i], part);
+        size -= part;
+    }
+    virtio_queue_flush(vq);
+    virtio_queue_notify(vq);
+}
+
+static bool is_wanted(VirtIONet *s, const struct iovec *iov, unsigned n, unsigned wire_header)
+{
+    uint8_t head[18];
+    size_t len = iov_to_buf(iov, n, wire_header, head, sizeof(head));
+
+    return net_filter_wants(s, head, len);
+}
+
+NetVerdict virtio_net_receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n)
+{
+    VirtIONet *s = opaque;
+    unsigned pair = queue % g_atomic_int_get(&s->pairs), header, wire_header;
+    uint64_t size = iov_size(iov, n);
+    Taken taken;
+    VirtQueue *vq;
+    Room room;
+
+    /* First, so that a driver that adds buffers from now on is noticed. */
+    g_atomic_int_set(&s->blocked[pair], 1);
+    if (!g_atomic_int_get(&s->live)) {
+        return NET_BUSY;
+    }
+    vq = virtio_queue(HUMPY_VIRTIO_DEVICE(s), 2 * pair);
+    if (!virtio_queue_enter(vq)) {
+        return NET_BUSY;
+    }
+    header = g_atomic_int_get(&s->header); /* final while the queue runs */
+    wire_header = g_atomic_int_get(&s->wire_header) ? header : 0;
+    if (size <= wire_header || size > NET_MAX_PACKET || !is_wanted(s, iov, n, wire_header)) {
+        room = NEVER;
+    } else {
+        size += header - wire_header;
+        taken.n = 0; /* its array is not cleared */
+        taken.room = 0;
+        room = take_buffers(s, vq, size, &taken);
+        if (room == ROOM) {
+            write_packet(s, vq, &taken, iov, n, size);
+        }
+    }
+    virtio_queue_leave(vq);
+    if (room == NO_ROOM) {
+        return NET_BUSY;
+    }
+    g_atomic_int_set(&s->blocked[pair], 0);
+    return NET_TAKEN;
+}
+
+/* Several queues of the back end may lead to one of the driver's. */
+void virtio_net_wake_backend(VirtIONet *s, unsigned pair)
+{
+    unsigned pairs = g_atomic_int_get(&s->pairs), n = net_peer_queues(s->nic);
+
+    for (unsigned queue = pair; queue < n; queue += pairs) {
+        net_ready(s->nic, queue);
+    }
+}
+
+void virtio_net_serve_rx(VirtIONet *s, VirtQueue *vq)
+{
+    unsigned pair = virtio_queue_index(vq) / 2;
+
+    if (g_atomic_int_compare_and_exchange(&s->blocked[pair], 1, 0)) {
+        virtio_net_wake_backend(s, pair);
+    }
+}

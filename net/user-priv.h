@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What the files of -netdev user share: user.c runs the TCP/IP stack (libslirp) in its thread,
+ * user-options.c reads its configuration, user-forward.c its forwarded ports.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <slirp/libslirp.h>
+
+#include "net-priv.h"
+
+typedef struct {
+    char *id;
+    NetClient *nc;
+    Slirp *slirp;
+    struct in_addr guest; /* where hostfwd goes without an address */
+    bool ipv6;
+    pthread_mutex_t lock; /* of slirp, and what follows */
+    GPtrArray *guestfwds; /* of GuestFwd */
+} UserNet;
+
+extern const NetOps net_user_ops;
+
+/* user.c. config is used up on return. */
+NetClient *net_user_start(const char *id, const SlirpConfig *config, const char *info,
+                          UserNet **user, GError **error);
+UserNet *net_user_of(NetClient *nc);
+/* Makes the thread look at the stack again: a port was forwarded. */
+void net_user_wake(UserNet *user);
+
+/* user-forward.c. [main], lock not held */
+bool net_user_add_hostfwd(UserNet *user, const char *rule, GError **error);
+bool net_user_add_guestfwd(UserNet *user, const char *rule, GError **error);
+/* What comes from their character devices may find room again; lock held. */
+void net_user_guestfwds_ready(UserNet *user);
+void net_user_free_guestfwds(UserNet *user);
