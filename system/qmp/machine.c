@@ -28,7 +28,6 @@ static void add_machine(JsonArray *all, MachineClass *mc)
     if (mc->cpu_types != NULL && mc->cpu_types[0] != NULL) {
         json_object_set_string_member(info, "default-cpu-type", mc->cpu_types[0]);
     }
-    json_object_set_boolean_member(info, "acpi", FALSE);
     json_array_add_object_element(all, info);
 }
 
