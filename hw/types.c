@@ -41,6 +41,7 @@ static GType (*const types[])(void) = {
     virtio_net_get_type,
     virtio_rng_get_type,
     virtio_serial_get_type,
+    virtio_vsock_get_type,
     virtserialport_get_type,
     virtconsole_get_type,
     /* PCI; the last after all virtio devices */

@@ -125,5 +125,6 @@ GType virtio_blk_get_type(void);
 GType virtio_net_get_type(void);
 GType virtio_rng_get_type(void);
 GType virtio_serial_get_type(void);
+GType virtio_vsock_get_type(void);
 GType virtserialport_get_type(void);
 GType virtconsole_get_type(void);
