@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Linux and the host talk over user networking and over a socket between two guests."""
+import hashlib
+import http.server
+import os
+import random
+import socket
+import threading
+
+import humpy
+import tap
+from tap import check_equal, check_in, test
+
+MIB = 1 << 20
+CARD = ("-netdev", "user,id=n0", "-device", "virtio-net-device,netdev=n0")
+DHCP = r"""cat >/tmp/dhcp <<'END'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ifconfig $interface $ip netmask $subnet
+route add default gw $router
+echo leased=$ip router=$router dns=$dns
+END
+chmod +x /tmp/dhcp
+ifconfig lo 127.0.0.1
+ifconfig eth0 up
+udhcpc -i eth0 -n -q -s /tmp/dhcp || exit 9
+"""
+
+
+class Server:
+    """Serves one file over HTTP to whoever asks."""
+
+    def __init__(self, data):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):  # noqa: N802
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@test("DHCP, ping of the gateway and 100 MiB from the host over user networking")
+def download():
+    data = random.Random(7).randbytes(100 * MIB)
+    with Server(data) as server:
+        job = DHCP + "ping -c 3 10.0.2.2 || exit 1\n" \
+            f"echo sum=$(wget -q -O - http://10.0.2.2:{server.port}/ | md5sum)"
+        with humpy.Guest(job) as guest:
+            console = guest.run_job(*CARD)[2]
+    check_in("leased=10.0.2.15 router=10.0.2.2 dns=10.0.2.3", console)
+    check_in("3 packets transmitted, 3 packets received", console)
+    check_in(f"sum={hashlib.md5(data).hexdigest()} ", console)
+
+
+@test("the host reaches the guest through hostfwd, and restrict=on keeps the guest in")
+def forward():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    job = DHCP + "(echo hello from the guest | nc -l -p 7000) & echo listen" "ing; wait\n" \
+        "wget -q -T 3 -O - http://10.0.2.2:1/ && exit 1; exit 0"
+    with humpy.Guest(job) as guest:
+        args = guest.args("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:7000",
+                          "-device", "virtio-net-device,netdev=n0")
+        with humpy.Process(args, terminal=False) as process:
+            process.expect("listening\n")
+            said = b""
+            while not said and process.process.poll() is None:  # nc may just be starting
+                with socket.create_connection(("127.0.0.1", port), timeout=humpy.LONGEST) as peer:
+                    said = peer.makefile("rb").read()
+            check_equal(said, b"hello from the guest\n")
+            check_equal(process.wait(), 0, "exit status")
+            check_equal(guest.job_status(), 0, "status of the job")
+
+
+@test("two guests on a stream socket download from each other")
+def two_guests():
+    serve = "ifconfig eth0 10.9.0.1\n" \
+            "head -c 4194304 /dev/urandom >/tmp/data; echo sum=$(md5sum </tmp/data)\n" \
+            "nc -l -p 7000 </tmp/data"
+    fetch = "ifconfig eth0 10.9.0.2\nuntil nc 10.9.0.1 7000 >/tmp/data; do :; done\n" \
+            "echo sum=$(md5sum </tmp/data)"
+    with humpy.Guest(serve) as server, humpy.Guest(fetch) as client:
+        path = server.path("wire")
+        card = ["-device", "virtio-net-device,netdev=n0"]
+        with humpy.Process(server.args(
+                "-netdev", f"stream,id=n0,server=on,addr.type=unix,addr.path={path}", *card),
+                terminal=False) as one:
+            one.expect("sum=")
+            with humpy.Process(client.args(
+                    "-netdev", f"stream,id=n0,addr.type=unix,addr.path={path}",
+                    "-device", "virtio-net-device,netdev=n0,mac=52:54:00:12:34:99"),
+                    terminal=False) as two:
+                check_equal(two.wait(), 0, "exit status")
+                check_equal(one.wait(), 0, "exit status")
+                check_equal(two.seen.split("sum=")[1].split()[0],
+                            one.seen.split("sum=")[1].split()[0], "checksums")
+
+
+humpy.need_guest()
+if not os.path.exists("/proc/net/tcp"):
+    tap.skip_all("this host has no TCP")
+tap.main()
