@@ -6,6 +6,7 @@
 #include "hw/block/pflash-cfi01.h"
 #include "hw/char/pl011.h"
 #include "hw/core/device.h"
+#include "hw/core/hostmem.h"
 #include "hw/core/machine.h"
 #include "hw/core/user-object.h"
 #include "hw/gpio/gpio-key.h"
@@ -22,6 +23,10 @@ static GType (*const types[])(void) = {
     /* bases */
     device_get_type,
     user_object_get_type,
+    /* objects */
+    memory_backend_ram_get_type,
+    memory_backend_memfd_get_type,
+    memory_backend_file_get_type,
     machine_get_type,
     /* char, rtc */
     pl011_get_type,

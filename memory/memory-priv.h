@@ -111,6 +111,7 @@ typedef struct RAMBlock {
 } RAMBlock;
 
 RAMBlock *ram_block_new(MemoryRegion *mr, GError **error);
+RAMBlock *ram_block_new_fd(MemoryRegion *mr, int fd, bool shared, GError **error);
 RAMBlock *ram_block_new_borrowed(MemoryRegion *mr, void *host);
 /* In a read section. */
 const RAMBlock *ram_block_of_host(const void *host);

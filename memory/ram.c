@@ -6,6 +6,7 @@
 #include "memory-priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -138,6 +139,25 @@ RAMBlock *ram_block_new(MemoryRegion *mr, GError **error)
     return block_new(mr, host, fd_steal(&fd), false);
 }
 
+RAMBlock *ram_block_new_fd(MemoryRegion *mr, int fd, bool shared, GError **error)
+{
+    g_auto(Fd) own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    void *host;
+
+    if (own < 0) {
+        error_set_errno(error, errno, "cannot keep the descriptor of memory '%s'", mr->name);
+        return NULL;
+    }
+    host = mmap(NULL, mr->size, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE, own, 0);
+    if (host == MAP_FAILED) {
+        error_set_errno(error, errno, "cannot map memory '%s' of %" G_GUINT64_FORMAT " bytes",
+                        mr->name, mr->size);
+        return NULL;
+    }
+    /* What is written to a private mapping is not in the file: nobody else may look there. */
+    return block_new(mr, host, shared ? fd_steal(&own) : -1, false);
+}
+
 RAMBlock *ram_block_new_borrowed(MemoryRegion *mr, void *host)
 {
     return block_new(mr, host, -1, true);
@@ -151,7 +171,7 @@ void ram_block_free(RAMBlock *block)
     table_change(block, false);
     if (!block->borrowed) {
         munmap(block->host, block->size);
-        close(block->fd);
+        fd_clear(&block->fd);
     }
     /* ram_block_of_host() of another block's address may look at this one until now. */
     mem_defer(&block->deferred, block_free);

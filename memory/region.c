@@ -80,6 +80,18 @@ bool memory_region_init_ram(MemoryRegion *mr, GObject *owner, const char *name, 
     return init_memory(mr, owner, name, size, REGION_RAM, error);
 }
 
+bool memory_region_init_ram_fd(MemoryRegion *mr, GObject *owner, const char *name, uint64_t size,
+                               int fd, bool shared, GError **error)
+{
+    region_init(mr, owner, name, size, REGION_RAM);
+    mr->ram_block = ram_block_new_fd(mr, fd, shared, error);
+    if (mr->ram_block == NULL) {
+        memory_region_destroy(mr);
+        return false;
+    }
+    return true;
+}
+
 bool memory_region_init_rom(MemoryRegion *mr, GObject *owner, const char *name, uint64_t size,
                             GError **error)
 {

@@ -30,6 +30,8 @@ VmConfig *vm_config_new(void)
     config->drives = g_ptr_array_new_with_free_func(g_free);
     config->blockdevs = g_ptr_array_new_with_free_func(g_free);
     config->devices = g_ptr_array_new_with_free_func(g_free);
+    config->objects = g_ptr_array_new_with_free_func(g_free);
+    config->numas = g_ptr_array_new_with_free_func(g_free);
     config->globals = g_ptr_array_new_with_free_func(g_free);
     config->chardevs = g_ptr_array_new_with_free_func(g_free);
     config->serials = g_ptr_array_new_with_free_func(g_free);
@@ -54,6 +56,8 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->blockdevs);
     g_ptr_array_unref(config->devices);
     g_ptr_array_unref(config->globals);
+    g_ptr_array_unref(config->objects);
+    g_ptr_array_unref(config->numas);
     g_ptr_array_unref(config->chardevs);
     g_ptr_array_unref(config->serials);
     g_ptr_array_unref(config->fw_cfgs);
@@ -68,6 +72,7 @@ void vm_config_free(VmConfig *config)
     keyval_free(config->machine_properties);
     g_free(config->machine);
     g_free(config->dumpdtb);
+    g_free(config->memory_backend);
     g_free(config->cpu);
     g_free(config->more_ram);
     g_free(config->name);

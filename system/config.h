@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "accel/accel.h"
+#include "hw/core/numa.h"
 #include "util/keyval.h"
 
 /* Something only an accelerator with cap can do. */
@@ -41,11 +42,13 @@ typedef struct {
     unsigned smp, max_cpus; /* 0: not given */
     uint64_t ram_size;      /* 0: not given */
     char *more_ram;         /* argument of a -m that allows for more memory later, or NULL */
+    CpuTopology topology;   /* sockets 0: not given */
+    char *memory_backend;
     char *name;
     char *kernel, *initrd, *append, *dtb, *bios;
 
     /* Texts as typed (char *), in that order. */
-    GPtrArray *drives, *blockdevs, *devices, *globals, *chardevs, *serials;
+    GPtrArray *drives, *blockdevs, *devices, *globals, *objects, *numas, *chardevs, *serials;
     GPtrArray *fw_cfgs;
     GPtrArray *fsdevs; /* those of -virtfs, too */
     GPtrArray *netdevs, *nics, *nets;

@@ -20,6 +20,7 @@
 #include "monitor/events.h"
 #include "monitor/monitor.h"
 #include "nets.h"
+#include "objects.h"
 #include "options.h"
 #include "panic.h"
 #include "qtest/qtest.h"
@@ -222,6 +223,9 @@ static bool run(const VmConfig *config, GError **error)
     drives = drives_open(config, error);
     fsdevs = drives != NULL ? fsdevs_open(config, error) : NULL;
     if (fsdevs == NULL) {
+        return false;
+    }
+    if (!objects_create(config, error)) {
         return false;
     }
     serials = serials_open(config, error);

@@ -9,8 +9,10 @@
 #include "util/error.h"
 
 #define NO_FIRMWARE "there is no firmware to be loaded yet (a kernel is started with -kernel)"
-#define NO_PCI      "there are no PCI and no USB devices yet"
-#define USE_DRIVE   "is not understood (disks are given with -drive)"
+#define USE_BACKEND                                                                                \
+    "is not supported (use -object memory-backend-file and -machine memory-backend=)"
+#define NO_PCI    "there are no PCI and no USB devices yet"
+#define USE_DRIVE "is not understood (disks are given with -drive)"
 
 static const ForeignOption foreign[] = {
     { "s", .cap = ACCEL_CAP_GDB },
@@ -35,17 +37,15 @@ static const ForeignOption foreign[] = {
     { "tpmdev", "TYPE", .why = "there is no such device yet" },
 
     { "enable-kvm", .why = "there is no accelerator 'kvm' yet ('-accel help' lists all)" },
-    { "object", "TYPE", .why = "there are no such objects yet" },
-    { "numa", "TEXT", .none = "off", .why = "there is one NUMA node only" },
-    { "mem-path", "DIR", .why = "memory is always anonymous" },
-    { "mem-prealloc", .why = "is not supported" },
+    { "mem-path", "DIR", .why = USE_BACKEND },
+    { "mem-prealloc", .why = USE_BACKEND },
     { "rtc", "TEXT", .none = "base=utc", .why = "the clock is always the host's, in UTC" },
     { "icount", "TEXT", .why = "instructions are not counted" },
     { "daemonize", .why = "is not supported (start it in the background)" },
     { "pidfile", "FILE", .why = "is not supported" },
     { "sandbox", "TEXT", .none = "off", .why = "there is no sandbox yet" },
     { "runas chroot", "TEXT", .why = "is not supported" },
-    { "readconfig writeconfig", "FILE", .why = "is not supported" },
+    { "writeconfig", "FILE", .why = "is not supported" },
     { "trace d D", "TEXT", .why = "there is no trace output yet" },
     { "smbios acpitable", "TEXT", .why = NO_FIRMWARE },
 };

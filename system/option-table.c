@@ -178,6 +178,17 @@ static const Option standard_options[] = {
       option_m },
     { "name", NULL, "[guest=]NAME[,debug-threads=on|off]", "name of the virtual machine",
       "Threads are always named after what they do.", option_name },
+    { "numa", NULL,
+      "node[,nodeid=N][,memdev=ID][,cpus=FIRST[-LAST]]|cpu,node-id=N[,socket-id=N][,cluster-id=N]"
+      "[,core-id=N][,thread-id=N]|dist,src=N,dst=N,val=N",
+      "NUMA nodes",
+      "node says which memory back end and which CPUs are a node's, cpu does so by a CPU's place, "
+      "dist says how far two nodes are apart (10 to 255, 10 is local).",
+      option_numa },
+    { "object", NULL, "TYPE,id=ID[,PROP=VALUE...]", "make an object that others refer to by its ID",
+      "'-object help' lists types, '-object TYPE,help' properties. A JSON object is understood as "
+      "well.",
+      option_object },
     { "device", NULL, "TYPE[,id=ID][,bus=BUS][,PROP=VALUE...]", "add a device",
       "'-device help' lists types, '-device TYPE,help' properties. A JSON object with the member "
       "driver is understood as well.",
@@ -202,6 +213,10 @@ static const Option standard_options[] = {
       "follows when the guest reports a panic through pvpanic.",
       option_action },
     { "S", NULL, NULL, "do not start the vCPUs", "The monitor's cont does.", take_stopped },
+    { "readconfig", NULL, "FILE", "read options from FILE",
+      "A section [device \"net0\"] with lines key = \"value\" stands for -device "
+      "id=net0,key=value; smp-opts stands for -smp, memory for -m.",
+      option_readconfig },
     { "uuid", NULL, "UUID", "UUID of the virtual machine", NULL, option_uuid },
     {},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Options about the machine itself: -machine, -accel, -cpu, -smp, -m, -name.
+ * Options about the machine itself: -machine, -accel, -cpu, -m, -name.
  */
 #include <string.h>
 
@@ -64,6 +64,7 @@ static void merge_property(VmConfig *config, const char *key, const char *value)
 bool option_machine(VmConfig *config, const char *arg, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse(arg, "type", error);
+    g_autoptr(GString) smp = g_string_new(NULL);
     const char *type;
 
     if (kv == NULL) {
@@ -100,11 +101,16 @@ bool option_machine(VmConfig *config, const char *arg, GError **error)
             }
         } else if (strcmp(pair->key, "dumpdtb") == 0) {
             replace(&config->dumpdtb, pair->value);
+        } else if (strcmp(pair->key, "memory-backend") == 0) {
+            replace(&config->memory_backend, pair->value);
+        } else if (g_str_has_prefix(pair->key, "smp.")) {
+            g_string_append_printf(smp, "%s%s=%s", smp->len > 0 ? "," : "",
+                                   pair->key + strlen("smp."), pair->value);
         } else if (!pair->used) {
             merge_property(config, pair->key, pair->value);
         }
     }
-    return true;
+    return smp->len == 0 || option_smp(config, smp->str, error);
 }
 
 /* ---- -accel ---- */
@@ -151,64 +157,6 @@ bool option_cpu(VmConfig *config, const char *arg, GError **error)
     return true;
 }
 
-static bool take_count(KeyVal *kv, const char *key, uint64_t *count, GError **error)
-{
-    const char *text = keyval_take(kv, key);
-
-    if (text == NULL) {
-        return true;
-    }
-    if (!props_parse_u64(text, count, error)) {
-        g_prefix_error(error, "%s: ", key);
-        return false;
-    }
-    if (*count == 0 || *count > UINT16_MAX) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "%s is '%s' but must be 1 to %d", key,
-                    text, UINT16_MAX);
-        return false;
-    }
-    return true;
-}
-
-bool option_smp(VmConfig *config, const char *arg, GError **error)
-{
-    static const char *const keys[] = { "cpus",  "maxcpus", "sockets", "clusters",
-                                        "cores", "threads", NULL };
-    g_autoptr(KeyVal) kv = keyval_parse(arg, "cpus", error);
-    uint64_t cpus = 0, max = 0, product = 1;
-
-    if (kv == NULL || !keyval_check_keys(kv, keys, error) ||
-        !take_count(kv, "cpus", &cpus, error) || !take_count(kv, "maxcpus", &max, error)) {
-        return false;
-    }
-    for (const char *const *level = keys + 2; *level != NULL; level++) {
-        uint64_t n = 1;
-
-        if (!take_count(kv, *level, &n, error)) {
-            return false;
-        }
-        product = MIN(product * n, UINT32_MAX);
-    }
-    /* What is not given follows from what is: a bare topology is full of CPUs. */
-    max = max != 0 ? max : cpus != 0 ? cpus : product;
-    cpus = cpus != 0 ? cpus : max;
-    if (cpus > max) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
-                    "cpus is %" G_GUINT64_FORMAT " but maxcpus only %" G_GUINT64_FORMAT, cpus, max);
-        return false;
-    }
-    if (product > 1 && max % product != 0) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
-                    "sockets * clusters * cores * threads is %" G_GUINT64_FORMAT
-                    ", which does not divide the %" G_GUINT64_FORMAT " CPUs",
-                    product, max);
-        return false;
-    }
-    config->smp = cpus;
-    config->max_cpus = max;
-    return true;
-}
-
 /* A size of memory, rounded up as QEMU does. Where key was not given *bytes stays as it is. */
 static bool take_ram_size(KeyVal *kv, const char *key, uint64_t *bytes, GError **error)
 {
@@ -237,7 +185,7 @@ bool option_m(VmConfig *config, const char *arg, GError **error)
 
     if (kv == NULL || !keyval_check_keys(kv, keys, error) ||
         !take_ram_size(kv, "size", &size, error) || !take_ram_size(kv, "maxmem", &max, error) ||
-        !take_count(kv, "slots", &slots, error)) {
+        !option_take_count(kv, "slots", &slots, error)) {
         return false;
     }
     if (size == 0) {

@@ -37,7 +37,12 @@ bool option_machine(VmConfig *config, const char *arg, GError **error); /* optio
 bool option_accel(VmConfig *config, const char *arg, GError **error);
 bool option_cpu(VmConfig *config, const char *arg, GError **error);
 bool option_smp(VmConfig *config, const char *arg, GError **error);
+/* Takes 1 to 65535 into *count, which stays where key was not given. */
+bool option_take_count(KeyVal *kv, const char *key, uint64_t *count, GError **error);
 bool option_m(VmConfig *config, const char *arg, GError **error);
+bool option_numa(VmConfig *config, const char *arg, GError **error); /* options-objects.c */
+bool option_object(VmConfig *config, const char *arg, GError **error);
+bool option_readconfig(VmConfig *config, const char *path, GError **error); /* readconfig.c */
 bool option_name(VmConfig *config, const char *arg, GError **error);
 
 bool option_mon(VmConfig *config, const char *arg, GError **error); /* options-monitor.c */

@@ -6,7 +6,7 @@
 #include "vm.h"
 
 typedef struct {
-    char *option; /* for messages */
+    char *option;        /* for messages */
     struct Chardev *chr; /* NULL: nothing is connected */
     bool has_monitor;    /* "mon:": a monitor behind Ctrl-A c */
 } SerialPort;

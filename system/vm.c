@@ -12,6 +12,7 @@
 #include "hw/core/device-add.h"
 #include "hw/core/machine.h"
 #include "nets.h"
+#include "objects.h"
 #include "options.h"
 #include "runstate.h"
 #include "serials.h"
@@ -155,8 +156,15 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
         .ram_size = c->ram_size,
         .smp = c->smp,
         .name = c->name,
+        .memory_backend = c->memory_backend,
+        .topology = c->topology,
     };
+    Numa *numa = numa_from_config(c, error);
 
+    if (numa == NULL) {
+        return false;
+    }
+    machine_set_numa(vm->machine, numa);
     if (!set_machine_properties(vm, error) || !set_pflash(vm, error)) {
         return false;
     }

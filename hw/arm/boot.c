@@ -48,7 +48,8 @@ static void *read_dtb(const ArmBootRequest *req, GError **error)
     if (!loader_read(stream, data, len, &got, error)) {
         return NULL;
     }
-    return arm_fdt_from_bytes(data, got, req->ram_base, memory_region_size(req->ram), error);
+    return arm_fdt_from_bytes(data, got, req->ram_base,
+                              MAX(req->config->ram_size, memory_region_size(req->ram)), error);
 }
 
 static void *open_own(const ArmBootRequest *req, GError **error)

@@ -125,16 +125,62 @@ static void cpus(void *fdt, const VirtFdtInfo *info)
         string(fdt, "compatible", info->cpu_compatible);
         string(fdt, "enable-method", "psci");
         CELLS(fdt, "reg", i);
+        if (info->numa != NULL) {
+            CELLS(fdt, "numa-node-id", info->numa->cpu_node[i]);
+        }
         end(fdt);
+    }
+    end(fdt);
+}
+
+static void memory_node(void *fdt, uint64_t base, uint64_t size, int numa_node)
+{
+    g_autofree char *name = g_strdup_printf("memory@%" G_GINT64_MODIFIER "x", base);
+
+    begin(fdt, name);
+    string(fdt, "device_type", "memory");
+    reg(fdt, base, size);
+    if (numa_node >= 0) {
+        CELLS(fdt, "numa-node-id", numa_node);
     }
     end(fdt);
 }
 
 static void memory(void *fdt, const VirtFdtInfo *info)
 {
-    begin(fdt, "memory@40000000");
-    string(fdt, "device_type", "memory");
-    reg(fdt, VIRT_RAM, info->ram_size);
+    uint64_t base = VIRT_RAM;
+
+    if (info->numa == NULL) {
+        memory_node(fdt, base, info->ram_size, -1);
+        return;
+    }
+    for (unsigned i = 0; i < info->numa->n_nodes; i++) {
+        uint64_t size = info->numa->nodes[i].size;
+
+        if (size > 0) {
+            memory_node(fdt, base, size, i);
+            base += size;
+        }
+    }
+}
+
+/* Binding "numa": triples of from, to, distance. */
+static void distances(void *fdt, const Numa *numa)
+{
+    unsigned n = numa->n_nodes;
+    g_autofree uint32_t *matrix = g_new(uint32_t, 3 * n * n);
+    uint32_t *at = matrix;
+
+    for (unsigned from = 0; from < n; from++) {
+        for (unsigned to = 0; to < n; to++) {
+            *at++ = from;
+            *at++ = to;
+            *at++ = numa->nodes[from].distance[to];
+        }
+    }
+    begin(fdt, "distance-map");
+    string(fdt, "compatible", "numa-distance-map-v1");
+    cells(fdt, "distance-matrix", 3 * n * n, matrix);
     end(fdt);
 }
 
@@ -316,9 +362,11 @@ static void pcie(void *fdt, const GpexLayout *l)
 
 void *virt_fdt_build(const VirtFdtInfo *info)
 {
-    void *fdt = g_malloc0(FDT_ROOM);
+    unsigned n_nodes = info->numa != NULL ? info->numa->n_nodes : 0;
+    size_t room = FDT_ROOM + n_nodes * n_nodes * 3 * sizeof(uint32_t);
+    void *fdt = g_malloc0(room);
 
-    must(fdt_create(fdt, FDT_ROOM));
+    must(fdt_create(fdt, room));
     must(fdt_finish_reservemap(fdt));
     begin(fdt, "");
     CELLS(fdt, "#address-cells", 2);
@@ -329,6 +377,9 @@ void *virt_fdt_build(const VirtFdtInfo *info)
     chosen(fdt, info);
     cpus(fdt, info);
     memory(fdt, info);
+    if (info->numa != NULL) {
+        distances(fdt, info->numa);
+    }
     psci(fdt);
     timer(fdt);
     gic(fdt, info);

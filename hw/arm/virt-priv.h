@@ -15,8 +15,6 @@ struct _VirtMachine {
     bool highmem, its, secure, virtualization, usb, mte, ras, dtb_randomness;
 
     const char *cpu_compatible;
-    MemoryRegion ram;
-    bool has_ram;
     char *pflash[VIRT_N_FLASHES]; /* node names */
     PflashCfi01 *flash;           /* the first, or NULL; owned by the machine's list, as the rest */
     Device *gic;                  /* or NULL: the accelerator's */

@@ -94,17 +94,6 @@ static bool add_transports(VirtMachine *v, GError **error)
     return true;
 }
 
-static bool add_ram(VirtMachine *v, uint64_t size, GError **error)
-{
-    if (!memory_region_init_ram(&v->ram, NULL, "mach-virt.ram", size, error)) {
-        g_prefix_error(error, "-m: ");
-        return false;
-    }
-    v->has_ram = true;
-    memory_region_add_subregion(machine_system_memory(HUMPY_MACHINE(v)), VIRT_RAM, &v->ram);
-    return true;
-}
-
 static bool virt_init(Machine *m, GError **error)
 {
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
@@ -116,7 +105,8 @@ static bool virt_init(Machine *m, GError **error)
         .vm_name = config->name,
     };
 
-    return virt_check_options(v, config, accel, error) && add_ram(v, config->ram_size, error) &&
+    return virt_check_options(v, config, accel, error) &&
+           machine_ram_map(m, "mach-virt.ram", VIRT_RAM, error) &&
            accel_setup(accel, &info, error) && virt_add_gic(v, error) && add_serial(m, error) &&
            add_rtc(m, error) && virt_add_platform(v, error) && virt_add_pcie(v, error) &&
            add_transports(v, error);
@@ -133,11 +123,6 @@ static void virt_finish(Machine *m)
     v->power_button = NULL;
     v->panic = NULL;
     v->pcie = NULL;
-    if (v->has_ram) {
-        memory_region_del_subregion(machine_system_memory(m), &v->ram);
-        memory_region_destroy(&v->ram);
-        v->has_ram = false;
-    }
 }
 
 /* ---- -device ---- */
@@ -163,10 +148,12 @@ static bool virt_plugged(Machine *m, Device *dev, GError **error)
 static void *build_fdt(void *opaque, GError **error)
 {
     VirtMachine *v = opaque;
+    const Numa *numa = machine_numa(HUMPY_MACHINE(v));
     VirtFdtInfo info = {
+        .numa = numa->n_nodes > 0 ? numa : NULL,
         .cpu_compatible = v->cpu_compatible,
         .n_cpus = machine_config(HUMPY_MACHINE(v))->smp,
-        .ram_size = memory_region_size(&v->ram),
+        .ram_size = machine_config(HUMPY_MACHINE(v))->ram_size,
         .flash = v->flash != NULL,
         .panic = v->panic != NULL,
         .seeds = v->dtb_randomness,
@@ -232,7 +219,7 @@ static bool virt_boot(Machine *m, GError **error)
     ArmBootRequest req = {
         .accel = accel,
         .config = config,
-        .ram = &v->ram,
+        .ram = machine_ram(m),
         .ram_base = VIRT_RAM,
         .build_fdt = build_fdt,
         .opaque = v,
@@ -273,6 +260,7 @@ static void virt_machine_class_init(VirtMachineClass *klass)
     mc->max_cpus = VIRT_MAX_CPUS;
     mc->cpu_types = virt_cpu_types;
     mc->n_serials = 1;
+    mc->has_numa = true;
     mc->init = virt_init;
     mc->finish = virt_finish;
     mc->plugged = virt_plugged;

@@ -6,6 +6,7 @@
 
 #include "hw/core/bus.h"
 #include "hw/core/device.h"
+#include "hw/core/hostmem.h"
 #include "hw/core/machine.h"
 #include "hw/core/qom.h"
 
@@ -51,7 +52,22 @@ void device_print_wires(Device *dev, GString *out, unsigned indent);
 /* Takes every device off bus, then bus itself out of the tree. */
 void bus_destroy(Bus *bus);
 
+/* ---- machine-ram.c ---- */
+typedef struct {
+    MemoryRegion *mr;
+    MemoryBackend *backend; /* referenced; NULL: mr is the machine's own */
+    bool mapped;
+} MachineRamPart;
+
+typedef struct {
+    GArray *parts; /* of MachineRamPart, by address; NULL: not made */
+    MemoryRegion own;
+} MachineRam;
+
+void machine_ram_release(Machine *m);
+
 /* ---- machine.c ---- */
+MachineRam *machine_ram_of(Machine *m);
 /* TRUE from machine_boot() on: what is added now is hot-plugged. */
 bool machine_has_started(void);
 const GPtrArray *machine_devices(Machine *m); /* of Device on no bus; borrowed */

@@ -111,15 +111,18 @@ static void print_child(const char *name, GObject *child, void *opaque)
     qom_foreach_child(child, print_child, &down);
 }
 
-void qom_print_tree(GString *out, const char *path, GError **error)
+bool qom_print_tree(GString *out, const char *path, GError **error)
 {
     bool ambiguous;
-    GObject *obj = qom_resolve(path != NULL ? path : "/machine", &ambiguous);
+    GObject *obj;
 
-    if (obj != NULL) {
-        print_child(qom_name(obj) != NULL ? qom_name(obj) : "", obj, &(TreePrinter){ out, 0 });
-    } else if (path != NULL) {
+    path = path != NULL ? path : "/machine";
+    obj = qom_resolve(path, &ambiguous);
+    if (obj == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "Path '%s' %s", path,
                     ambiguous ? "is ambiguous" : "could not be resolved");
+        return false;
     }
+    print_child(qom_name(obj) != NULL ? qom_name(obj) : "", obj, &(TreePrinter){ out, 0 });
+    return true;
 }

@@ -2,8 +2,6 @@
  * The machine "none": no CPUs, no buses, no devices; with -m, memory at address 0. For talking to
  * the monitor about the program itself.
  */
-#include <unistd.h>
-
 #include "hw/core/machine.h"
 #include "util/error.h"
 
@@ -12,44 +10,13 @@ G_DECLARE_FINAL_TYPE(NoneMachine, none_machine, HUMPY, NONE_MACHINE, Machine)
 
 struct _NoneMachine {
     Machine parent_instance;
-    MemoryRegion ram;
-    bool has_ram;
 };
 
 DEVICE_DEFINE_TYPE(NoneMachine, none_machine, "none-machine", TYPE_MACHINE)
 
 static bool none_init(Machine *m, GError **error)
 {
-    NoneMachine *s = HUMPY_NONE_MACHINE(m);
-    uint64_t size = machine_config(m)->ram_size;
-
-    if (size == 0) {
-        return true;
-    }
-    if (size % sysconf(_SC_PAGESIZE) != 0) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "-m: %" G_GUINT64_FORMAT " bytes of memory are not a multiple of the page size",
-                    size);
-        return false;
-    }
-    if (!memory_region_init_ram(&s->ram, NULL, "ram", size, error)) {
-        g_prefix_error(error, "-m: ");
-        return false;
-    }
-    memory_region_add_subregion(machine_system_memory(m), 0, &s->ram);
-    s->has_ram = true;
-    return true;
-}
-
-static void none_finish(Machine *m)
-{
-    NoneMachine *s = HUMPY_NONE_MACHINE(m);
-
-    if (s->has_ram) {
-        memory_region_del_subregion(machine_system_memory(m), &s->ram);
-        memory_region_destroy(&s->ram);
-        s->has_ram = false;
-    }
+    return machine_config(m)->ram_size == 0 || machine_ram_map(m, "ram", 0, error);
 }
 
 static bool none_boot(Machine *m, GError **error)
@@ -83,6 +50,5 @@ static void none_machine_class_init(NoneMachineClass *klass)
     mc->max_cpus = 1;
     mc->no_cpus = true;
     mc->init = none_init;
-    mc->finish = none_finish;
     mc->boot = none_boot;
 }

@@ -13,7 +13,10 @@ typedef struct {
     struct Chardev **serials;
     MemoryRegion root;
     AddressSpace *memory; /* NULL before init and after finish */
+    GPtrArray *cpus;      /* of Cpu, referenced */
     GPtrArray *devices;   /* of Device that no bus holds, referenced, in the order made */
+    Numa *numa;
+    MachineRam ram;
 } MachinePrivate;
 
 static bool has_started;
@@ -35,6 +38,7 @@ static void config_clear(MachineConfig *config)
     g_free((char *)config->firmware);
     g_free((char *)config->cpu_type);
     g_free((char *)config->name);
+    g_free((char *)config->memory_backend);
     *config = (MachineConfig){};
 }
 
@@ -43,6 +47,8 @@ static void machine_instance_init(GTypeInstance *instance, gpointer klass)
     MachinePrivate *p = priv((Machine *)instance);
 
     p->devices = g_ptr_array_new_with_free_func(g_object_unref);
+    p->cpus = g_ptr_array_new_with_free_func(g_object_unref);
+    p->numa = numa_new();
     p->serials = g_new0(struct Chardev *, ((MachineClass *)klass)->n_serials);
 }
 
@@ -53,6 +59,8 @@ static void machine_finalize(GObject *obj)
     machine_finish(HUMPY_MACHINE(obj));
     g_ptr_array_unref(p->devices);
     g_clear_object(&p->accel);
+    numa_free(p->numa);
+    g_ptr_array_unref(p->cpus);
     config_clear(&p->config);
     g_free(p->serials);
     props_clear(obj);
@@ -98,12 +106,30 @@ void machine_set_config(Machine *m, const MachineConfig *config)
         .ram_size = config->ram_size,
         .smp = config->smp,
         .name = g_strdup(config->name),
+        .memory_backend = g_strdup(config->memory_backend),
+        .topology = config->topology,
     };
 }
 
 const MachineConfig *machine_config(Machine *m)
 {
     return &priv(m)->config;
+}
+
+void machine_set_numa(Machine *m, Numa *numa)
+{
+    numa_free(priv(m)->numa);
+    priv(m)->numa = numa;
+}
+
+const Numa *machine_numa(Machine *m)
+{
+    return priv(m)->numa;
+}
+
+MachineRam *machine_ram_of(Machine *m)
+{
+    return &priv(m)->ram;
 }
 
 void machine_set_accel(Machine *m, Accel *accel)
@@ -146,28 +172,103 @@ MemoryRegion *machine_system_memory(Machine *m)
 
 /* ---- life cycle ---- */
 
+/* How much RAM: a back end's size, -m, or the machine's default. */
+static bool find_ram_size(Machine *m, GError **error)
+{
+    MachineConfig *c = &priv(m)->config;
+    uint64_t size;
+    UserObject *backend;
+
+    if (c->memory_backend == NULL) {
+        c->ram_size = c->ram_size != 0 ? c->ram_size : HUMPY_MACHINE_GET_CLASS(m)->default_ram;
+        return true;
+    }
+    backend = user_object_find(c->memory_backend, TYPE_MEMORY_BACKEND, error);
+    if (backend == NULL) {
+        g_prefix_error(error, "-machine memory-backend=%s: ", c->memory_backend);
+        return false;
+    }
+    size = memory_backend_size(HUMPY_MEMORY_BACKEND(backend));
+    if (c->ram_size != 0 && c->ram_size != size) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "-machine memory-backend=%s: it has %" G_GUINT64_FORMAT
+                    " bytes, but -m asks for %" G_GUINT64_FORMAT,
+                    c->memory_backend, size, c->ram_size);
+        return false;
+    }
+    c->ram_size = size;
+    return true;
+}
+
+static bool place_cpus(Machine *m, GError **error)
+{
+    MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
+    MachineConfig *c = &priv(m)->config;
+    unsigned unplaced;
+
+    if (c->smp == 0) {
+        c->smp = 1;
+    }
+    if (c->smp > mc->max_cpus) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "-smp %u: machine '%s' takes 1 to %u CPUs", c->smp, mc->name, mc->max_cpus);
+        return false;
+    }
+    if (c->topology.sockets == 0) {
+        c->topology = (CpuTopology){ 1, 1, c->smp, 1 };
+    }
+    if (priv(m)->numa->n_nodes > 0 && !mc->has_numa) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "-numa: machine '%s' cannot be divided into nodes", mc->name);
+        return false;
+    }
+    if (!numa_complete(priv(m)->numa, &c->topology, c->smp, &unplaced, error)) {
+        return false;
+    }
+    if (unplaced > 0) {
+        g_message("-numa: %u CPUs are on no node and go to node 0", unplaced);
+    }
+    return true;
+}
+
+static void make_cpus(Machine *m)
+{
+    MachinePrivate *p = priv(m);
+    unsigned n = HUMPY_MACHINE_GET_CLASS(m)->no_cpus ? 0 : p->config.smp;
+
+    for (unsigned i = 0; i < n; i++) {
+        CpuPlace place = cpu_place(&p->config.topology, i);
+        Cpu *cpu = cpu_new(i, &place, p->numa->n_nodes > 0 ? p->numa->cpu_node[i] : -1);
+
+        qom_add_child(qom_container("/machine/unattached"), "device[*]", G_OBJECT(cpu));
+        g_ptr_array_add(p->cpus, cpu);
+    }
+}
+
+unsigned machine_n_cpus(Machine *m)
+{
+    return priv(m)->cpus->len;
+}
+
+Cpu *machine_cpu(Machine *m, unsigned index)
+{
+    return g_ptr_array_index(priv(m)->cpus, index);
+}
+
 bool machine_init(Machine *m, GError **error)
 {
     MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
     MachinePrivate *p = priv(m);
 
     g_assert(p->memory == NULL);
-    if (p->config.ram_size == 0) {
-        p->config.ram_size = mc->default_ram;
-    }
-    if (p->config.smp == 0) {
-        p->config.smp = 1;
-    }
-    if (p->config.smp > mc->max_cpus) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "-smp %u: machine '%s' takes 1 to %u CPUs", p->config.smp, mc->name,
-                    mc->max_cpus);
+    if (!find_ram_size(m, error) || !place_cpus(m, error)) {
         return false;
     }
     qom_add_child(qom_root(), "machine", G_OBJECT(m));
     qom_container("/machine/peripheral");
     qom_container("/machine/peripheral-anon");
     qom_container("/machine/unattached");
+    make_cpus(m);
     memory_region_init(&p->root, NULL, "system", UINT64_MAX);
     p->memory = address_space_new(&p->root, "memory");
     return mc->init(m, error);
@@ -259,10 +360,12 @@ void machine_finish(Machine *m)
     while (p->devices->len > 0) {
         machine_remove_device(m, g_ptr_array_index(p->devices, p->devices->len - 1));
     }
+    g_ptr_array_set_size(p->cpus, 0);
     qom_unparent(G_OBJECT(m));
     if (mc->finish != NULL) {
         mc->finish(m);
     }
+    machine_ram_release(m);
     g_clear_pointer(&p->memory, address_space_free);
     memory_region_destroy(&p->root);
 }

@@ -56,9 +56,13 @@ static void visit(GType type, QomTypeFn fn, void *opaque)
 
 void qom_foreach_type(QomTypeFn fn, void *opaque)
 {
-    const GType roots[] = {
-        G_OBJECT_TYPE(qom_root()), TYPE_USER_OBJECT, TYPE_ACCEL, TYPE_MACHINE, TYPE_BUS, TYPE_DEVICE
-    };
+    const GType roots[] = { G_OBJECT_TYPE(qom_root()),
+                            TYPE_USER_OBJECT,
+                            TYPE_ACCEL,
+                            TYPE_CPU,
+                            TYPE_MACHINE,
+                            TYPE_BUS,
+                            TYPE_DEVICE };
 
     fn(G_TYPE_OBJECT, opaque);
     for (unsigned i = 0; i < G_N_ELEMENTS(roots); i++) {

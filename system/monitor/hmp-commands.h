@@ -25,6 +25,7 @@ bool hmp_qom_list(HmpCall *call, GError **error);
 bool hmp_qom_get(HmpCall *call, GError **error);
 bool hmp_qom_set(HmpCall *call, GError **error);
 bool hmp_info_qtree(HmpCall *call, GError **error);
+bool hmp_info_numa(HmpCall *call, GError **error);
 bool hmp_info_qom_tree(HmpCall *call, GError **error);
 
 /* ---- hmp-info.c ---- */

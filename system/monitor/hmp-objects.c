@@ -132,128 +132,29 @@ bool hmp_qom_set(HmpCall *call, GError **error)
 
 /* ---- trees ---- */
 
-typedef struct {
-    GString *out;
-    unsigned indent;
-} Tree;
-
-static void tree_line(const Tree *tree, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-
-static void tree_line(const Tree *tree, const char *fmt, ...)
-{
-    va_list ap;
-
-    g_string_append_printf(tree->out, "%*s", tree->indent, "");
-    va_start(ap, fmt);
-    g_string_append_vprintf(tree->out, fmt, ap);
-    va_end(ap);
-    g_string_append_c(tree->out, '\n');
-}
-
-static void print_property(const Prop *row, void *opaque)
-{
-    const struct {
-        const Tree *tree;
-        GObject *obj;
-    } *at = opaque;
-    g_autofree char *value = props_get_str(at->obj, row->name);
-
-    tree_line(at->tree, "%s = %s", row->name, value != NULL ? value : "<null>");
-}
-
-static void print_buses_of(Device *dev, const Tree *tree);
-
-static void print_device(Device *dev, const Tree *tree)
-{
-    Tree inner = { tree->out, tree->indent + 2 };
-    struct {
-        const Tree *tree;
-        GObject *obj;
-    } at = { &inner, G_OBJECT(dev) };
-    const char *id = device_id(dev);
-
-    tree_line(tree, "dev: %s, id \"%s\"", device_type(dev), id != NULL ? id : "");
-    props_foreach(G_OBJECT_GET_CLASS(dev), print_property, &at);
-    print_buses_of(dev, &inner);
-}
-
-static void print_bus(Bus *bus, const Tree *tree)
-{
-    Tree inner = { tree->out, tree->indent + 2 };
-
-    tree_line(tree, "bus: %s", bus_name(bus));
-    tree_line(&inner, "type %s", qom_type_name(G_OBJECT_TYPE(bus)));
-    for (unsigned i = 0; i < bus_n_devices(bus); i++) {
-        print_device(bus_device(bus, i), &inner);
-    }
-}
-
-typedef struct {
-    Device *dev;
-    const Tree *tree;
-} BusesOf;
-
-static void print_if_of(Bus *bus, void *opaque)
-{
-    BusesOf *of = opaque;
-
-    if (bus_parent(bus) == of->dev) {
-        print_bus(bus, of->tree);
-    }
-}
-
-static void print_buses_of(Device *dev, const Tree *tree)
-{
-    BusesOf of = { dev, tree };
-
-    bus_foreach(print_if_of, &of);
-}
-
-/* Devices that are on no bus are on the board's own. */
-static void print_board_devices(const char *name, GObject *obj, void *opaque)
-{
-    if (HUMPY_IS_DEVICE(obj) && device_parent_bus(HUMPY_DEVICE(obj)) == NULL) {
-        print_device(HUMPY_DEVICE(obj), opaque);
-    }
-    if (!HUMPY_IS_DEVICE(obj)) {
-        qom_foreach_child(obj, print_board_devices, opaque);
-    }
-}
-
 bool hmp_info_qtree(HmpCall *call, GError **error)
 {
-    Tree tree = { call->out, 0 }, inner = { call->out, 2 };
-
     if (vm_current() == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there is no machine yet");
         return false;
     }
-    tree_line(&tree, "bus: main-system-bus");
-    tree_line(&inner, "type System");
-    qom_foreach_child(G_OBJECT(vm_machine(vm_current())), print_board_devices, &inner);
+    qom_print_qtree(call->out);
     return true;
-}
-
-static void print_child(const char *name, GObject *obj, void *opaque)
-{
-    const Tree *tree = opaque;
-    Tree inner = { tree->out, tree->indent + 2 };
-
-    tree_line(tree, "/%s (%s)", name, qom_type_name(G_OBJECT_TYPE(obj)));
-    qom_foreach_child(obj, print_child, &inner);
 }
 
 bool hmp_info_qom_tree(HmpCall *call, GError **error)
 {
-    const char *path = call->n > 0 ? call->words[0] : "/machine";
-    GObject *obj = resolve(path, error);
-    Tree tree = { call->out, 0 }, inner = { call->out, 2 };
+    return qom_print_tree(call->out, call->n > 0 ? call->words[0] : NULL, error);
+}
 
-    if (obj == NULL) {
+bool hmp_info_numa(HmpCall *call, GError **error)
+{
+    Machine *m = vm_current() != NULL ? vm_machine(vm_current()) : NULL;
+
+    if (m == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there is no machine yet");
         return false;
     }
-    tree_line(&tree, "/%s (%s)", qom_name(obj) != NULL ? qom_name(obj) : "",
-              qom_type_name(G_OBJECT_TYPE(obj)));
-    qom_foreach_child(obj, print_child, &inner);
+    numa_print(machine_numa(m), machine_n_cpus(m), call->out);
     return true;
 }

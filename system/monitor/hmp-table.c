@@ -116,6 +116,7 @@ const HmpCommand hmp_infos[] = {
     { "mtree", "[-f]", "memory regions; -f: as they ended up in the address spaces", 0, 1,
       hmp_info_mtree },
     { "name", "", "name of the virtual machine", 0, 0, hmp_info_name },
+    { "numa", "", "NUMA nodes", 0, 0, hmp_info_numa },
     { "qom-tree", "[PATH]", "the composition tree", 0, 1, hmp_info_qom_tree },
     { "qtree", "", "buses and devices with their properties", 0, 0, hmp_info_qtree },
     { "status", "", "run state", 0, 0, hmp_info_status },

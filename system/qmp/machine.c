@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "accel/ioreq.h"
+#include "hw/core/qom.h"
 #include "node.h"
 #include "qapi-commands.h"
 #include "util/error.h"
@@ -63,9 +64,19 @@ JsonNode *qmp_query_current_machine(JsonObject *args, GError **error)
 
 /* ---- CPUs ---- */
 
-static unsigned n_cpus(Machine *m)
+static JsonObject *cpu_properties(Cpu *cpu)
 {
-    return HUMPY_MACHINE_GET_CLASS(m)->max_cpus > 0 ? MAX(machine_config(m)->smp, 1) : 0;
+    const CpuPlace *place = cpu_place_of(cpu);
+    JsonObject *props = json_object_new();
+
+    if (cpu_node(cpu) >= 0) {
+        json_object_set_int_member(props, "node-id", cpu_node(cpu));
+    }
+    json_object_set_int_member(props, "socket-id", place->socket_id);
+    json_object_set_int_member(props, "cluster-id", place->cluster_id);
+    json_object_set_int_member(props, "core-id", place->core_id);
+    json_object_set_int_member(props, "thread-id", place->thread_id);
+    return props;
 }
 
 JsonNode *qmp_query_cpus_fast(JsonObject *args, GError **error)
@@ -73,15 +84,15 @@ JsonNode *qmp_query_cpus_fast(JsonObject *args, GError **error)
     Machine *m = vm_machine(vm_current());
     JsonArray *all = json_array_new();
 
-    for (unsigned i = 0; i < n_cpus(m); i++) {
-        g_autofree char *path = g_strdup_printf("/machine/cpus/cpu[%u]", i);
-        JsonObject *info = json_object_new(), *props = json_object_new();
+    for (unsigned i = 0; i < machine_n_cpus(m); i++) {
+        Cpu *cpu = machine_cpu(m, i);
+        g_autofree char *path = qom_path(G_OBJECT(cpu));
+        JsonObject *info = json_object_new();
 
-        json_object_set_int_member(props, "core-id", i);
         json_object_set_int_member(info, "cpu-index", i);
         json_object_set_string_member(info, "qom-path", path);
         json_object_set_int_member(info, "thread-id", getpid());
-        json_object_set_object_member(info, "props", props);
+        json_object_set_object_member(info, "props", cpu_properties(cpu));
         json_object_set_string_member(info, "target", "aarch64");
         json_array_add_object_element(all, info);
     }
@@ -103,8 +114,7 @@ JsonNode *qmp_query_memory_size_summary(JsonObject *args, GError **error)
     uint64_t size = machine_config(m)->ram_size;
     JsonObject *info = json_object_new();
 
-    json_object_set_int_member(info, "base-memory",
-                               size != 0 ? size : HUMPY_MACHINE_GET_CLASS(m)->default_ram);
+    json_object_set_int_member(info, "base-memory", size);
     json_object_set_int_member(info, "plugged-memory", 0);
     return node_object(info);
 }

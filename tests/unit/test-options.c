@@ -131,7 +131,7 @@ static void test_wishes_are_kept_for_the_accelerator(void)
 static void test_foreign_options_are_foreign(void)
 {
     static const char *const names[] = { "s",      "gdb",    "usb",      "sdl",    "vga",
-                                         "pflash", "loadvm", "snapshot", "object", "enable-kvm" };
+                                         "pflash", "loadvm", "snapshot", "enable-kvm" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         g_assert_nonnull(foreign_find(names[i]));
@@ -173,9 +173,10 @@ static void test_errors_name_option_and_cause(void)
     check_error(WORDS("-smp", "0"), "-smp 0: cpus is '0' but must be 1 to 65535");
     check_error(WORDS("-smp", "many"), "-smp many: cpus: 'many' is not a number");
     check_error(WORDS("-smp", "4,maxcpus=2"), "-smp 4,maxcpus=2: cpus is 4 but maxcpus only 2");
-    check_error(WORDS("-smp", "5,cores=2"),
-                "-smp 5,cores=2: sockets * clusters * cores * threads is 2, which does not divide "
-                "the 5 CPUs");
+    check_error(
+        WORDS("-smp", "5,cores=2"),
+        "-smp 5,cores=2: sockets * clusters * cores * threads cannot be 5 with those given, "
+        "which make 2");
     check_error(WORDS("-accel", "gunia"),
                 "-accel gunia: accelerator 'gunia' is not known (did you mean 'gunyah'?)");
     check_error(WORDS("-accel", "gunyah,hots=model"),
@@ -397,6 +398,65 @@ static void add(const char *path, void (*fn)(Image *image, gconstpointer data))
     g_test_add(path, Image, NULL, image_setup, fn, image_teardown);
 }
 
+static VmConfig *read_config(const char *content, GError **error)
+{
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("config-XXXXXX", &path, NULL);
+    VmConfig *config;
+
+    close(fd);
+    g_assert_true(g_file_set_contents(path, content, -1, NULL));
+    config = parse(WORDS("-readconfig", path), error);
+    g_unlink(path);
+    return config;
+}
+
+static void test_readconfig_stands_for_options(void)
+{
+    GError *error = NULL;
+    g_autoptr(VmConfig) config = read_config("# comment\n\n[object \"rng0\"]\n"
+                                             "  qom-type = \"rng-builtin\"\n"
+                                             "[smp-opts]\r\n cpus=\"4\"\n"
+                                             "[memory]\n  size = \"1G\"\n"
+                                             "[drive \"d\"]\n  file = \"a,b\"c\"",
+                                             &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpstr(g_ptr_array_index(config->objects, 0), ==, "id=rng0,qom-type=rng-builtin");
+    g_assert_cmpuint(config->smp, ==, 4);
+    g_assert_cmpuint(config->ram_size, ==, 1 << 30);
+    g_assert_cmpstr(g_ptr_array_index(config->drives, 0), ==, "id=d,file=a,,b\"c");
+}
+
+static void test_readconfig_errors_name_the_line(void)
+{
+    static const char *const rows[][2] = {
+        { "a = \"b\"", "line 1: there is no section" },
+        { "[device\n", "line 1: a section is" },
+        { "[device \"x]\n", "line 1: the id" },
+        { "\n[]\n", "line 2: a section is" },
+        { "[device]x\n", "line 1: a section is" },
+        { "[device]\nx\n", "line 2: neither" },
+        { "[device]\n= \"x\"\n", "line 2: neither" },
+        { "[device]\nx = y\n", "line 2: a value" },
+        { "[device]\nx = \"\n", "line 2: a value" },
+        { "[device]\nx = \"a\" b\n", "line 2: a value" },
+        { "[nonesuch]\n", "line 1: there is no option" },
+        { "[nographic]\n", "line 1: there is no option" },
+        { "\n[smp-opts]\ncpus = \"0\"\n", "line 2: cpus is '0'" },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(VmConfig) config = read_config(rows[i][0], &error);
+
+        g_assert_null(config);
+        if (strstr(error->message, rows[i][1]) == NULL) {
+            g_error("'%s' is not in: %s", rows[i][1], error->message);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -422,5 +482,8 @@ int main(int argc, char **argv)
     add("/options/blockdev/raw-on-file", test_blockdev_raw_on_file);
     add("/options/blockdev/json", test_blockdev_json);
     add("/options/blockdev/errors", test_blockdev_errors);
+    g_test_add_func("/options/readconfig-stands-for-options", test_readconfig_stands_for_options);
+    g_test_add_func("/options/readconfig-errors-name-the-line",
+                    test_readconfig_errors_name_the_line);
     return g_test_run();
 }

@@ -43,6 +43,7 @@ typedef struct {
     const char *cpu_compatible;
     unsigned n_cpus;
     uint64_t ram_size;
+    const Numa *numa; /* NULL: not divided into nodes */
     bool flash, panic;
     bool seeds; /* put kaslr-seed and rng-seed into /chosen */
     GpexLayout pcie;

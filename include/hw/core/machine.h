@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 #include "accel/accel.h"
+#include "hw/core/cpu.h"
 #include "hw/core/device.h"
+#include "hw/core/numa.h"
 
 struct Chardev;
 
@@ -24,6 +26,8 @@ typedef struct {
     uint64_t ram_size;    /* 0: the machine's default */
     unsigned smp;         /* 0: 1 */
     const char *name;
+    const char *memory_backend; /* id of what the RAM is, or NULL */
+    CpuTopology topology;       /* sockets 0: one socket of single-threaded cores */
 } MachineConfig;
 
 struct _MachineClass {
@@ -33,6 +37,7 @@ struct _MachineClass {
     const char *summary;
     uint64_t default_ram;
     unsigned max_cpus;
+    bool has_numa;                /* takes -numa */
     bool no_cpus;                 /* has none, whatever -smp says, and so needs no accelerator */
     const char *const *cpu_types; /* values of -cpu, the default first; NULL-terminated */
     unsigned n_serials;           /* serial ports that machine_set_serial() may fill */
@@ -63,6 +68,10 @@ char *machine_cpu_help(const char *type, GError **error);
 
 void machine_set_config(Machine *m, const MachineConfig *config); /* copied */
 const MachineConfig *machine_config(Machine *m);
+void machine_set_numa(Machine *m, Numa *numa);    /* takes numa */
+unsigned machine_n_cpus(Machine *m);              /* between machine_init() and machine_finish() */
+Cpu *machine_cpu(Machine *m, unsigned index);     /* borrowed */
+const Numa *machine_numa(Machine *m);             /* complete after machine_init() */
 void machine_set_accel(Machine *m, Accel *accel); /* referenced */
 Accel *machine_accel(Machine *m);
 /* chr is borrowed until machine_finish(). RANGE: the machine has no serial port n. */
@@ -97,6 +106,12 @@ Machine *machine_current(void); /* the one at /machine, or NULL; borrowed */
 bool machine_plugged(Machine *m, Device *dev, GError **error);
 /* Tears the accelerator down, then unrealizes devices, last made first. Idempotent. */
 void machine_finish(Machine *m);
+
+/* For machine types: makes the RAM (config->ram_size bytes; name is for info mtree) and maps it at
+ * base of the system memory, in one piece or several. machine_finish() undoes it. */
+bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error);
+/* The lowest piece: what a kernel is loaded into. NULL: there is none. */
+MemoryRegion *machine_ram(Machine *m);
 
 /* For machine types: dev (referenced), which is on no bus, is reset and finished with the machine
  * from now on. Without a place in the tree it gets one in /machine/unattached. */

@@ -83,4 +83,4 @@ GObject *qom_example(GType type);
 
 /* What the human monitor prints: devices and buses from the board down, and the whole tree. */
 void qom_print_qtree(GString *out);
-void qom_print_tree(GString *out, const char *path, GError **error); /* path NULL: /machine */
+bool qom_print_tree(GString *out, const char *path, GError **error); /* path NULL: /machine */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The machine's RAM: memory of its own, a back end (-machine memory-backend=), or the back ends of
+ * its NUMA nodes one after the other. Where it is in guest memory is the board's business.
+ */
+#include "core-priv.h"
+#include "hw/core/hostmem.h"
+#include "hw/core/machine.h"
+#include "util/error.h"
+
+static void add_part(MachineRam *ram, MemoryRegion *mr, MemoryBackend *backend)
+{
+    MachineRamPart part = { .mr = mr, .backend = backend };
+
+    if (backend != NULL) {
+        g_object_ref(backend);
+    }
+    g_array_append_val(ram->parts, part);
+}
+
+static bool add_backend(MachineRam *ram, const char *id, GError **error)
+{
+    UserObject *obj = user_object_find(id, TYPE_MEMORY_BACKEND, error);
+    MemoryRegion *mr;
+
+    if (obj == NULL) {
+        return false;
+    }
+    mr = memory_backend_take(HUMPY_MEMORY_BACKEND(obj), error);
+    if (mr == NULL) {
+        return false;
+    }
+    add_part(ram, mr, HUMPY_MEMORY_BACKEND(obj));
+    return true;
+}
+
+static bool make_own(Machine *m, MachineRam *ram, const char *name, GError **error)
+{
+    if (!memory_region_init_ram(&ram->own, NULL, name, machine_config(m)->ram_size, error)) {
+        g_prefix_error(error, "-m: ");
+        return false;
+    }
+    add_part(ram, &ram->own, NULL);
+    return true;
+}
+
+static bool take_nodes(Machine *m, MachineRam *ram, GError **error)
+{
+    const Numa *numa = machine_numa(m);
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < numa->n_nodes; i++) {
+        const char *memdev = numa->nodes[i].memdev;
+
+        if (memdev != NULL && !add_backend(ram, memdev, error)) {
+            g_prefix_error(error, "-numa node,nodeid=%u,memdev=%s: ", i, memdev);
+            return false;
+        }
+        total += numa->nodes[i].size;
+    }
+    if (total != machine_config(m)->ram_size) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "-numa: total memory for NUMA nodes (0x%" G_GINT64_MODIFIER
+                    "x) should equal RAM size (0x%" G_GINT64_MODIFIER "x)",
+                    total, machine_config(m)->ram_size);
+        return false;
+    }
+    return true;
+}
+
+bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error)
+{
+    const MachineConfig *config = machine_config(m);
+    MachineRam *ram = machine_ram_of(m);
+    bool ok;
+
+    g_assert(ram->parts == NULL);
+    ram->parts = g_array_new(FALSE, FALSE, sizeof(MachineRamPart));
+    if (machine_numa(m)->n_nodes > 0) {
+        ok = take_nodes(m, ram, error);
+    } else if (config->memory_backend != NULL) {
+        ok = add_backend(ram, config->memory_backend, error);
+        if (!ok) {
+            g_prefix_error(error, "-machine memory-backend=%s: ", config->memory_backend);
+        }
+    } else {
+        ok = make_own(m, ram, name, error);
+    }
+    for (unsigned i = 0; ok && i < ram->parts->len; i++) {
+        MachineRamPart *part = &g_array_index(ram->parts, MachineRamPart, i);
+
+        memory_region_add_subregion(machine_system_memory(m), base, part->mr);
+        part->mapped = true;
+        base += memory_region_size(part->mr);
+    }
+    return ok;
+}
+
+MemoryRegion *machine_ram(Machine *m)
+{
+    const GArray *parts = machine_ram_of(m)->parts;
+
+    return parts != NULL && parts->len > 0 ? g_array_index(parts, MachineRamPart, 0).mr : NULL;
+}
+
+void machine_ram_release(Machine *m)
+{
+    MachineRam *ram = machine_ram_of(m);
+
+    for (unsigned i = 0; ram->parts != NULL && i < ram->parts->len; i++) {
+        MachineRamPart *part = &g_array_index(ram->parts, MachineRamPart, i);
+
+        if (part->mapped) {
+            memory_region_del_subregion(machine_system_memory(m), part->mr);
+        }
+        if (part->backend != NULL) {
+            memory_backend_release(part->backend);
+            g_object_unref(part->backend);
+        } else {
+            memory_region_destroy(part->mr);
+        }
+    }
+    g_clear_pointer(&ram->parts, g_array_unref);
+}
