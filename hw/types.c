@@ -44,6 +44,7 @@ static GType (*const types[])(void) = {
     virtio_balloon_get_type,
     virtio_blk_get_type,
     virtio_net_get_type,
+    virtio_gpu_get_type,
     virtio_rng_get_type,
     virtio_serial_get_type,
     virtio_vsock_get_type,

@@ -123,6 +123,7 @@ GType virtio_balloon_get_type(void);
 GType virtio_9p_get_type(void);
 GType virtio_blk_get_type(void);
 GType virtio_net_get_type(void);
+GType virtio_gpu_get_type(void);
 GType virtio_rng_get_type(void);
 GType virtio_serial_get_type(void);
 GType virtio_vsock_get_type(void);
