@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * What a block driver (raw) gives to block.c, which has checked bounds and access already.
+ * What a block driver (raw, null-co, blkdebug) gives to block.c, which has checked bounds and
+ * access already.
  */
 #pragma once
 
 #include "block/block.h"
 
 typedef struct {
+    const char *name; /* as after driver= */
     /* All: 0 or -errno; [any]; offset and length are multiples of 512 inside the length. */
     int (*preadv)(void *state, uint64_t offset, const struct iovec *iov, unsigned n);
     int (*pwritev)(void *state, uint64_t offset, const struct iovec *iov, unsigned n);
@@ -22,8 +24,12 @@ typedef struct {
     bool read_only;
 } BlockNode;
 
-/* Fills node. FALSE: *error, nothing is open. */
+/* Fill node. FALSE: *error, nothing is open. */
 bool raw_open(const BlockOptions *options, BlockNode *node, GError **error);
+bool null_open(const BlockOptions *options, BlockNode *node, GError **error);
+bool blkdebug_open(const BlockOptions *options, BlockNode *node, GError **error);
+/* The one of these that options->driver names. */
+bool block_open_node(const BlockOptions *options, BlockNode *node, GError **error);
 
 /* Takes the advisory locks of one writer or one of many readers on fd. */
 bool raw_lock(int fd, const char *filename, bool writer, GError **error);

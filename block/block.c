@@ -82,24 +82,54 @@ static void block_free(BlockBackend *blk)
     g_free(blk);
 }
 
+bool block_open_node(const BlockOptions *options, BlockNode *node, GError **error)
+{
+    switch (options->driver) {
+    case BLOCK_DRIVER_RAW:
+        if (options->filename == NULL || *options->filename == '\0') {
+            g_set_error_literal(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "a file name is needed");
+            return false;
+        }
+        return raw_open(options, node, error);
+    case BLOCK_DRIVER_NULL:
+        return null_open(options, node, error);
+    case BLOCK_DRIVER_BLKDEBUG:
+        return blkdebug_open(options, node, error);
+    }
+    g_assert_not_reached();
+}
+
+/* What a client is told to be the file. */
+static char *describe(const BlockOptions *options)
+{
+    switch (options->driver) {
+    case BLOCK_DRIVER_RAW:
+        return g_strdup(options->filename);
+    case BLOCK_DRIVER_NULL:
+        return g_strdup("null-co://");
+    case BLOCK_DRIVER_BLKDEBUG: {
+        g_autofree char *image = describe(options->image);
+
+        return g_strdup_printf("blkdebug::%s", image);
+    }
+    }
+    g_assert_not_reached();
+}
+
 BlockBackend *block_open(const BlockOptions *options, GError **error)
 {
     BlockBackend *blk;
 
-    if (options->filename == NULL || *options->filename == '\0') {
-        g_set_error_literal(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "a file name is needed");
-        return NULL;
-    }
     blk = g_new0(BlockBackend, 1);
     blk->refs = 1;
     blk->writethrough = options->writethrough;
     blk->no_flush = options->cache_no_flush;
     blk->direct = options->cache_direct;
-    blk->filename = g_strdup(options->filename);
-    if (!raw_open(options, &blk->node, error)) {
+    if (!block_open_node(options, &blk->node, error)) {
         block_free(blk);
         return NULL;
     }
+    blk->filename = describe(options);
     if (!registry_add(blk, options->node_name)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "node name '%s' is already used",
                     options->node_name);
@@ -136,6 +166,11 @@ void block_unref(BlockBackend *blk)
     block_free(blk);
 }
 
+const char *block_user(BlockBackend *blk)
+{
+    return blk->claimed_by;
+}
+
 bool block_claim(BlockBackend *blk, const char *who, GError **error)
 {
     if (blk->claimed_by != NULL) {
@@ -165,7 +200,7 @@ void block_foreach(void (*fn)(const BlockDescription *d, void *opaque), void *op
         const BlockBackend *blk = block_find(name->data);
         BlockDescription d = {
             .node_name = blk->node_name,
-            .driver = "raw",
+            .driver = blk->node.driver->name,
             .filename = blk->filename,
             .user = blk->claimed_by,
             .length = blk->node.length,

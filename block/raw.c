@@ -348,6 +348,7 @@ static int raw_write_zeroes(void *state, uint64_t offset, uint64_t length, bool 
 }
 
 static const BlockDriver raw_driver = {
+    .name = "raw",
     .preadv = raw_preadv,
     .pwritev = raw_pwritev,
     .flush = raw_flush,

@@ -18,9 +18,17 @@ typedef struct BlockBackend BlockBackend;
 
 enum { BLOCK_SECTOR_SIZE = 512 };
 
-typedef struct {
+typedef enum {
+    BLOCK_DRIVER_RAW,      /* a file or block device of the host */
+    BLOCK_DRIVER_NULL,     /* nowhere */
+    BLOCK_DRIVER_BLKDEBUG, /* errors on demand, in front of image */
+} BlockDriverKind;
+
+typedef struct BlockOptions BlockOptions;
+struct BlockOptions {
+    BlockDriverKind driver;
     const char *node_name; /* or NULL: one is made up */
-    const char *filename;
+    const char *filename;  /* NULL: only for what is not RAW */
     bool read_only;
     bool auto_read_only;
     bool cache_direct;   /* O_DIRECT */
@@ -28,7 +36,16 @@ typedef struct {
     bool writethrough;   /* cache=writethrough, directsync: every write is flushed */
     bool discard_unmap;
     bool locking; /* OFD lock: one writer or many readers among processes */
-} BlockOptions;
+
+    /* NULL: */
+    uint64_t size; /* 0: 1 GiB */
+    uint64_t latency_ns;
+    bool read_zeroes; /* else reads leave the buffer as it is */
+
+    /* BLKDEBUG: */
+    const char *rules; /* see block/blkdebug.c; or NULL */
+    const BlockOptions *image;
+};
 
 /* Locking on, everything else off: cache=writeback. Start from this. */
 #define BLOCK_OPTIONS_INIT                                                                         \
@@ -48,6 +65,7 @@ void block_unref(BlockBackend *blk); /* the last one closes; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, block_unref)
 
 /* One front end at a time: FALSE (CONFLICT) names the node and who has it. [main] */
+const char *block_user(BlockBackend *blk); /* who has claimed it, or NULL; borrowed. [main] */
 bool block_claim(BlockBackend *blk, const char *who, GError **error);
 void block_release(BlockBackend *blk);
 

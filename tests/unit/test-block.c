@@ -734,6 +734,70 @@ static void test_iov_slice(Fixture *f, gconstpointer data)
     g_assert_cmpuint(iov_slice(out, iov, 4, 10, 1), ==, 0);
 }
 
+static int request(BlockBackend *blk, uint64_t offset, bool write)
+{
+    char bytes[BLOCK_SECTOR_SIZE] = "x";
+    struct iovec iov = { bytes, sizeof(bytes) };
+
+    return write ? block_pwritev(blk, offset, &iov, 1) : block_preadv(blk, offset, &iov, 1);
+}
+
+static void test_null(void)
+{
+    BlockOptions options = { .driver = BLOCK_DRIVER_NULL, .size = 1000, .read_zeroes = true };
+    g_autoptr(BlockBackend) blk = block_open(&options, NULL);
+    char bytes[BLOCK_SECTOR_SIZE] = "x";
+    struct iovec iov = { bytes, sizeof(bytes) };
+
+    g_assert_cmpuint(block_length(blk), ==, 1024);
+    g_assert_cmpint(request(blk, 512, true), ==, 0);
+    g_assert_cmpint(block_preadv(blk, 512, &iov, 1), ==, 0);
+    g_assert_cmpint(bytes[0], ==, 0);
+    g_assert_cmpint(request(blk, 1024, false), ==, -EIO);
+}
+
+static void test_blkdebug_injects_errors(void)
+{
+    BlockOptions image = { .driver = BLOCK_DRIVER_NULL };
+    BlockOptions options = { .driver = BLOCK_DRIVER_BLKDEBUG,
+                             .image = &image,
+                             .rules = "# rules\n[inject-error]\nevent = \"read_aio\"\n"
+                                      "sector = \"3\"\n[inject-error]\nevent=write_aio\n"
+                                      "errno = \"28\"\nonce = \"on\"\n" };
+    g_autoptr(BlockBackend) blk = block_open(&options, NULL);
+
+    g_assert_nonnull(blk);
+    g_assert_cmpuint(block_length(blk), ==, 1 << 30);
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpint(request(blk, 2 * 512, false), ==, 0);
+        g_assert_cmpint(request(blk, 3 * 512, false), ==, -EIO);
+        g_assert_cmpint(request(blk, 4 * 512, false), ==, 0);
+        g_assert_cmpint(request(blk, 0, true), ==, i == 0 ? -ENOSPC : 0);
+    }
+    g_assert_cmpint(block_flush(blk), ==, 0);
+}
+
+static void test_blkdebug_refuses_bad_rules(void)
+{
+    static const char *const bad[] = {
+        "event = \"read_aio\"",          "[set-state]",
+        "[inject-error]\nevent = \"x\"", "[inject-error]\nerrno = \"0\"",
+        "[inject-error]\nerrno = y",     "[inject-error]\nonce = maybe",
+        "[inject-error]\nfoo = 1",       "[inject-error]\nfoo",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        BlockOptions image = { .driver = BLOCK_DRIVER_NULL };
+        BlockOptions options = { .driver = BLOCK_DRIVER_BLKDEBUG,
+                                 .image = &image,
+                                 .rules = bad[i] };
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(block_open(&options, &error));
+        g_assert_true(g_str_has_prefix(error->message, "line "));
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -777,5 +841,8 @@ int main(int argc, char **argv)
 
         g_test_add(path, Fixture, NULL, setup, tests[i].fn, teardown);
     }
+    g_test_add_func("/block/null/discards-and-reads-zeroes", test_null);
+    g_test_add_func("/block/blkdebug/injects-errors", test_blkdebug_injects_errors);
+    g_test_add_func("/block/blkdebug/refuses-bad-rules", test_blkdebug_refuses_bad_rules);
     return g_test_run();
 }
