@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * -blockdev: a driver=file node names a file, a driver=raw node sits on one, named or given in
- * place. The two are one back end here, opened once under the upper node's name.
+ * -blockdev and blockdev-add: a driver=file node names a file, a driver=raw node sits on one, named
+ * or given in place. The two are one back end here, opened once under the upper node's name. Also
+ * null-co, and blkdebug with its image given in place.
  */
 #include <string.h>
 
 #include "drives-priv.h"
 #include "options.h"
 #include "util/error.h"
+#include "util/props.h"
+
+enum { MAX_NS = 1000000000 }; /* of null-co's latency */
 
 typedef struct {
     char *text; /* as typed, for messages */
@@ -20,10 +24,32 @@ static const char *const file_keys[] = {
     "driver",         "node-name", "filename",     "locking",        "read-only",
     "auto-read-only", "discard",   "cache.direct", "cache.no-flush", NULL,
 };
+static const char *const null_keys[] = {
+    "driver",         "node-name", "size",         "read-zeroes",    "latency-ns", "read-only",
+    "auto-read-only", "discard",   "cache.direct", "cache.no-flush", NULL,
+};
+static const char *const blkdebug_keys[] = {
+    "driver",         "node-name",         "config",           "image.driver",   "image.filename",
+    "image.size",     "image.read-zeroes", "image.latency-ns", "image.locking",  "read-only",
+    "auto-read-only", "discard",           "cache.direct",     "cache.no-flush", NULL,
+};
 static const char *const raw_keys[] = {
-    "driver",         "node-name",      "file",    "file.driver",  "file.filename",
-    "file.locking",   "read-only",      "discard", "cache.direct", "cache.no-flush",
-    "auto-read-only", "file.node-name", NULL,
+    "driver",
+    "node-name",
+    "file",
+    "file.driver",
+    "file.filename",
+    "file.locking",
+    "read-only",
+    "discard",
+    "cache.direct",
+    "cache.no-flush",
+    "auto-read-only",
+    "file.node-name",
+    "file.size",
+    "file.read-zeroes",
+    "file.latency-ns",
+    NULL,
 };
 
 void file_node_free(gpointer data)
@@ -82,28 +108,64 @@ static bool read_file_node(Drives *drives, const char *text, KeyVal *kv, GError 
     return true;
 }
 
+bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error)
+{
+    g_autofree char *size_key = g_strconcat(prefix, "size", NULL);
+    g_autofree char *zeroes_key = g_strconcat(prefix, "read-zeroes", NULL);
+    g_autofree char *latency_key = g_strconcat(prefix, "latency-ns", NULL);
+    const char *size = keyval_take(kv, size_key), *latency = keyval_take(kv, latency_key);
+
+    if ((size != NULL && !props_parse_size(size, 0, &options->size, error)) ||
+        !keyval_take_bool(kv, zeroes_key, &options->read_zeroes, error)) {
+        return false;
+    }
+    if (latency != NULL &&
+        (!props_parse_u64(latency, &options->latency_ns, NULL) || options->latency_ns > MAX_NS)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "%s is '%s' but must be 0 to %d",
+                    latency_key, latency, MAX_NS);
+        return false;
+    }
+    return true;
+}
+
+/* An image given in place: PREFIXdriver and what belongs to it. */
+static bool take_inline(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error)
+{
+    g_autofree char *driver_key = g_strconcat(prefix, "driver", NULL);
+    g_autofree char *filename_key = g_strconcat(prefix, "filename", NULL);
+    g_autofree char *locking_key = g_strconcat(prefix, "locking", NULL);
+    const char *driver = keyval_take(kv, driver_key), *filename = keyval_take(kv, filename_key);
+
+    if (g_strcmp0(driver, "null-co") == 0) {
+        options->driver = BLOCK_DRIVER_NULL;
+        return blockdev_take_null(kv, prefix, options, error);
+    }
+    if (driver != NULL && strcmp(driver, "file") != 0) {
+        error_set_unknown(error, driver_key, driver,
+                          (const char *const[]){ "file", "null-co", NULL });
+        return false;
+    }
+    if (filename == NULL || *filename == '\0') {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "property '%s' is missing",
+                    filename_key);
+        return false;
+    }
+    options->filename = filename;
+    return drives_take_locking(kv, locking_key, options, error);
+}
+
 /* The file below a raw node: sets what options takes over from it. */
 static bool find_child(Drives *drives, KeyVal *kv, const char *name, BlockOptions *options,
                        GError **error)
 {
     const char *reference = keyval_take(kv, "file");
-    const char *filename = keyval_take(kv, "file.filename");
-    const char *driver = keyval_take(kv, "file.driver");
+    const char *filename = keyval_get(kv, "file.filename");
+    const char *driver = keyval_get(kv, "file.driver");
     FileNode *child;
 
     keyval_take(kv, "file.node-name");
     if (reference == NULL) {
-        if (driver != NULL && strcmp(driver, "file") != 0) {
-            error_set_unknown(error, "file.driver", driver, (const char *const[]){ "file", NULL });
-            return false;
-        }
-        if (filename == NULL || *filename == '\0') {
-            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
-                        "property 'file' or 'file.filename' is missing");
-            return false;
-        }
-        options->filename = filename;
-        return drives_take_locking(kv, "file.locking", options, error);
+        return take_inline(kv, "file.", options, error);
     }
     if (filename != NULL || driver != NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "file and file.* exclude each other");
@@ -118,6 +180,9 @@ static bool find_child(Drives *drives, KeyVal *kv, const char *name, BlockOption
     if (child->parent != NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
                     "node '%s' is already used by node '%s'", reference, child->parent);
+        return false;
+    }
+    if (!drives_drop(drives, reference, error)) {
         return false;
     }
     child->parent = g_strdup(name);
@@ -137,28 +202,106 @@ static bool read_raw_node(Drives *drives, KeyVal *kv, GError **error)
            drives_take_common(kv, &options, error) && drives_add(drives, &options, &opened, error);
 }
 
-bool blockdev_read(Drives *drives, const char *text, GError **error)
+static bool read_null_node(Drives *drives, KeyVal *kv, GError **error)
 {
-    static const char *const names[] = { "file", "raw", NULL };
-    g_autoptr(KeyVal) kv = keyval_parse_or_json(text, "driver", error);
-    const char *driver;
+    BlockOptions options = BLOCK_OPTIONS_INIT;
+    const char *opened;
 
-    if (kv == NULL) {
+    options.driver = BLOCK_DRIVER_NULL;
+    options.node_name = take_node_name(drives, kv, error);
+    return options.node_name != NULL && blockdev_take_null(kv, "", &options, error) &&
+           drives_take_common(kv, &options, error) && drives_add(drives, &options, &opened, error);
+}
+
+static bool read_blkdebug_node(Drives *drives, KeyVal *kv, DrivesReadFn read, GError **error)
+{
+    BlockOptions options = BLOCK_OPTIONS_INIT, image = BLOCK_OPTIONS_INIT;
+    const char *config = keyval_take(kv, "config"), *opened;
+    g_autofree char *rules = NULL;
+
+    options.driver = BLOCK_DRIVER_BLKDEBUG;
+    options.node_name = take_node_name(drives, kv, error);
+    options.image = &image;
+    if (options.node_name == NULL || !take_inline(kv, "image.", &image, error) ||
+        !drives_take_common(kv, &image, error)) {
         return false;
     }
-    driver = keyval_take(kv, "driver");
+    if (config != NULL) {
+        rules = read(config, error);
+        if (rules == NULL) {
+            return false;
+        }
+    }
+    options.rules = rules;
+    return drives_add(drives, &options, &opened, error);
+}
+
+static bool read_node(Drives *drives, const char *text, KeyVal *kv, DrivesReadFn read,
+                      GError **error)
+{
+    static const struct {
+        const char *name;
+        const char *const *keys;
+    } drivers[] = {
+        { "blkdebug", blkdebug_keys },
+        { "file", file_keys },
+        { "null-co", null_keys },
+        { "raw", raw_keys },
+    };
+    const char *names[G_N_ELEMENTS(drivers) + 1] = {};
+    const char *driver = keyval_take(kv, "driver");
+    unsigned i;
+
     if (driver == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "property 'driver' is missing");
         return false;
     }
-    if (strcmp(driver, "raw") == 0) {
-        return keyval_check_keys(kv, raw_keys, error) && read_raw_node(drives, kv, error);
+    for (i = 0; i < G_N_ELEMENTS(drivers) && strcmp(drivers[i].name, driver) != 0; i++) {
+        names[i] = drivers[i].name;
     }
-    if (strcmp(driver, "file") == 0) {
-        return keyval_check_keys(kv, file_keys, error) && read_file_node(drives, text, kv, error);
+    if (i == G_N_ELEMENTS(drivers)) {
+        error_set_unknown(error, "driver", driver, names);
+        return false;
     }
-    error_set_unknown(error, "driver", driver, names);
-    return false;
+    if (!keyval_check_keys(kv, drivers[i].keys, error)) {
+        return false;
+    }
+    switch (i) {
+    case 0:
+        return read_blkdebug_node(drives, kv, read, error);
+    case 1:
+        return read_file_node(drives, text, kv, error);
+    case 2:
+        return read_null_node(drives, kv, error);
+    default:
+        return read_raw_node(drives, kv, error);
+    }
+}
+
+static char *read_whole(const char *path, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    char *text = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, &cause)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "%s", cause->message);
+        return NULL;
+    }
+    return text;
+}
+
+bool blockdev_read(Drives *drives, const char *text, GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_parse_or_json(text, "driver", error);
+
+    return kv != NULL && read_node(drives, text, kv, read_whole, error);
+}
+
+static bool open_file(Drives *drives, const FileNode *node, GError **error)
+{
+    const char *opened;
+
+    return drives_add(drives, &node->options, &opened, error);
 }
 
 bool blockdev_open_files(Drives *drives, GError **error)
@@ -169,11 +312,72 @@ bool blockdev_open_files(Drives *drives, GError **error)
     g_hash_table_iter_init(&iter, drives->files);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const FileNode *node = value;
-        const char *opened;
 
-        if (node->parent == NULL && !drives_add(drives, &node->options, &opened, error)) {
+        if (node->parent == NULL && !open_file(drives, node, error)) {
             g_prefix_error(error, "-blockdev %s: ", node->text);
             return false;
+        }
+    }
+    return true;
+}
+
+/* ---- while the machine runs ---- */
+
+bool drives_blockdev_add(Drives *drives, KeyVal *kv, DrivesReadFn read, GError **error)
+{
+    g_autofree char *name = g_strdup(keyval_get(kv, "node-name"));
+    const FileNode *node;
+
+    if (!read_node(drives, "", kv, read, error)) {
+        return false;
+    }
+    node = g_hash_table_lookup(drives->files, name);
+    if (node != NULL && !open_file(drives, node, error)) {
+        g_hash_table_remove(drives->files, name);
+        return false;
+    }
+    return true;
+}
+
+static FileNode *child_of(Drives *drives, const char *parent)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, drives->files);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        FileNode *node = value;
+
+        if (g_strcmp0(node->parent, parent) == 0) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+bool drives_blockdev_del(Drives *drives, const char *name, GError **error)
+{
+    FileNode *own = g_hash_table_lookup(drives->files, name), *child = child_of(drives, name);
+    g_autoptr(GError) cause = NULL;
+
+    if (own != NULL && own->parent != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "node '%s' is used by node '%s'",
+                    name, own->parent);
+        return false;
+    }
+    if (own == NULL && block_find(name) == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "there is no node '%s'", name);
+        return false;
+    }
+    if (!drives_drop(drives, name, error)) {
+        return false;
+    }
+    g_hash_table_remove(drives->files, name);
+    if (child != NULL) { /* is a node of its own again */
+        g_clear_pointer(&child->parent, g_free);
+        if (!open_file(drives, child, &cause)) {
+            g_warning("node '%s' is lost: %s", child->node_name, cause->message);
+            g_hash_table_remove(drives->files, child->node_name);
         }
     }
     return true;

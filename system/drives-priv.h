@@ -17,6 +17,9 @@ struct Drives {
 /* Opens one back end and keeps it. node_name is borrowed from it. */
 bool drives_add(Drives *drives, const BlockOptions *options, const char **node_name,
                 GError **error);
+/* Closes the back end of that name, if it is open. FALSE (CONFLICT): a device or a -drive has it.
+ */
+bool drives_drop(Drives *drives, const char *node_name, GError **error);
 /* read-only, auto-read-only, discard, cache.direct and cache.no-flush. */
 bool drives_take_common(KeyVal *kv, BlockOptions *options, GError **error);
 bool drives_take_locking(KeyVal *kv, const char *key, BlockOptions *options, GError **error);
@@ -24,6 +27,8 @@ bool drives_take_locking(KeyVal *kv, const char *key, BlockOptions *options, GEr
 bool drives_check_format(const char *filename, const char *format, GError **error);
 
 /* ---- blockdev.c ---- */
+/* PREFIXsize, PREFIXread-zeroes and PREFIXlatency-ns of driver null-co. */
+bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error);
 void file_node_free(gpointer node);
 bool blockdev_read(Drives *drives, const char *text, GError **error);
 /* Opens the driver=file nodes that no raw node sits on; a device may use those as they are. */

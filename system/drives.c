@@ -70,6 +70,36 @@ bool drives_add(Drives *drives, const BlockOptions *options, const char **node_n
     return true;
 }
 
+static bool has_id(const Drives *drives, const char *node_name)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, drives->ids);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        if (strcmp(value, node_name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool drives_drop(Drives *drives, const char *node_name, GError **error)
+{
+    BlockBackend *blk = block_find(node_name);
+
+    if (blk == NULL) {
+        return true;
+    }
+    if (block_user(blk) != NULL || has_id(drives, node_name)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "node '%s' is used by %s", node_name,
+                    block_user(blk) != NULL ? block_user(blk) : "a -drive");
+        return false;
+    }
+    g_ptr_array_remove(drives->backends, blk);
+    return true;
+}
+
 /* ---- reading options ---- */
 
 /* text is what key says, or NULL. */
@@ -127,6 +157,10 @@ static const char *const drive_keys[] = {
     "snapshot",
     "file.locking",
     "file.filename",
+    "file.driver",
+    "file.size",
+    "file.read-zeroes",
+    "file.latency-ns",
     NULL,
 };
 
@@ -187,6 +221,9 @@ bool drives_check_format(const char *filename, const char *format, GError **erro
             return false;
         }
         return true;
+    }
+    if (filename == NULL) {
+        return true; /* no file of the host's */
     }
     fd = open(filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || pread(fd, head, sizeof(head), 0) < 0) {
@@ -297,6 +334,27 @@ static const char *take_filename(KeyVal *kv, GError **error)
     return file;
 }
 
+/* What is below the format: a file of the host, or file=null-co:// with file.* properties. */
+static bool take_file(KeyVal *kv, BlockOptions *options, GError **error)
+{
+    const char *protocol = "null-co://", *driver = keyval_take(kv, "file.driver");
+    bool is_null =
+        g_strcmp0(driver, "null-co") == 0 || g_strcmp0(keyval_get(kv, "file"), protocol) == 0;
+
+    if (!is_null) {
+        if (driver != NULL && strcmp(driver, "file") != 0) {
+            error_set_unknown(error, "file.driver", driver,
+                              (const char *const[]){ "file", "null-co", NULL });
+            return false;
+        }
+        options->filename = take_filename(kv, error);
+        return options->filename != NULL;
+    }
+    keyval_take(kv, "file");
+    options->driver = BLOCK_DRIVER_NULL;
+    return blockdev_take_null(kv, "file.", options, error);
+}
+
 static bool open_drive(Drives *drives, const char *text, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse(text, "file", error);
@@ -318,8 +376,7 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
     }
     format = keyval_take(kv, "format");
     driver = keyval_take(kv, "driver");
-    options.filename = take_filename(kv, error);
-    if (options.filename == NULL ||
+    if (!take_file(kv, &options, error) ||
         !drives_check_format(options.filename, format != NULL ? format : driver, error) ||
         !drives_add(drives, &options, &node, error)) {
         return false;

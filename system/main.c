@@ -122,7 +122,7 @@ static RunOrder serve(const VmConfig *config, Vm *vm)
 }
 
 /* One life. RUN_RESET: the next one is wanted. */
-static RunRequest live(const VmConfig *config, const Serials *serials, const Drives *drives,
+static RunRequest live(const VmConfig *config, const Serials *serials, Drives *drives,
                        RunCause reset_cause, RunOrder *last, GError **error)
 {
     bool first = reset_cause == CAUSE_NONE;
@@ -183,7 +183,7 @@ static bool wait_for_preconfig(void)
     return false;
 }
 
-static bool run_lives(const VmConfig *config, const Serials *serials, const Drives *drives,
+static bool run_lives(const VmConfig *config, const Serials *serials, Drives *drives,
                       GError **error)
 {
     RunOrder last = {};

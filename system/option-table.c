@@ -254,7 +254,10 @@ static const Option block_options[] = {
     { "blockdev", NULL, "[driver=]raw|file,node-name=NAME[,PROP=VALUE...]",
       "disk image without a device",
       "driver=file takes filename, driver=raw takes file=NODE or file.driver=file,file.filename="
-      "FILE. Both take read-only, auto-read-only, discard, cache.direct, cache.no-flush. A JSON "
+      "FILE, driver=null-co takes size, read-zeroes and latency-ns, driver=blkdebug takes config "
+      "and "
+      "image.driver. All take read-only, auto-read-only, discard, cache.direct, cache.no-flush. A "
+      "JSON "
       "object is understood as well.",
       take_blockdevs },
     {},

@@ -20,7 +20,7 @@
 
 struct Vm {
     const VmConfig *config;
-    const Drives *drives;
+    Drives *drives;
     Accel *accel;
     Machine *machine;
 };
@@ -310,12 +310,17 @@ Machine *vm_machine(Vm *vm)
     return vm->machine;
 }
 
+Drives *vm_drives(Vm *vm)
+{
+    return vm->drives;
+}
+
 Accel *vm_accel(Vm *vm)
 {
     return vm->accel;
 }
 
-Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, bool running,
+Vm *vm_new(const VmConfig *config, const Serials *serials, Drives *drives, bool running,
            GError **error)
 {
     g_autoptr(Vm) vm = g_new0(Vm, 1);

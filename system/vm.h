@@ -23,10 +23,11 @@ const VmConfig *vm_config(void); /* the command line; constant once read. [any] 
 void vm_set_config(const VmConfig *config);
 Machine *vm_machine(Vm *vm);
 Accel *vm_accel(Vm *vm);
+Drives *vm_drives(Vm *vm);
 
 /* Builds and starts, with vCPUs that wait unless running. NULL: nothing is left of it. Everything
  * given is borrowed until vm_free(). */
-Vm *vm_new(const VmConfig *config, const Serials *serials, const Drives *drives, bool running,
+Vm *vm_new(const VmConfig *config, const Serials *serials, Drives *drives, bool running,
            GError **error);
 /* -device and device_add: device_add() where drive= may also be the id of a -drive. [main] */
 bool vm_add_device(Vm *vm, KeyVal *kv, GError **error);

@@ -36,11 +36,12 @@ static gboolean run_next(gpointer data)
         return G_SOURCE_CONTINUE;
     }
     for (unsigned i = 0; i < qmps->len; i++) {
+        QmpMonitor *outer = current; /* whose command waits and lets others run */
         bool ran;
 
         current = g_ptr_array_index(qmps, turn++ % qmps->len);
         ran = qmp_monitor_run_one(current);
-        current = NULL;
+        current = outer;
         if (ran) {
             monitor_kick(); /* there may be more */
             break;
@@ -175,6 +176,7 @@ static void start(void)
     loop = g_main_loop_new(context, FALSE);
     pump = g_source_new(&pump_funcs, sizeof(GSource));
     g_source_set_callback(pump, run_next, NULL, NULL);
+    g_source_set_can_recurse(pump, TRUE);
     g_source_attach(pump, NULL);
 }
 

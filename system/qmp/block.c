@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Commands that tell about disks and their images.
+ * Commands about disks and their images.
  */
 #include "block/block.h"
 
+#include "monitor/wait-file.h"
 #include "node.h"
+#include "options.h"
 #include "qapi-commands.h"
+#include "vm.h"
 
 static JsonObject *describe_image(const BlockDescription *d)
 {
@@ -87,4 +90,21 @@ JsonNode *qmp_query_block(JsonObject *args, GError **error)
 JsonNode *qmp_query_block_jobs(JsonObject *args, GError **error)
 {
     return node_array(json_array_new());
+}
+
+JsonNode *qmp_blockdev_add(JsonObject *args, GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_from_json(args, error);
+
+    if (kv != NULL) {
+        drives_blockdev_add(vm_drives(vm_current()), kv, wait_file_read, error);
+    }
+    return NULL;
+}
+
+JsonNode *qmp_blockdev_del(JsonObject *args, GError **error)
+{
+    drives_blockdev_del(vm_drives(vm_current()), json_object_get_string_member(args, "node-name"),
+                        error);
+    return NULL;
 }

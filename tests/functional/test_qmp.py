@@ -3,7 +3,9 @@
 """The rules of QMP, on a machine whose vCPUs never run."""
 import json
 import os
+import shutil
 import sys
+import tempfile
 
 import humpy
 import tap
@@ -116,6 +118,126 @@ def oob():
     with stopped(enable=["oob"]) as vm:
         check_equal(reply_class(vm.client.ask("query-status", how="exec-oob")), GENERIC)
         check_equal(reply_class(vm.client.ask("no-such", how="exec-oob")), NOT_FOUND)
+
+
+class Blocked:
+    """A blockdev-add that waits for the writer of a FIFO."""
+
+    def __init__(self, client, name):
+        self.dir = tempfile.mkdtemp()
+        self.fifo = os.path.join(self.dir, "rules")
+        os.mkfifo(self.fifo)
+        client.send("blockdev-add", request_id=name, driver="blkdebug", node_name=name,
+                    config=self.fifo, image={"driver": "null-co"})
+
+    def release(self, text=b""):
+        with open(self.fifo, "wb") as fifo:
+            fifo.write(text)
+        shutil.rmtree(self.dir)
+
+
+@test("exec-oob overtakes a command that waits; other commands of the client keep their order")
+def overtaking():
+    with stopped(enable=["oob"]) as vm:
+        blocked = Blocked(vm.client, "slow")
+        vm.client.send("query-name", request_id="next")
+        vm.client.send("migrate-pause", how="exec-oob", request_id="oob")
+        check_equal(vm.client.reply()["id"], "oob")
+        blocked.release()
+        check_equal(vm.client.reply(), {"return": {}, "id": "slow"})
+        check_equal(vm.client.reply()["id"], "next")
+        blocked = Blocked(vm.client, "slow2")
+        vm.client.send_raw(b'{"id": "malformed"}')
+        blocked.release(b"[bad]")
+        check_equal(reply_class(vm.client.reply()), GENERIC)
+        check_equal(vm.client.reply()["id"], "malformed")
+        check_equal([n["node-name"] for n in vm.client.execute("query-named-block-nodes")],
+                    ["slow"])
+
+
+@test("while a client's command waits, another client is served, and may end the program")
+def waiting():
+    with stopped(monitors=2) as vm:
+        Blocked(vm.clients[0], "slow")
+        check_equal(vm.clients[1].execute("query-named-block-nodes"), [])
+        vm.clients[1].execute("quit")
+        check_equal(reply_class(vm.clients[0].reply()), GENERIC)
+        check_equal(vm.wait(), 0, "exit status")
+
+
+@test("what a client sends ahead is bounded: it is not read while its command waits")
+def back_pressure():
+    with stopped() as vm:
+        blocked = Blocked(vm.client, "slow")
+        vm.client.socket.setblocking(False)
+        sent = 0
+        try:
+            while sent < 64 << 20:
+                sent += vm.client.socket.send(b'{"execute": "query-name"}\n' * 1000)
+        except BlockingIOError:
+            pass
+        vm.client.socket.settimeout(humpy.LONGEST)
+        check_equal(sent < 16 << 20, True, f"{sent} bytes were taken")
+        blocked.release()
+        check_equal(vm.client.reply(), {"return": {}, "id": "slow"})
+        for _ in range(sent // len(b'{"execute": "query-name"}\n')):
+            vm.client.reply()
+
+
+@test("a client that reads no replies is not read from, and harms nobody")
+def deaf():
+    with stopped(monitors=2) as vm:
+        data = b'{"execute": "query-qmp-schema"}\n' * 1000
+        vm.clients[0].socket.setblocking(False)
+        try:
+            while True:
+                vm.clients[0].socket.send(data)
+        except BlockingIOError:
+            pass
+        check_equal(vm.clients[1].execute("query-status")["running"], False)
+        with open(f"/proc/{vm.process.pid}/statm", encoding="ascii") as f:
+            pages = int(f.read().split()[1])
+        check_equal(pages * 4096 < 300 << 20, True, "resident size")
+        vm.clients[1].execute("quit")
+        check_equal(vm.wait(), 0, "exit status")
+
+
+@test("getfd keeps a descriptor that came with it; closefd closes it")
+def descriptors():
+    with stopped() as vm, tempfile.TemporaryFile() as file:
+        number = lambda: len(os.listdir(f"/proc/{vm.process.pid}/fd"))  # noqa: E731
+        before = number()
+        check_equal(vm.client.error("getfd", fdname="a")[0], GENERIC)
+        check_equal(vm.client.ask("getfd", fd=file.fileno(), fdname="a"), {"return": {}})
+        check_equal(number(), before + 1)
+        check_equal(vm.client.ask("getfd", fd=file.fileno(), fdname="a"), {"return": {}})
+        check_equal(number(), before + 1)
+        check_equal(reply_class(vm.client.ask("getfd", fd=file.fileno(), fdname="7")), GENERIC)
+        check_equal(number(), before + 1)
+        vm.client.execute("closefd", fdname="a")
+        check_equal(number(), before)
+        check_equal(vm.client.error("closefd", fdname="a")[0], GENERIC)
+
+
+@test("blockdev-add and blockdev-del: raw, file, null-co, blkdebug")
+def blockdevs():
+    with stopped() as vm, tempfile.NamedTemporaryFile() as image:
+        image.truncate(1 << 20)
+        c = vm.client
+        c.execute("blockdev-add", driver="file", node_name="f", filename=image.name)
+        c.execute("blockdev-add", driver="raw", node_name="r", file="f")
+        check_equal(c.error("blockdev-del", node_name="f")[0], GENERIC)
+        check_equal(c.error("blockdev-add", driver="raw", node_name="r2", file="f")[0], GENERIC)
+        c.execute("blockdev-add", driver="null-co", node_name="n", size=4096, **{"read-zeroes": True})
+        sizes = {n["node-name"]: (n["drv"], n["image"]["virtual-size"])
+                 for n in c.execute("query-named-block-nodes")}
+        check_equal(sizes, {"n": ("null-co", 4096), "r": ("raw", 1 << 20)})
+        for name in ("r", "f", "n"):
+            c.execute("blockdev-del", node_name=name)
+        check_equal(c.execute("query-named-block-nodes"), [])
+        check_equal(c.error("blockdev-del", node_name="n")[0], GENERIC)
+        check_equal(c.error("blockdev-add", driver="qcow2", node_name="q")[0], GENERIC)
+        check_equal(c.error("blockdev-add", driver="null-co", node_name="n", sise=1)[0], GENERIC)
 
 
 @test("several monitors are served at once and each hears the events")
