@@ -78,15 +78,14 @@ bool net_user_add_hostfwd(UserNet *user, const char *text, GError **error)
     if (!parse_hostfwd(text, &rule, error)) {
         return false;
     }
-    pthread_mutex_lock(&user->lock);
+    net_user_enter(user);
     result = slirp_add_hostfwd(user->slirp, rule.udp, rule.host, rule.host_port, rule.guest,
                                rule.guest_port);
-    pthread_mutex_unlock(&user->lock);
+    net_user_leave(user);
     if (result < 0) {
         error_set_errno(error, errno, "Could not set up host forwarding rule '%s'", text);
         return false;
     }
-    net_user_wake(user);
     return true;
 }
 
@@ -268,9 +267,9 @@ bool net_user_hostfwd_remove(const char *id, const char *text, GError **error)
                     text);
         return false;
     }
-    pthread_mutex_lock(&user->lock);
+    net_user_enter(user);
     result = slirp_remove_hostfwd(user->slirp, rule.udp, rule.host, rule.host_port);
-    pthread_mutex_unlock(&user->lock);
+    net_user_leave(user);
     if (result < 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN,
                     "there is no host forwarding rule '%s'", text);

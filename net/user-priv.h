@@ -17,6 +17,9 @@ typedef struct {
     bool ipv6;
     pthread_mutex_t lock; /* of slirp, and what follows */
     GPtrArray *guestfwds; /* of GuestFwd */
+    bool sleeping;        /* the thread, on the sockets */
+    unsigned visitors;    /* in net_user_enter() */
+    pthread_cond_t changed;
 } UserNet;
 
 extern const NetOps net_user_ops;
@@ -25,8 +28,12 @@ extern const NetOps net_user_ops;
 NetClient *net_user_start(const char *id, const SlirpConfig *config, const char *info,
                           UserNet **user, GError **error);
 UserNet *net_user_of(NetClient *nc);
-/* Makes the thread look at the stack again: a port was forwarded. */
+/* Makes the thread look at the stack again. */
 void net_user_wake(UserNet *user);
+/* Takes and releases the lock around a change of the stack's sockets: the thread does not sleep on
+ * one meanwhile, which would keep a closed one open. */
+void net_user_enter(UserNet *user);
+void net_user_leave(UserNet *user);
 
 /* user-forward.c. [main], lock not held */
 bool net_user_add_hostfwd(UserNet *user, const char *rule, GError **error);

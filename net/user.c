@@ -241,8 +241,12 @@ static void *user_thread(void *opaque)
 
         g_array_set_size(s->polls, 1);
         pthread_mutex_lock(&s->user.lock);
+        while (s->user.visitors > 0) {
+            pthread_cond_wait(&s->user.changed, &s->user.lock);
+        }
         slirp_pollfds_fill(s->user.slirp, &timeout, add_poll, s);
         ms = run_timers(s, timeout);
+        s->user.sleeping = true;
         pthread_mutex_unlock(&s->user.lock);
         give_to_guest(s);
         n = poll((struct pollfd *)s->polls->data, s->polls->len, ms);
@@ -250,6 +254,8 @@ static void *user_thread(void *opaque)
             g_assert(errno == EAGAIN);
         }
         pthread_mutex_lock(&s->user.lock);
+        s->user.sleeping = false;
+        pthread_cond_broadcast(&s->user.changed);
         slirp_pollfds_poll(s->user.slirp, n < 0, get_revents, s);
         pthread_mutex_unlock(&s->user.lock);
         take_from_guest(s);
@@ -266,6 +272,23 @@ void net_user_wake(UserNet *user)
     if (eventfd_write(((Stack *)user)->wake_fd, 1) != 0) {
         g_assert(errno == EAGAIN);
     }
+}
+
+void net_user_enter(UserNet *user)
+{
+    pthread_mutex_lock(&user->lock);
+    user->visitors++;
+    while (user->sleeping) {
+        net_user_wake(user);
+        pthread_cond_wait(&user->changed, &user->lock);
+    }
+}
+
+void net_user_leave(UserNet *user)
+{
+    user->visitors--;
+    pthread_cond_broadcast(&user->changed);
+    pthread_mutex_unlock(&user->lock);
 }
 
 static NetVerdict user_receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n)
@@ -322,6 +345,7 @@ static void user_close(void *opaque)
     g_array_unref(s->polls);
     g_ptr_array_unref(s->timers);
     pthread_mutex_destroy(&s->q_lock);
+    pthread_cond_destroy(&s->user.changed);
     pthread_mutex_destroy(&s->user.lock);
     g_free(s->user.id);
     g_free(s);
@@ -357,6 +381,7 @@ NetClient *net_user_start(const char *id, const SlirpConfig *config, const char 
     g_queue_init(&s->from_guest);
     pthread_mutex_init(&s->user.lock, NULL);
     pthread_mutex_init(&s->q_lock, NULL);
+    pthread_cond_init(&s->user.changed, NULL);
     s->user.nc = net_backend_new(&net_user_ops, s, id, 1, false, info);
     *user = &s->user;
     if (s->wake_fd < 0) {

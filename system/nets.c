@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "hw/core/bus.h"
+#include "monitor/monitor.h"
 #include "net/net.h"
 #include "options.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 static GPtrArray *nics; /* of NicOption */
 static unsigned made_ids;
@@ -176,6 +178,37 @@ static bool open_net(const char *text, const char *option, GError **error)
     }
     id = name != NULL ? g_strdup(name) : make_id(type);
     return open_rest(kv, type, id, error) && open_port(port, id, error);
+}
+
+/* Puts the number of a descriptor that getfd kept in place of its name; *fd is the caller's. */
+static bool resolve_fd(KeyVal *kv, int *fd, GError **error)
+{
+    static const char *const keys[] = { "fd", "addr.str", "local.str", NULL };
+
+    for (unsigned i = 0; i < kv->pairs->len; i++) {
+        KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
+
+        if (g_strv_contains(keys, pair->key) && !g_ascii_isdigit(*pair->value) && *fd < 0) {
+            *fd = monitor_take_named_fd(pair->value, error);
+            if (*fd < 0) {
+                return false;
+            }
+            g_free(pair->value);
+            pair->value = g_strdup_printf("%d", *fd);
+        }
+    }
+    return true;
+}
+
+bool nets_add(KeyVal *kv, GError **error)
+{
+    g_auto(Fd) fd = -1;
+
+    if (!resolve_fd(kv, &fd, error) || !net_backend_add(kv, error)) {
+        return false;
+    }
+    fd_steal(&fd);
+    return true;
 }
 
 /* ---- all ---- */

@@ -8,6 +8,8 @@
 
 /* Opens all back ends, after the character devices. FALSE: *error starts with the option. */
 bool nets_open(const VmConfig *config, GError **error);
+/* netdev_add: net_backend_add() where fd may be the name of a descriptor that getfd kept. [main] */
+bool nets_add(KeyVal *kv, GError **error);
 void nets_close(void); /* more than once is fine */
 
 /* A NIC that -nic or -net wants. */

@@ -16,6 +16,16 @@ bool hmp_sum(HmpCall *call, GError **error);
 bool hmp_memsave(HmpCall *call, GError **error);
 bool hmp_pmemsave(HmpCall *call, GError **error);
 
+/* ---- hmp-net.c ---- */
+bool hmp_announce_self(HmpCall *call, GError **error);
+bool hmp_hostfwd_add(HmpCall *call, GError **error);
+bool hmp_hostfwd_remove(HmpCall *call, GError **error);
+bool hmp_netdev_add(HmpCall *call, GError **error);
+bool hmp_netdev_del(HmpCall *call, GError **error);
+bool hmp_set_link(HmpCall *call, GError **error);
+bool hmp_info_network(HmpCall *call, GError **error);
+bool hmp_info_usernet(HmpCall *call, GError **error);
+
 /* ---- hmp-objects.c ---- */
 bool hmp_device_add(HmpCall *call, GError **error);
 bool hmp_device_del(HmpCall *call, GError **error);
