@@ -4,9 +4,11 @@
 #include "models/models.h"
 
 #include "accel/hostdev.h"
+#include "models/acrn-model.h"
 #include "models/gunyah-model.h"
 
 void models_register(void)
 {
     hostdev_register_model(GUNYAH_MODEL_PATH, &gunyah_model_ops);
+    hostdev_register_model(ACRN_MODEL_PATH, &acrn_model_ops);
 }

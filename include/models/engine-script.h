@@ -7,7 +7,10 @@
  *
  *     w4 ADDR DATA   store (1, 2, 4, 8 bytes): RAM, or an MMIO exit below the MMIO limit
  *     r4 ADDR        load; the answer is logged
- *     wfi            sleep until an SPI is pending, then acknowledge all that are
+ *     o4 PORT DATA   write a port (1, 2, 4 bytes): always a PIO exit
+ *     i4 PORT        read a port; the answer is logged
+ *     wfi            sleep until an SPI, I/O APIC input or MSI vector is pending, then acknowledge
+ *                    all that are
  *     spin           run without any exit until interrupted, for ever
  *     on N           power vCPU N on
  *     off reset reset2 error     leave for good

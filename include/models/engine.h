@@ -28,6 +28,7 @@ typedef struct {
 
 typedef enum {
     ENGINE_EXIT_MMIO,          /* data access outside RAM; complete it and run again */
+    ENGINE_EXIT_PIO,           /* x86: the same on a port; gpa is its number, len 1, 2 or 4 */
     ENGINE_EXIT_INTERRUPTED,   /* the interrupted() hook said so, or engine_vcpu_kick() */
     ENGINE_EXIT_SYSTEM_OFF,    /* PSCI */
     ENGINE_EXIT_SYSTEM_RESET,  /* PSCI */
@@ -74,6 +75,9 @@ typedef struct {
     /* [any] Sets the pending latch of SPI n (INTID n + 32), as a write to GICD_ISPENDR would,
      * whether it is edge or level; cleared when a vCPU acknowledges it. What a doorbell does. */
     void (*vm_pend_spi)(EngineVm *vm, unsigned spi);
+    /* x86 (optional pair): [any] level of an I/O APIC input; a message to the local APICs. */
+    void (*vm_set_line)(EngineVm *vm, unsigned gsi, bool level);
+    void (*vm_msi)(EngineVm *vm, uint64_t addr, uint32_t data);
 
     /* [main] The vCPU exists powered off; boot() powers it on at pc with x0, EL1h, MMU off. */
     EngineVcpu *(*vcpu_new)(EngineVm *vm, unsigned index, GError **error);

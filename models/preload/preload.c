@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "models/acrn-model.h"
 #include "models/gunyah-model.h"
 
 typedef struct {
@@ -24,6 +25,7 @@ typedef struct {
 
 static const Model models[] = {
     { GUNYAH_MODEL_PATH, &gunyah_model_ops, gunyah_model_owns },
+    { ACRN_MODEL_PATH, &acrn_model_ops, acrn_model_owns },
 };
 
 /* What a model calls itself is for the C library. */

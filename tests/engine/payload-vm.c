@@ -138,6 +138,7 @@ static gpointer cpu_thread(gpointer data)
                 exit.data = port_read(vm, &exit);
             }
             break;
+        case ENGINE_EXIT_PIO: /* no such thing on arm64 */
         case ENGINE_EXIT_INTERRUPTED:
             break;
         case ENGINE_EXIT_SYSTEM_OFF:

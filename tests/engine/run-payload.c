@@ -122,6 +122,7 @@ static void *vcpu_main(void *opaque)
         case ENGINE_EXIT_MMIO:
             mmio(&exit);
             break;
+        case ENGINE_EXIT_PIO: /* no such thing on arm64 */
         case ENGINE_EXIT_INTERRUPTED:
             break;
         case ENGINE_EXIT_SYSTEM_OFF:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Text to steps for the scripted engine (grammar: include/models/engine-script.h).
  */
+#include <string.h>
+
 #include "parse.h"
 #include "util/error.h"
 #include "util/props.h"
@@ -18,11 +20,15 @@ static bool parse_access(char **words, guint n, Step *step)
 {
     const char *op = words[0];
 
-    if ((op[0] != 'r' && op[0] != 'w') || !op[1] || op[2]) {
+    if (!strchr("rwio", op[0]) || !op[0] || !op[1] || op[2]) {
         return false;
     }
-    step->kind = op[0] == 'w' ? STEP_WRITE : STEP_READ;
+    step->kind = op[0] == 'w' || op[0] == 'o' ? STEP_WRITE : STEP_READ;
+    step->port = op[0] == 'i' || op[0] == 'o';
     step->len = op[1] - '0';
+    if (step->port && step->len == 8) {
+        return false;
+    }
     if (step->len != 1 && step->len != 2 && step->len != 4 && step->len != 8) {
         return false;
     }

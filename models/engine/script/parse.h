@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { SCRIPT_MAX_VCPUS = 8 };
@@ -24,6 +25,7 @@ typedef enum {
 typedef struct {
     StepKind kind;
     uint8_t len;
+    bool port;
     uint64_t addr; /* STEP_ON: the vCPU */
     uint64_t data;
 } Step;

@@ -180,6 +180,21 @@ static void script_vm_pend_spi(EngineVm *vm, unsigned spi)
     }
 }
 
+/* An edge is what a sleeper notices. */
+static void script_vm_set_line(EngineVm *vm, unsigned gsi, bool level)
+{
+    log_event("line %u %s", gsi, level ? "high" : "low");
+    if (level) {
+        script_vm_pend_spi(vm, gsi);
+    }
+}
+
+static void script_vm_msi(EngineVm *vm, uint64_t addr, uint32_t data)
+{
+    log_event("msi 0x%" PRIx64 " 0x%x", addr, data);
+    script_vm_pend_spi(vm, data & 0xff);
+}
+
 static EngineVcpu *script_vcpu_new(EngineVm *vm, unsigned index, GError **error)
 {
     EngineVcpu *vcpu;
@@ -310,19 +325,19 @@ static void log_read(EngineVcpu *vcpu, const Step *step, uint64_t value)
 {
     uint64_t mask = step->len == 8 ? UINT64_MAX : (1ULL << (8 * step->len)) - 1;
 
-    log_event("%u r%u 0x%" PRIx64 " = 0x%" PRIx64, vcpu->index, step->len, step->addr,
-              value & mask);
+    log_event("%u %c%u 0x%" PRIx64 " = 0x%" PRIx64, vcpu->index, step->port ? 'i' : 'r', step->len,
+              step->addr, value & mask);
 }
 
 /* TRUE if the access is an exit. */
 static bool do_access(EngineVcpu *vcpu, const Step *step, EngineExit *exit)
 {
-    uint8_t *host = find_ram(vcpu->vm, step->addr, step->len);
+    uint8_t *host = step->port ? NULL : find_ram(vcpu->vm, step->addr, step->len);
     uint64_t value = 0;
 
     if (step->kind == STEP_WRITE) {
-        log_event("%u w%u 0x%" PRIx64 " 0x%" PRIx64, vcpu->index, step->len, step->addr,
-                  step->data);
+        log_event("%u %c%u 0x%" PRIx64 " 0x%" PRIx64, vcpu->index, step->port ? 'o' : 'w',
+                  step->len, step->addr, step->data);
     }
     if (host && step->kind == STEP_WRITE) {
         memcpy(host, &step->data, step->len);
@@ -333,11 +348,11 @@ static bool do_access(EngineVcpu *vcpu, const Step *step, EngineExit *exit)
         log_read(vcpu, step, value);
         return false;
     }
-    if (step->addr >= vcpu->vm->config.mmio_limit) {
+    if (!step->port && step->addr >= vcpu->vm->config.mmio_limit) {
         log_event("%u abort 0x%" PRIx64, vcpu->index, step->addr);
         return false;
     }
-    *exit = (EngineExit){ .kind = ENGINE_EXIT_MMIO,
+    *exit = (EngineExit){ .kind = step->port ? ENGINE_EXIT_PIO : ENGINE_EXIT_MMIO,
                           .gpa = step->addr,
                           .data = step->kind == STEP_WRITE ? step->data : 0,
                           .len = step->len,
@@ -436,6 +451,8 @@ const EngineOps engine_script_ops = {
     .vm_map = script_vm_map,
     .vm_unmap = script_vm_unmap,
     .vm_pend_spi = script_vm_pend_spi,
+    .vm_set_line = script_vm_set_line,
+    .vm_msi = script_vm_msi,
     .vcpu_new = script_vcpu_new,
     .vcpu_free = script_vcpu_free,
     .vcpu_boot = script_vcpu_boot,
