@@ -170,7 +170,7 @@ class Tests:
                  ["clang-format", "--dry-run", "-Werror", *files])
 
     def suite_scripts(self):
-        for name in ("boot-linux", "guest-files", "test", "guest/init", "lib/steps.sh"):
+        for name in ("boot-linux", "guest-files", "peer-clients", "test", "guest/init", "lib/steps.sh"):
             self.run(f"scripts/{name} is valid shell",
                      ["bash", "-n", os.path.join(ROOT, "scripts", name)])
         path = os.path.join(ROOT, "scripts", "guest-files")
@@ -208,10 +208,31 @@ class Tests:
                       "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
                       f"-artifact_prefix={folder}/"])
 
+    def suite_peer(self):
+        """QEMU's own qtest programs, on fixed counts; each test that is not passed is a failure."""
+        path = self.gcc()
+        if not path:
+            return
+        results = os.path.join(path, "peer.json")
+        if os.path.exists(results):
+            os.unlink(results)
+        subprocess.run([os.path.join(ROOT, "scripts", "lib", "peer.py"), "--json", results,
+                        "--binary", os.path.join(path, "system", "humpy-system-aarch64")],
+                       cwd=ROOT, stdin=subprocess.DEVNULL)
+        if not os.path.exists(results):
+            self.fail("peer: the programs could not be built")
+            return
+        with open(results) as f:
+            for group in json.load(f):
+                self.passed += group["passed"]
+                for missing in range(group["count"] - group["passed"]):
+                    self.fail(f"peer: {group['group']} {missing + 1}",
+                              "see the list of the group above")
+
     # In this order; the cheap ones first, those of --quick marked.
     SUITES = (("format", True), ("scripts", True), ("unit", True), ("conformance", True),
-              ("engine", True), ("docs", True), ("functional", True), ("clang", False),
-              ("asan", False), ("tsan", False), ("fuzz", False))
+              ("engine", True), ("docs", True), ("functional", True), ("peer", False),
+              ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]
