@@ -16,6 +16,8 @@
 #include "hw/nvram/fw-cfg.h"
 #include "hw/pci/gpex.h"
 #include "hw/rtc/pl031.h"
+#include "hw/virtio/iothread-object.h"
+#include "hw/virtio/rng-backend.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "hw/virtio/virtio-pci.h"
 
@@ -27,6 +29,9 @@ static GType (*const types[])(void) = {
     memory_backend_ram_get_type,
     memory_backend_memfd_get_type,
     memory_backend_file_get_type,
+    rng_builtin_get_type,
+    rng_random_get_type,
+    iothread_object_get_type,
     machine_get_type,
     /* char, rtc */
     pl011_get_type,

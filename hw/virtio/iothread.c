@@ -6,6 +6,7 @@
 #include "hw/virtio/iothread.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -30,6 +31,9 @@ struct IoThread {
     GRecMutex lock;  /* watches, next_id; held while a handler runs */
     GArray *watches; /* of Watch: few, searched linearly */
     uint64_t next_id;
+    pthread_mutex_t tid_lock;
+    pthread_cond_t tid_known;
+    pid_t tid; /* 0: not known yet */
 };
 
 static Watch *find_watch(IoThread *t, uint64_t id, unsigned *index)
@@ -66,6 +70,10 @@ static void *iothread_main(void *opaque)
     struct epoll_event events[MAX_EVENTS];
     IoThread *t = opaque;
 
+    pthread_mutex_lock(&t->tid_lock);
+    t->tid = gettid();
+    pthread_cond_broadcast(&t->tid_known);
+    pthread_mutex_unlock(&t->tid_lock);
     memory_thread_register();
     while (!t->stopping) {
         int n = epoll_wait(t->epoll_fd, events, MAX_EVENTS, -1);
@@ -92,6 +100,8 @@ static void iothread_destroy(IoThread *t)
     fd_clear(&t->stop_fd);
     g_array_unref(t->watches);
     g_rec_mutex_clear(&t->lock);
+    pthread_cond_destroy(&t->tid_known);
+    pthread_mutex_destroy(&t->tid_lock);
     g_free(t);
 }
 
@@ -100,6 +110,8 @@ IoThread *iothread_new(const char *name, GError **error)
     IoThread *t = g_new0(IoThread, 1);
 
     g_rec_mutex_init(&t->lock);
+    pthread_mutex_init(&t->tid_lock, NULL);
+    pthread_cond_init(&t->tid_known, NULL);
     t->watches = g_array_new(FALSE, FALSE, sizeof(Watch));
     t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -131,6 +143,19 @@ void iothread_free(IoThread *t)
     g_thread_join(t->thread);
     g_assert(t->watches->len == 1);
     iothread_destroy(t);
+}
+
+pid_t iothread_tid(IoThread *t)
+{
+    pid_t tid;
+
+    pthread_mutex_lock(&t->tid_lock);
+    while (t->tid == 0) {
+        pthread_cond_wait(&t->tid_known, &t->tid_lock);
+    }
+    tid = t->tid;
+    pthread_mutex_unlock(&t->tid_lock);
+    return tid;
 }
 
 uint64_t iothread_watch(IoThread *t, int fd, IoThreadFn fn, void *opaque, GError **error)

@@ -13,6 +13,7 @@ G_DECLARE_FINAL_TYPE(VirtIOBlk, virtio_blk, HUMPY, VIRTIO_BLK, VirtIODevice)
 struct _VirtIOBlk {
     VirtIODevice parent;
     VirtIOProps props;
+    char *iothread;
     char *drive, *serial;
     uint32_t logical_block_size, physical_block_size, min_io_size, opt_io_size;
     uint32_t discard_granularity;

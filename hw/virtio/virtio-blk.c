@@ -197,6 +197,11 @@ static void virtio_blk_reset(VirtIODevice *vdev)
     virtio_config_update(vdev, offsetof(struct virtio_blk_config, wce), &wce, 1);
 }
 
+static const char *virtio_blk_iothread(VirtIODevice *vdev)
+{
+    return HUMPY_VIRTIO_BLK(vdev)->iothread;
+}
+
 static void virtio_blk_init(VirtIOBlk *s)
 {
 }
@@ -204,6 +209,8 @@ static void virtio_blk_init(VirtIOBlk *s)
 static const Prop virtio_blk_props[] = {
     VIRTIO_PROPS(VirtIOBlk, props),
     PROP_STRING("drive", VirtIOBlk, drive, NULL, "Node name or id of the drive"),
+    PROP_STRING("iothread", VirtIOBlk, iothread, NULL,
+                "Id of the iothread that serves it; else it has one of its own"),
     PROP_STRING("serial", VirtIOBlk, serial, NULL, "Serial number, at most 20 bytes"),
     PROP_U32("logical_block_size", VirtIOBlk, logical_block_size, 512, 512, 2 << 20,
              "Smallest unit the guest may transfer"),
@@ -243,5 +250,6 @@ static void virtio_blk_class_init(VirtIOBlkClass *klass)
     vc->unrealize = virtio_blk_unrealize;
     vc->reset = virtio_blk_reset;
     vc->started = virtio_blk_started;
+    vc->iothread = virtio_blk_iothread;
     vc->config_written = virtio_blk_config_written;
 }

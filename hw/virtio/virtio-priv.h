@@ -10,6 +10,7 @@
 #include <linux/virtio_ring.h>
 #include <pthread.h>
 
+#include "hw/core/user-object.h"
 #include "hw/virtio/virtio-transport.h"
 
 typedef struct {
@@ -17,6 +18,7 @@ typedef struct {
     void *ops_opaque;
     AddressSpace *dma;
     IoThread *iothread;
+    UserObject *iothread_owner; /* who it belongs to, referenced; NULL: it is the device's own */
 
     uint64_t offered, accepted; /* the transport's lock */
     bool accepted_too_much;

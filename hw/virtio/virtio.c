@@ -6,6 +6,7 @@
 #include <linux/virtio_config.h>
 #include <string.h>
 
+#include "hw/virtio/iothread-object.h"
 #include "util/error.h"
 #include "virtio-priv.h"
 
@@ -367,6 +368,39 @@ void virtio_detach(VirtIODevice *vdev)
     core->dma = NULL;
 }
 
+static bool take_iothread(VirtIODevice *vdev, GError **error)
+{
+    VirtIOCore *core = virtio_core(vdev);
+    VirtIODeviceClass *klass = HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev);
+    const char *shared = klass->iothread != NULL ? klass->iothread(vdev) : NULL;
+    const char *name = device_id(HUMPY_DEVICE(vdev));
+    UserObject *owner;
+
+    if (shared == NULL) {
+        core->iothread = iothread_new(name != NULL ? name : device_type(HUMPY_DEVICE(vdev)), error);
+        return core->iothread != NULL;
+    }
+    owner = user_object_find(shared, TYPE_IOTHREAD_OBJECT, error);
+    if (owner == NULL) {
+        g_prefix_error(error, "iothread: ");
+        return false;
+    }
+    user_object_use(owner);
+    core->iothread_owner = g_object_ref(owner);
+    core->iothread = iothread_object_thread(HUMPY_IOTHREAD_OBJECT(owner));
+    return true;
+}
+
+static void release_iothread(VirtIOCore *core)
+{
+    if (core->iothread_owner != NULL) {
+        user_object_unuse(core->iothread_owner);
+        g_clear_object(&core->iothread_owner);
+        core->iothread = NULL;
+    }
+    g_clear_pointer(&core->iothread, iothread_free);
+}
+
 static void stop_queues(VirtIOCore *core)
 {
     for (unsigned i = 0; i < core->queues->len; i++) {
@@ -386,7 +420,7 @@ static void virtio_device_unrealize(Device *dev)
         klass->unrealize(vdev);
     }
     g_ptr_array_set_size(core->queues, 0);
-    g_clear_pointer(&core->iothread, iothread_free);
+    release_iothread(core);
 }
 
 static bool start_queues(VirtIOCore *core, GError **error)
@@ -409,14 +443,12 @@ static bool virtio_device_realize(Device *dev, GError **error)
                     "%s needs a virtio-bus to be plugged into", device_type(dev));
         return false;
     }
-    core->iothread =
-        iothread_new(device_id(dev) != NULL ? device_id(dev) : device_type(dev), error);
-    if (core->iothread == NULL) {
+    if (!take_iothread(vdev, error)) {
         return false;
     }
     if (!HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev)->realize(vdev, error)) {
         g_ptr_array_set_size(core->queues, 0);
-        g_clear_pointer(&core->iothread, iothread_free);
+        release_iothread(core);
         return false;
     }
     if (!start_queues(core, error)) {

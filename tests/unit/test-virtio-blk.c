@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "block/block.h"
+#include "hw/core/user-object.h"
 #include "util/error.h"
 #include "virtio-driver.h"
 
@@ -645,6 +646,21 @@ static void test_property_errors(void)
     disk_free(d);
 }
 
+/* The thread is an object that is in use as long as the disk is there. */
+static void test_shared_iothread(void)
+{
+    g_autoptr(KeyVal) kv = keyval_parse("iothread,id=t0", "qom-type", NULL);
+    Disk *d;
+
+    hw_register_types();
+    g_assert_nonnull(user_object_add(kv, NULL));
+    d = disk_started(&guest_kinds[0], (const char *[]){ "drive=disk0", "iothread=t0", NULL });
+    g_assert_cmpuint(request(d, T_IN, 7, d->data, 512, NULL), ==, ST_OK);
+    g_assert_false(user_object_del("t0", NULL));
+    disk_free(d);
+    g_assert_true(user_object_del("t0", NULL));
+}
+
 static void test_drive_has_one_user(void)
 {
     Disk *d = disk_started(&guest_kinds[0], NULL);
@@ -696,6 +712,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-blk/discard-and-zeroes-rules", test_range_rules);
     g_test_add_func("/virtio-blk/features-follow-properties", test_features_follow_properties);
     g_test_add_func("/virtio-blk/property-errors", test_property_errors);
+    g_test_add_func("/virtio-blk/shared-iothread", test_shared_iothread);
     g_test_add_func("/virtio-blk/drive-has-one-user", test_drive_has_one_user);
     return g_test_run();
 }

@@ -7,6 +7,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct IoThread IoThread;
 
@@ -17,6 +18,9 @@ typedef void (*IoThreadFn)(void *opaque);
 IoThread *iothread_new(const char *name, GError **error);
 /* Joins the thread. No handler is left; not from the thread itself. NULL is fine. */
 void iothread_free(IoThread *thread);
+
+/* The host's number of the thread. [any] */
+pid_t iothread_tid(IoThread *thread);
 
 /* Watches fd, which stays the caller's. Returns an id, or 0 with *error (HOST). [any] */
 uint64_t iothread_watch(IoThread *thread, int fd, IoThreadFn fn, void *opaque, GError **error);

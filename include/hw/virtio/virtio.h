@@ -39,6 +39,9 @@ struct _VirtIODeviceClass {
      * the old one; put back into config what is not writable. The inner lock is held: no virtio_
      * function but virtio_has_feature(). NULL: driver writes are ignored. */
     void (*config_written)(VirtIODevice *vdev, uint8_t *config, const uint8_t *before);
+    /* (optional) [main] id of the iothread object that is to serve the queues, or NULL: one of the
+     * device's own. Asked before realize. */
+    const char *(*iothread)(VirtIODevice *vdev);
     /* (optional) DRIVER_OK: negotiated features are final; the queues do not run yet. */
     void (*started)(VirtIODevice *vdev);
 };
