@@ -53,6 +53,9 @@ static GType (*const types[])(void) = {
     virtio_rng_get_type,
     virtio_serial_get_type,
     virtio_vsock_get_type,
+    virtio_keyboard_get_type,
+    virtio_mouse_get_type,
+    virtio_tablet_get_type,
     virtserialport_get_type,
     virtconsole_get_type,
     /* PCI; the last after all virtio devices */

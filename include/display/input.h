@@ -33,5 +33,9 @@ void input_sink_free(InputSink *sink); /* NULL is fine */
 /* Gives each event to the sink that takes it; those nobody takes are dropped. Pointer movement and
  * buttons go to the same sink: an INPUT_ABS one if there is one. */
 void input_send(const InputEvent *events, unsigned n);
+/* The key of a name ("ret", "ctrl_r") or number (what a PC's keyboard sends) of the monitor's; 0
+ * (KEY_RESERVED): there is none. [any] */
+uint16_t input_key_by_name(const char *name);
+uint16_t input_key_by_number(uint64_t number);
 /* Which kind of pointer wants to be moved: INPUT_ABS, INPUT_REL or 0. */
 unsigned input_pointer(void);

@@ -101,6 +101,21 @@ def balloon():
         check_in("stat-free-memory", stats["stats"])
 
 
+@test("keys and pointer events are checked, and nobody has to listen")
+def keys():
+    with stopped("-device", "virtio-keyboard-device") as vm:
+        q = vm.client
+        check_equal(q.execute("send-key", keys=[{"type": "qcode", "data": "ctrl"}, {"type": "number", "data": 30}]), {})
+        events = [{"type": "btn", "data": {"button": b, "down": d}} for b in ("left", "wheel-up") for d in (True, False)]
+        events += [{"type": t, "data": {"axis": a, "value": 5}} for t in ("rel", "abs") for a in ("x", "y")]
+        events += [{"type": "key", "data": {"key": {"type": "qcode", "data": "ret"}, "down": True}}]
+        check_equal(q.execute("input-send-event", events=events), {})
+        for bad in ([{"type": "qcode", "data": "nosuch"}], [{"type": "number", "data": 0x1000}], [{}]):
+            check_equal(q.error("send-key", keys=bad)[0], "GenericError", repr(bad))
+        check_equal(q.error("input-send-event", events=[
+            {"type": "abs", "data": {"axis": "x", "value": 32768}}])[0], "GenericError")
+
+
 if os.environ.get("HUMPY_ENGINE") == "no" or not os.path.exists(KERNEL):
     tap.skip_all("this build cannot make or run arm64 code")
 tap.main()
