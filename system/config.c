@@ -80,6 +80,7 @@ void vm_config_free(VmConfig *config)
     g_free(config->initrd);
     g_free(config->append);
     g_free(config->dtb);
+    g_free(config->vnc);
     g_free(config->bios);
     g_free(config->output);
     g_free(config);

@@ -52,10 +52,11 @@ typedef struct {
     GPtrArray *fw_cfgs;
     GPtrArray *fsdevs; /* those of -virtfs, too */
     GPtrArray *netdevs, *nics, *nets;
-    GPtrArray *wishes;   /* of Wish */
-    GPtrArray *monitors; /* of MonitorOption, in the order typed */
+    GPtrArray *wishes;       /* of Wish */
+    GPtrArray *monitors;     /* of MonitorOption, in the order typed */
     char *qtest, *qtest_log; /* or NULL */
     bool nographic, nodefaults, display_none;
+    char *vnc; /* or NULL */
     bool no_reboot, no_shutdown;
     PanicAction panic_action;
     bool stopped;   /* -S */

@@ -12,6 +12,7 @@
 
 #include "chardev-tree.h"
 #include "chardev/chardev.h"
+#include "displays.h"
 #include "drives.h"
 #include "fsdevs.h"
 #include "hw/core/clock.h"
@@ -220,6 +221,9 @@ static bool run(const VmConfig *config, GError **error)
     chardev_set_quit_handler(quit, NULL);
     chardev_tree_init();
     panic_start(config);
+    if (!displays_open(config, error)) {
+        return false;
+    }
     drives = drives_open(config, error);
     fsdevs = drives != NULL ? fsdevs_open(config, error) : NULL;
     if (fsdevs == NULL) {
@@ -262,6 +266,7 @@ int main(int argc, char **argv)
         events_start();
         ok = run(config, &error);
         qtest_close();
+        displays_close();
         monitors_close();
         events_stop();
     }

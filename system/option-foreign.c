@@ -21,7 +21,7 @@ static const ForeignOption foreign[] = {
     { "loadvm", "TAG", .cap = ACCEL_CAP_MIGRATION },
 
     { "vga", "TYPE", .none = "none", .why = "there are no displays yet" },
-    { "vnc spice", "TEXT", .none = "none", .why = "there are no displays yet" },
+    { "spice", "TEXT", .none = "none", .why = "there are no displays yet" },
     { "sdl full-screen", .why = "there are no displays yet" },
     { "parallel", "DEVICE", .none = "none", .why = "there are no parallel ports" },
     { "audio audiodev soundhw", "TYPE", .none = "none", .why = "there are no sound devices" },

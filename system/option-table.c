@@ -120,10 +120,24 @@ static bool take_device(VmConfig *config, const char *arg, GError **error)
     return true;
 }
 
+/* As on QEMU the serial port is then only where -serial puts it. */
+static bool take_vnc(VmConfig *config, const char *arg, GError **error)
+{
+    g_clear_pointer(&config->vnc, g_free);
+    if (!g_str_equal(arg, "none")) {
+        config->vnc = g_strdup(arg);
+        config->display_none = true;
+    }
+    return true;
+}
+
 static bool take_display(VmConfig *config, const char *arg, GError **error)
 {
-    static const char *const names[] = { "none", NULL };
+    static const char *const names[] = { "none", "vnc", NULL };
 
+    if (g_str_has_prefix(arg, "vnc=")) {
+        return take_vnc(config, arg + strlen("vnc="), error);
+    }
     if (!g_str_equal(arg, "none")) {
         error_set_unknown(error, "display", arg, names);
         return false;
@@ -301,19 +315,27 @@ static const Option char_options[] = {
     { "chardev", NULL, "TYPE,id=ID[,mux=on|off][,PROP=VALUE...]",
       "character device for -serial chardev:ID",
       "stdio takes signal=on|off (off: Ctrl-C goes to the guest); file takes path, append and "
-      "input-path; pipe takes path; ringbuf takes size; socket takes path, or host and port, or fd, "
+      "input-path; pipe takes path; ringbuf takes size; socket takes path, or host and port, or "
+      "fd, "
       "with server=on|off, wait=on|off, nodelay=on|off, reconnect=SECONDS; null and pty take "
       "nothing. With mux=on, Ctrl-A and a letter is a command, Ctrl-A h lists them.",
       take_chardev },
     { "serial", NULL, "DEVICE", "connect the next serial port",
       "DEVICE is stdio, mon:stdio (Ctrl-A commands, Ctrl-C goes to the guest), null, none, pty, "
-      "ringbuf, file:PATH, pipe:PATH, unix:PATH[,server][,nowait], tcp:HOST:PORT[,server][,nowait] or chardev:ID.",
+      "ringbuf, file:PATH, pipe:PATH, unix:PATH[,server][,nowait], tcp:HOST:PORT[,server][,nowait] "
+      "or chardev:ID.",
       take_serials },
     { "nographic", NULL, NULL, "serial port on the terminal, no display",
       "The same as -display none -serial mon:stdio, unless -serial is given.", take_nographic },
-    { "display", NULL, "none", "no display",
-      "There is no other display yet. The serial port then is only where -serial puts it.",
+    { "display", NULL, "none|vnc=ADDRESS", "what shows the guest's display",
+      "none shows nothing; screenshots can still be taken (screendump). vnc=ADDRESS is -vnc. The "
+      "serial port then is only where -serial puts it.",
       take_display },
+    { "vnc", NULL, "[localhost]:N[,to=M]|unix:PATH|none", "VNC server that shows the first display",
+      "Display N is TCP port 5900 + N; with to, the first free one up to M. There is no password, "
+      "so "
+      "other addresses than localhost are refused.",
+      take_vnc },
     {},
 };
 

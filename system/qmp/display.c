@@ -2,6 +2,8 @@
  * Commands for displays. Pictures and formats are display/'s.
  */
 #include "display/display.h"
+#include "displays.h"
+#include "node.h"
 #include "qapi-commands.h"
 #include "util/error.h"
 
@@ -32,4 +34,65 @@ JsonNode *qmp_screendump(JsonObject *args, GError **error)
                      g_str_equal(format, "png") ? SCREENDUMP_PNG : SCREENDUMP_PPM, error);
     pixman_image_unref(image);
     return NULL;
+}
+
+/* ---- VNC ---- */
+
+static void add_address(JsonObject *object, const VncServer *server)
+{
+    json_object_set_string_member(object, "host", vnc_server_host(server));
+    json_object_set_string_member(object, "service", vnc_server_service(server));
+    json_object_set_string_member(object, "family", vnc_server_family(server));
+    json_object_set_string_member(object, "auth", "none");
+}
+
+/* libvncserver keeps to itself where clients come from; loopback or the socket, that is sure. */
+static JsonArray *clients(VncServer *server)
+{
+    JsonArray *array = json_array_new();
+
+    for (unsigned n = vnc_server_clients(server); n > 0; n--) {
+        JsonObject *client = json_object_new();
+
+        json_object_set_string_member(client, "host", vnc_server_host(server));
+        json_object_set_string_member(client, "service", "");
+        json_object_set_string_member(client, "family", vnc_server_family(server));
+        json_object_set_boolean_member(client, "websocket", FALSE);
+        json_array_add_object_element(array, client);
+    }
+    return array;
+}
+
+JsonNode *qmp_query_vnc(JsonObject *args, GError **error)
+{
+    VncServer *server = displays_vnc();
+    JsonObject *info = json_object_new();
+
+    json_object_set_boolean_member(info, "enabled", server != NULL);
+    if (server != NULL) {
+        add_address(info, server);
+        json_object_set_array_member(info, "clients", clients(server));
+    }
+    return node_object(info);
+}
+
+JsonNode *qmp_query_vnc_servers(JsonObject *args, GError **error)
+{
+    VncServer *server = displays_vnc();
+    JsonArray *list = json_array_new();
+
+    if (server != NULL) {
+        JsonObject *info = json_object_new(), *address = json_object_new();
+        JsonArray *addresses = json_array_new();
+
+        add_address(address, server);
+        json_object_set_boolean_member(address, "websocket", FALSE);
+        json_array_add_object_element(addresses, address);
+        json_object_set_string_member(info, "id", "default");
+        json_object_set_array_member(info, "server", addresses);
+        json_object_set_array_member(info, "clients", clients(server));
+        json_object_set_string_member(info, "auth", "none");
+        json_array_add_object_element(list, info);
+    }
+    return node_array(list);
 }
