@@ -8,7 +8,6 @@
 #include "core-priv.h"
 #include "hw/core/machine.h"
 #include "hw/core/user-object.h"
-#include "hw/virtio/virtio.h"
 
 static const char *interned(const char *name, const char *suffix)
 {
@@ -17,15 +16,27 @@ static const char *interned(const char *name, const char *suffix)
     return g_intern_string(full);
 }
 
+/* Base classes, which are named after their C structs. */
 static const char *base_name(GType type)
 {
-    return type == G_TYPE_OBJECT        ? "object"
-           : type == TYPE_DEVICE        ? "device"
-           : type == TYPE_BUS           ? "bus"
-           : type == TYPE_ACCEL         ? "accel"
-           : type == TYPE_USER_OBJECT   ? "user-creatable"
-           : type == TYPE_VIRTIO_DEVICE ? "virtio-device"
-                                        : NULL;
+    static const char *const names[][2] = {
+        { "GObject", "object" },
+        { "Device", "device" },
+        { "Bus", "bus" },
+        { "Accel", "accel" },
+        { "UserObject", "user-creatable" },
+        { "VirtIODevice", "virtio-device" },
+        { "PciDevice", "pci-device" },
+        { "MemoryBackend", "memory-backend" },
+        { "RngBackend", "rng-backend" },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(names[i][0], g_type_name(type)) == 0) {
+            return names[i][1];
+        }
+    }
+    return NULL;
 }
 
 const char *qom_type_name(GType type)

@@ -70,7 +70,11 @@ static bool split(HmpCall *call, GError **error)
 static bool call_command(const HmpCommand *command, HmpCall *call, GError **error)
 {
     if (command->max == HMP_REST && command->min == 0) {
-        call->words = NULL; /* it reads rest */
+        /* It reads rest, which may be in quotation marks as a whole. */
+        if (*call->rest == '"' && split(call, NULL) && call->n == 1) {
+            call->rest = call->words[0];
+        }
+        call->n = 0;
     } else if (!split(call, error)) {
         return false;
     }
