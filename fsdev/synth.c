@@ -232,6 +232,8 @@ static int synth_fsync(FsFile *file, bool data_only)
 }
 
 /* Offsets count entries: ".", "..", then the children. */
+/* The newest first, as on QEMU: its test client asks for no more bytes than the answer before had,
+ * and would have to ask more often than its queue allows if names became longer on the way. */
 static int synth_readdir(FsFile *file, uint64_t offset, FsDirEntryFn fn, void *opaque)
 {
     const Node *node = ((SynthFile *)file)->node;
@@ -241,9 +243,10 @@ static int synth_readdir(FsFile *file, uint64_t offset, FsDirEntryFn fn, void *o
         return -ENOTDIR;
     }
     for (uint64_t i = offset; i < node->children->len + 2u; i++) {
-        const Node *child = i == 0   ? node
-                            : i == 1 ? node->parent
-                                     : g_ptr_array_index(node->children, i - 2);
+        const Node *child = i == 0 ? node
+                            : i == 1
+                                ? node->parent
+                                : g_ptr_array_index(node->children, node->children->len + 1 - i);
 
         entry.name = i == 0 ? "." : i == 1 ? ".." : child->name;
         entry.unique = child->number;
