@@ -169,7 +169,9 @@ Accel *accel_create(const char *const *texts, GError **error)
         g_string_append_printf(failures, "%s%s", i > 0 ? "; " : "", last->message);
     }
     if (last == NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "no accelerator is named");
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN,
+                    "none of the accelerators that were named is part of this build ('-accel help' "
+                    "lists those that are)");
         return NULL;
     }
     g_set_error(error, last->domain, last->code, "%s", failures->str);

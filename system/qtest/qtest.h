@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The qtest server (-qtest): lines of text that read and write guest memory, listen to wires and
- * move the virtual clock, as QEMU's test clients send them. docs/qtest.md has the protocol.
+ * move the virtual clock, as QEMU's test clients send them. docs/accel-qtest.md has the protocol.
  *
  * Threads: [main], but interrupts are heard in whatever thread drives the wire.
  */

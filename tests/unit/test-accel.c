@@ -343,9 +343,19 @@ static void none_opens(World *w, gconstpointer data)
     g_assert_null(accel_create(texts, &error));
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST);
     g_assert_cmpstr(error->message, ==, "-accel fake: nobody home; -accel fake: gone");
-    g_clear_error(&error);
-    g_assert_null(accel_create(texts + 2, &error));
-    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING);
+}
+
+static void unknown_among_several(World *w, gconstpointer data)
+{
+    const char *texts[] = { "fakir", "fake,level=7", NULL };
+    const char *unknown[] = { "fakir", "faker", NULL };
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(accel_option_check("fakir", NULL));
+    w->accel = accel_create(texts, NULL);
+    g_assert_nonnull(w->accel);
+    g_assert_null(accel_create(unknown, &error));
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN);
 }
 
 static void bad_text_beats_opening(World *w, gconstpointer data)
@@ -646,6 +656,7 @@ int main(int argc, char **argv)
     ADD("option/value-out-of-range-names-value-and-range", bad_value);
     ADD("option/first-that-opens-wins", first_that_opens);
     ADD("option/all-failures-are-told", none_opens);
+    ADD("option/unknown-among-several-is-passed-over", unknown_among_several);
     ADD("option/a-bad-text-is-refused-before-anything-opens", bad_text_beats_opening);
     ADD("option/help-lists-types-and-properties", help);
     ADD("register/half-a-pair-of-ops-asserts", broken_pair);

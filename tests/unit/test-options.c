@@ -177,13 +177,8 @@ static void test_errors_name_option_and_cause(void)
         WORDS("-smp", "5,cores=2"),
         "-smp 5,cores=2: sockets * clusters * cores * threads cannot be 5 with those given, "
         "which make 2");
-    check_error(WORDS("-accel", "gunia"),
-                "-accel gunia: accelerator 'gunia' is not known (did you mean 'gunyah'?)");
     check_error(WORDS("-accel", "gunyah,hots=model"),
                 "-accel gunyah,hots=model: property 'hots' is not known (did you mean 'host'?)");
-    check_error(WORDS("-machine", "accel=gunia:gunyah"),
-                "-machine accel=gunia:gunyah: accelerator 'gunia' is not known (did you "
-                "mean 'gunyah'?)");
     check_error(WORDS("-machine", "accel=gunyah", "-accel", "gunyah"),
                 "-accel gunyah: accel= of -machine and the option -accel exclude each other");
     check_error(WORDS("-accel", "gunyah", "-M", "accel=gunyah"),
