@@ -6,6 +6,8 @@ import http.server
 import os
 import random
 import socket
+import subprocess
+import sys
 import threading
 
 import humpy
@@ -31,7 +33,7 @@ udhcpc -i eth0 -n -q -s /tmp/dhcp || exit 9
 class Server:
     """Serves one file over HTTP to whoever asks."""
 
-    def __init__(self, data):
+    def __init__(self, data, address="127.0.0.1"):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):  # noqa: N802
                 self.send_response(200)
@@ -42,7 +44,7 @@ class Server:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -110,6 +112,38 @@ def two_guests():
                 check_equal(one.wait(), 0, "exit status")
                 check_equal(two.seen.split("sum=")[1].split()[0],
                             one.seen.split("sum=")[1].split()[0], "checksums")
+
+
+def in_namespace():
+    """This file again, in a network namespace of its own with a tap of two queues."""
+    os.environ["HUMPY_TAP"] = "t0"
+    script = ("ip tuntap add dev t0 mode tap vnet_hdr multi_queue && ip addr add 10.7.0.1/24 dev t0 && "
+              "ip link set t0 up && exec \"$0\" \"$@\"")
+    return ["unshare", "-rn", "sh", "-c", script, sys.executable, os.path.abspath(__file__), "over a tap"]
+
+
+@test("100 MiB over a tap with two queues, checksums and segmentation left to the host")
+def over_tap():
+    if "HUMPY_TAP" not in os.environ:
+        if subprocess.run(in_namespace()[:5] + ["true"], stderr=subprocess.DEVNULL,
+                          check=False).returncode != 0:
+            raise tap.Skip("no network namespace with a tap can be made here")
+        done = subprocess.run(in_namespace(), capture_output=True, text=True, check=False)
+        check_equal(done.returncode, 0, done.stdout + done.stderr)
+        return
+    data = random.Random(8).randbytes(100 * MIB)
+    with Server(data, "10.7.0.1") as server:
+        job = "ifconfig eth0 10.7.0.2\ncat /sys/class/net/eth0/device/features\n" \
+            "ls /sys/class/net/eth0/queues | tr '\\n' ' '\n" \
+            f"echo; echo sum=$(wget -q -O - http://10.7.0.1:{server.port}/ | md5sum)\n" \
+            "cat /proc/net/dev"
+        with humpy.Guest(job, smp=2) as guest:
+            console = guest.run_job("-netdev", "tap,id=n0,ifname=t0,script=no,downscript=no,queues=2",
+                                    "-device", "virtio-net-device,netdev=n0,mq=on")[2]
+    check_in("rx-0 rx-1 tx-0 tx-1", console)
+    check_in(f"sum={hashlib.md5(data).hexdigest()} ", console)
+    packets = int(console.split("eth0:")[1].split()[1])
+    check_equal(packets < 100 * MIB // 1460, True, f"unsegmented packets ({packets} came)")
 
 
 humpy.need_guest()
