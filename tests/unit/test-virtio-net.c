@@ -392,9 +392,10 @@ static uint8_t control(Fixture *f, uint8_t class, uint8_t cmd, const void *data,
     p[0] = class;
     p[1] = cmd;
     p[4] = 0xff;
-    memcpy(p + 8, data, len);
     if (len == 0) {
         bufs[1] = bufs[2];
+    } else {
+        memcpy(p + 8, data, len);
     }
     guest_submit(f->g, CTRL, bufs, len == 0 ? 2 : 3);
     g_assert_cmpuint(guest_wait(f->g, CTRL).len, ==, 1);
