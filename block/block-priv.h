@@ -14,13 +14,15 @@ typedef struct {
     int (*flush)(void *state);
     int (*discard)(void *state, uint64_t offset, uint64_t length);
     int (*write_zeroes)(void *state, uint64_t offset, uint64_t length, bool may_unmap);
+    /* (optional) [main] length is a multiple of 512. */
+    bool (*resize)(void *state, uint64_t length, GError **error);
     void (*close)(void *state);
 } BlockDriver;
 
 typedef struct {
     const BlockDriver *driver;
     void *state;
-    uint64_t length;
+    uint64_t length; /* relaxed atomic */
     bool read_only;
 } BlockNode;
 

@@ -20,6 +20,8 @@ struct BlockBackend {
     bool no_flush;
     bool direct;
     char *filename;
+    void (*resized)(void *opaque); /* main thread */
+    void *resized_opaque;
 };
 
 static GMutex registry_lock;
@@ -184,6 +186,7 @@ bool block_claim(BlockBackend *blk, const char *who, GError **error)
 
 void block_release(BlockBackend *blk)
 {
+    blk->resized = NULL;
     g_clear_pointer(&blk->claimed_by, g_free);
 }
 
@@ -203,7 +206,7 @@ void block_foreach(void (*fn)(const BlockDescription *d, void *opaque), void *op
             .driver = blk->node.driver->name,
             .filename = blk->filename,
             .user = blk->claimed_by,
-            .length = blk->node.length,
+            .length = __atomic_load_n(&blk->node.length, __ATOMIC_RELAXED),
             .read_only = blk->node.read_only,
             .cache_direct = blk->direct,
             .cache_no_flush = blk->no_flush,
@@ -216,7 +219,43 @@ void block_foreach(void (*fn)(const BlockDescription *d, void *opaque), void *op
 
 uint64_t block_length(BlockBackend *blk)
 {
-    return blk->node.length;
+    return __atomic_load_n(&blk->node.length, __ATOMIC_RELAXED);
+}
+
+void block_set_resize_handler(BlockBackend *blk, void (*fn)(void *opaque), void *opaque)
+{
+    blk->resized = fn;
+    blk->resized_opaque = opaque;
+}
+
+bool block_resize(BlockBackend *blk, uint64_t size, GError **error)
+{
+    uint64_t length;
+
+    if (size > INT64_MAX - BLOCK_SECTOR_SIZE) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "size is %" G_GUINT64_FORMAT " but must be below 2^63", size);
+        return false;
+    }
+    length = (size + BLOCK_SECTOR_SIZE - 1) / BLOCK_SECTOR_SIZE * BLOCK_SECTOR_SIZE;
+    if (blk->node.read_only) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "drive '%s' is read-only",
+                    blk->node_name);
+        return false;
+    }
+    if (blk->node.driver->resize == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "driver '%s' cannot change its size", blk->node.driver->name);
+        return false;
+    }
+    if (!blk->node.driver->resize(blk->node.state, length, error)) {
+        return false;
+    }
+    __atomic_store_n(&blk->node.length, length, __ATOMIC_RELAXED);
+    if (blk->resized != NULL) {
+        blk->resized(blk->resized_opaque);
+    }
+    return true;
 }
 
 bool block_is_read_only(BlockBackend *blk)
@@ -236,10 +275,12 @@ const char *block_node_name(BlockBackend *blk)
 
 static int check_range(const BlockBackend *blk, uint64_t offset, uint64_t length)
 {
+    uint64_t end = __atomic_load_n(&blk->node.length, __ATOMIC_RELAXED);
+
     if ((offset | length) % BLOCK_SECTOR_SIZE != 0) {
         return -EINVAL;
     }
-    if (offset > blk->node.length || length > blk->node.length - offset) {
+    if (offset > end || length > end - offset) {
         return -EIO;
     }
     return 0;

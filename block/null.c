@@ -55,6 +55,11 @@ static int null_write_zeroes(void *state, uint64_t offset, uint64_t length, bool
     return wait_latency(state);
 }
 
+static bool null_resize(void *state, uint64_t length, GError **error)
+{
+    return true;
+}
+
 static void null_close(void *state)
 {
     g_free(state);
@@ -67,6 +72,7 @@ static const BlockDriver null_driver = {
     .flush = null_flush,
     .discard = null_discard,
     .write_zeroes = null_write_zeroes,
+    .resize = null_resize,
     .close = null_close,
 };
 

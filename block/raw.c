@@ -274,6 +274,33 @@ static int raw_flush(void *state)
     return -failed;
 }
 
+static bool raw_resize(void *state, uint64_t length, GError **error)
+{
+    Raw *raw = state;
+    uint64_t size;
+
+    if (raw->is_device) {
+        if (ioctl(raw->fd, BLKGETSIZE64, &size) != 0) {
+            error_set_errno(error, errno, "cannot get the size of the host device");
+            return false;
+        }
+        if (length > size) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                        "a host device cannot be made larger than the %" G_GUINT64_FORMAT
+                        " bytes it has",
+                        size);
+            return false;
+        }
+        return true;
+    }
+    if (ftruncate(raw->fd, length) != 0) {
+        error_set_errno(error, errno, "cannot change the length of the file");
+        return false;
+    }
+    __atomic_store_n(&raw->file_size, length, __ATOMIC_RELAXED);
+    return true;
+}
+
 static bool is_unsupported(int err)
 {
     return err == EOPNOTSUPP || err == ENOSYS || err == ENOTTY || err == EINVAL;
@@ -349,6 +376,7 @@ static int raw_write_zeroes(void *state, uint64_t offset, uint64_t length, bool 
 
 static const BlockDriver raw_driver = {
     .name = "raw",
+    .resize = raw_resize,
     .preadv = raw_preadv,
     .pwritev = raw_pwritev,
     .flush = raw_flush,

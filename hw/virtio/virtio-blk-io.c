@@ -53,9 +53,9 @@ static bool is_transfer(uint32_t type)
 static bool range_ok(const VirtIOBlk *s, uint64_t sector, uint64_t len)
 {
     uint64_t sectors = len / BLOCK_SECTOR_SIZE;
+    uint64_t all = __atomic_load_n(&s->sectors, __ATOMIC_RELAXED);
 
-    return len % s->logical_block_size == 0 && sector <= s->sectors &&
-           sectors <= s->sectors - sector &&
+    return len % s->logical_block_size == 0 && sector <= all && sectors <= all - sector &&
            sector % (s->logical_block_size / BLOCK_SECTOR_SIZE) == 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * State of a virtio block device, shared by virtio-blk.c and virtio-blk-io.c. After realize only
- * writeback changes.
+ * writeback and sectors change.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ struct _VirtIOBlk {
     uint32_t max_discard_sectors, max_write_zeroes_sectors;
 
     BlockBackend *blk;
-    uint64_t sectors; /* capacity in 512 bytes, whole logical blocks */
+    uint64_t sectors; /* relaxed atomic: capacity in 512 bytes, whole logical blocks */
     bool write_cache; /* at reset */
     bool wce;         /* as the driver set it; calls of the transport only */
     gint writeback;   /* atomic: 0 flushes with every write */

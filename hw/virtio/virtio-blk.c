@@ -135,6 +135,22 @@ static uint64_t features(const VirtIOBlk *s)
     return bits;
 }
 
+static uint64_t whole_sectors(const VirtIOBlk *s)
+{
+    return block_length(s->blk) / s->logical_block_size * s->logical_block_size / BLOCK_SECTOR_SIZE;
+}
+
+/* [main] Section 5.2.6: the driver is told and reads the capacity again. */
+static void resized(void *opaque)
+{
+    VirtIOBlk *s = opaque;
+    uint64_t sectors = whole_sectors(s), capacity = htole64(sectors);
+
+    __atomic_store_n(&s->sectors, sectors, __ATOMIC_RELAXED);
+    virtio_config_update(HUMPY_VIRTIO_DEVICE(s), offsetof(struct virtio_blk_config, capacity),
+                         &capacity, sizeof(capacity));
+}
+
 static bool virtio_blk_realize(VirtIODevice *vdev, GError **error)
 {
     VirtIOBlk *s = HUMPY_VIRTIO_BLK(vdev);
@@ -143,12 +159,12 @@ static bool virtio_blk_realize(VirtIODevice *vdev, GError **error)
     if (!check_properties(s, error) || !take_drive(s, error)) {
         return false;
     }
-    s->sectors =
-        block_length(s->blk) / s->logical_block_size * s->logical_block_size / BLOCK_SECTOR_SIZE;
+    s->sectors = whole_sectors(s);
     s->write_cache =
         s->write_cache_prop == 0 ? !block_is_writethrough(s->blk) : s->write_cache_prop == 1;
     fill_config(s, &config);
     virtio_init(vdev, &s->props, features(s), &config, BLK_CONFIG_SIZE);
+    block_set_resize_handler(s->blk, resized, s);
     for (unsigned i = 0; i < s->num_queues; i++) {
         virtio_add_queue(vdev, s->queue_size, virtio_blk_serve_queue);
     }

@@ -81,7 +81,11 @@ typedef struct {
 /* Calls fn for each, sorted by node name. fn opens and closes none. [main] */
 void block_foreach(void (*fn)(const BlockDescription *d, void *opaque), void *opaque);
 
-uint64_t block_length(BlockBackend *blk); /* bytes, multiple of 512 */
+uint64_t block_length(BlockBackend *blk); /* bytes, multiple of 512. [any] */
+/* Makes it size bytes long, rounded up to 512; who has claimed it is told. [main] */
+bool block_resize(BlockBackend *blk, uint64_t size, GError **error);
+/* fn is called in block_resize(). NULL: nobody. For who has claimed it. [main] */
+void block_set_resize_handler(BlockBackend *blk, void (*fn)(void *opaque), void *opaque);
 bool block_is_read_only(BlockBackend *blk);
 bool block_is_writethrough(BlockBackend *blk);
 const char *block_node_name(BlockBackend *blk);

@@ -7,6 +7,7 @@
 #include "node.h"
 #include "options.h"
 #include "qapi-commands.h"
+#include "util/error.h"
 #include "vm.h"
 
 static JsonObject *describe_image(const BlockDescription *d)
@@ -106,5 +107,38 @@ JsonNode *qmp_blockdev_del(JsonObject *args, GError **error)
 {
     drives_blockdev_del(vm_drives(vm_current()), json_object_get_string_member(args, "node-name"),
                         error);
+    return NULL;
+}
+
+/* The node that device or node-name means. */
+static BlockBackend *find_node(JsonObject *args, GError **error)
+{
+    const char *device = json_object_get_string_member_with_default(args, "device", NULL);
+    const char *node = json_object_get_string_member_with_default(args, "node-name", NULL);
+    BlockBackend *blk;
+
+    if ((device == NULL) == (node == NULL)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                    "one of device and node-name is needed, and not both");
+        return NULL;
+    }
+    if (node == NULL) {
+        node = drives_node_name(vm_drives(vm_current()), device);
+    }
+    blk = block_find(node);
+    if (blk == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "there is no disk '%s'",
+                    device != NULL ? device : node);
+    }
+    return blk;
+}
+
+JsonNode *qmp_block_resize(JsonObject *args, GError **error)
+{
+    BlockBackend *blk = find_node(args, error);
+
+    if (blk != NULL) {
+        block_resize(blk, json_object_get_int_member(args, "size"), error);
+    }
     return NULL;
 }
