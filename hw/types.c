@@ -9,6 +9,7 @@
 #include "hw/core/hostmem.h"
 #include "hw/core/machine.h"
 #include "hw/core/user-object.h"
+#include "hw/display/ramfb.h"
 #include "hw/gpio/gpio-key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/intc/arm-gicv3.h"
@@ -43,6 +44,7 @@ static GType (*const types[])(void) = {
     pflash_cfi01_get_type,
     pl061_get_type,
     pvpanic_mmio_get_type,
+    ramfb_get_type,
     /* virtio */
     virtio_mmio_get_type,
     virtio_9p_get_type,

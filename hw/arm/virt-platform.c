@@ -3,6 +3,7 @@
  * GPIO with the power button. Addresses and interrupts are in hw/arm/virt.h, nodes of the device
  * tree in virt-fdt.c.
  */
+#include "hw/display/ramfb.h"
 #include "hw/gpio/gpio-key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/intc/arm-gicv3.h"
@@ -184,6 +185,9 @@ bool virt_plug_into_board(VirtMachine *v, Device *dev, GError **error)
 {
     if (HUMPY_IS_PVPANIC_MMIO(dev)) {
         return plug_panic(v, dev, error);
+    }
+    if (HUMPY_IS_RAMFB(dev)) {
+        return ramfb_connect(HUMPY_RAMFB(dev), v->fw_cfg, machine_memory(HUMPY_MACHINE(v)), error);
     }
     g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                 "machine 'virt' has no place for a '%s'", device_type(dev));
