@@ -10,6 +10,8 @@
 
 #include "util/error.h"
 
+#define TOO_SHORT "too short a file"
+
 enum {
     IMAGE_TEXT_OFFSET = 8,
     IMAGE_SIZE = 16,
@@ -84,7 +86,7 @@ static const char *looks_like(const uint8_t *head, size_t len)
             return kinds[i].name;
         }
     }
-    return len < ARM64_IMAGE_HEADER ? "too short a file" : "something unknown";
+    return len < ARM64_IMAGE_HEADER ? TOO_SHORT : "something unknown";
 }
 
 bool arm64_image_parse(const void *head, size_t len, Arm64Image *image, GError **error)
@@ -192,6 +194,18 @@ static bool set_too_big(GError **error, uint64_t needed, uint64_t room)
     return false;
 }
 
+/* A few whole instructions, too short for any header: a bare-metal program. It goes where kernels
+ * without a size in their header go. */
+static bool is_bare(const uint8_t *head, size_t len, Arm64Image *image)
+{
+    if (len == 0 || len >= ARM64_IMAGE_HEADER || len % 4 != 0 ||
+        strcmp(looks_like(head, len), TOO_SHORT) != 0) {
+        return false;
+    }
+    *image = (Arm64Image){ .text_offset = OLD_TEXT_OFFSET };
+    return true;
+}
+
 bool arm64_image_load(LoaderStream *stream, const LoaderDest *ram, Arm64Image *image,
                       uint64_t *used, GError **error)
 {
@@ -201,7 +215,7 @@ bool arm64_image_load(LoaderStream *stream, const LoaderDest *ram, Arm64Image *i
     size_t got, extra;
 
     if (!unwrap(stream, error) || !loader_read(stream, head, sizeof(head), &got, error) ||
-        !arm64_image_parse(head, got, image, error)) {
+        !(is_bare(head, got, image) || arm64_image_parse(head, got, image, error))) {
         return false;
     }
     room = ram->size > image->text_offset ? ram->size - image->text_offset : 0;

@@ -262,6 +262,21 @@ static void load_fails(const GByteArray *file, int code, const char *text)
     g_assert_null(strchr(error->message, '\n'));
 }
 
+/* Too short for a header, whole instructions: where kernels without a size go. */
+static void load_bare_program(void)
+{
+    static const uint8_t code[] = { 0x81, 0x0a, 0x80, 0x52, 0xfd, 0xff, 0xff, 0x17 };
+    g_autoptr(GByteArray) b = g_byte_array_new();
+    g_autofree uint8_t *ram = NULL;
+    uint64_t used;
+
+    g_byte_array_append(b, code, sizeof(code));
+    g_assert_true(load(b, 32 * RAM, &ram, &used, NULL));
+    g_assert_cmpmem(ram + 0x80000, b->len, code, sizeof(code));
+    g_byte_array_append(b, code, 1);
+    load_fails(b, HUMPY_ERROR_SYNTAX, "too short a file");
+}
+
 static void load_plain(void)
 {
     g_autoptr(GByteArray) image = make_image(300000, 0x1000, 400000, 2);
@@ -643,6 +658,7 @@ int main(int argc, char **argv)
         { "/image/header/refusal-names-what-it-is", header_names_what_it_is },
         { "/image/header/random-bytes-are-answered", header_random },
         { "/image/load/plain", load_plain },
+        { "/image/load/bare-program", load_bare_program },
         { "/image/load/gzip", load_gzip },
         { "/image/load/gzip-with-several-members", load_gzip_members },
         { "/image/load/gzip-member-across-input-blocks", load_gzip_straddling },

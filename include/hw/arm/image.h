@@ -31,8 +31,8 @@ bool arm64_image_parse(const void *head, size_t len, Arm64Image *image, GError *
 bool arm64_zboot_parse(const void *head, size_t len, uint64_t file_size, uint64_t *offset,
                        uint64_t *size, GError **error);
 
-/* Loads the Image in stream to ram + text_offset, where ram lies at a 2 MiB aligned guest address.
- * *used is how far from ram's start the kernel reaches, its uninitialised data included. FALSE: as
- * above, RANGE if it does not fit, or HOST. */
+/* Loads the Image in stream (or a bare program shorter than a header) to ram + text_offset, where
+ * ram lies at a 2 MiB aligned guest address. *used is how far from ram's start the kernel reaches,
+ * its uninitialised data included. FALSE: as above, RANGE if it does not fit, or HOST. */
 bool arm64_image_load(LoaderStream *stream, const LoaderDest *ram, Arm64Image *image,
                       uint64_t *used, GError **error);
