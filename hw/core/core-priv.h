@@ -68,6 +68,4 @@ void machine_ram_release(Machine *m);
 
 /* ---- machine.c ---- */
 MachineRam *machine_ram_of(Machine *m);
-/* TRUE from machine_boot() on: what is added now is hot-plugged. */
-bool machine_has_started(void);
 const GPtrArray *machine_devices(Machine *m); /* of Device on no bus; borrowed */

@@ -81,13 +81,13 @@ void pci_secondary_bus_drop(PciBus *bus)
 
 /* ---- configuration accesses ---- */
 
-PciDevice *pci_bus_get(PciBus *bus, unsigned devfn)
+static PciDevice *get_from(PciBus *bus, PciDevice *const *array, unsigned devfn)
 {
     PciDevice *dev;
 
     g_assert(devfn < PCI_N_DEVFNS);
     pthread_mutex_lock(&bus->lock);
-    dev = bus->visible[devfn];
+    dev = array[devfn];
     if (dev != NULL) {
         g_object_ref(dev);
     }
@@ -95,21 +95,35 @@ PciDevice *pci_bus_get(PciBus *bus, unsigned devfn)
     return dev;
 }
 
-void pci_bus_show(PciBus *bus, PciDevice *dev)
+PciDevice *pci_bus_get(PciBus *bus, unsigned devfn)
 {
+    return get_from(bus, bus->visible, devfn);
+}
 
+PciDevice *pci_bus_get_plugged(PciBus *bus, unsigned devfn)
+{
+    return get_from(bus, bus->plugged, devfn);
+}
+
+static void set_plugged(PciBus *bus, PciDevice *dev, bool plugged)
+{
     pthread_mutex_lock(&bus->lock);
-    bus->visible[pci_device_devfn(dev)] = g_object_ref(dev);
+    bus->plugged[pci_device_devfn(dev)] = plugged ? dev : NULL;
     pthread_mutex_unlock(&bus->lock);
 }
 
-void pci_bus_hide(PciBus *bus, PciDevice *dev)
+void pci_device_show(PciDevice *dev, bool visible)
 {
+    PciBus *bus = pci_device_bus(dev);
+    unsigned devfn = pci_device_devfn(dev);
     PciDevice *was;
 
+    memory_lock(device_lock(HUMPY_DEVICE(dev)));
+    pci_priv(dev)->visible = visible;
+    memory_unlock(device_lock(HUMPY_DEVICE(dev)));
     pthread_mutex_lock(&bus->lock);
-    was = bus->visible[pci_device_devfn(dev)];
-    bus->visible[pci_device_devfn(dev)] = NULL;
+    was = bus->visible[devfn];
+    bus->visible[devfn] = visible ? g_object_ref(dev) : NULL;
     pthread_mutex_unlock(&bus->lock);
     if (was != NULL) {
         g_object_unref(was);
@@ -280,22 +294,29 @@ static bool pci_bus_plugged(Bus *b, Device *d, GError **error)
     PciBus *bus = HUMPY_PCI_BUS(b);
     PciDevice *dev = HUMPY_PCI_DEVICE(d);
 
-    memory_lock(device_lock(d));
-    pci_priv(dev)->visible = true;
-    memory_unlock(device_lock(d));
-    pci_bus_show(bus, dev);
+    set_plugged(bus, dev, true);
     if (bus->bridge != NULL && HUMPY_PCI_DEVICE_GET_CLASS(bus->bridge)->child_plugged != NULL) {
         HUMPY_PCI_DEVICE_GET_CLASS(bus->bridge)->child_plugged(bus->bridge, dev);
+    } else {
+        pci_device_show(dev, true);
     }
     return true;
 }
 
 static void pci_bus_unplugged(Bus *b, Device *d)
 {
-    pci_bus_hide(HUMPY_PCI_BUS(b), HUMPY_PCI_DEVICE(d));
-    memory_lock(device_lock(d));
-    pci_priv(HUMPY_PCI_DEVICE(d))->visible = false;
-    memory_unlock(device_lock(d));
+    PciBus *bus = HUMPY_PCI_BUS(b);
+    PciDevice *dev = HUMPY_PCI_DEVICE(d);
+
+    /* With the bridge's lock, as the bridge may just be about to show the device. */
+    if (bus->bridge != NULL) {
+        memory_lock(device_lock(HUMPY_DEVICE(bus->bridge)));
+    }
+    set_plugged(bus, dev, false);
+    pci_device_show(dev, false);
+    if (bus->bridge != NULL) {
+        memory_unlock(device_lock(HUMPY_DEVICE(bus->bridge)));
+    }
 }
 
 static void pci_bus_detach(Bus *b, Device *d)

@@ -55,6 +55,7 @@ struct _PciBus {
     PciDevice *slots[PCI_N_DEVFNS]; /* [main] attached; borrowed */
 
     pthread_mutex_t lock;             /* what follows */
+    PciDevice *plugged[PCI_N_DEVFNS]; /* realized; borrowed */
     PciDevice *visible[PCI_N_DEVFNS]; /* referenced */
     GPtrArray *below;                 /* of PciBus, referenced: behind this bus's bridges */
     uint8_t number, last;             /* this bus's number, the highest below it */
@@ -84,7 +85,3 @@ void pci_msix_config_written(PciDevice *dev); /* [device lock] */
 void pci_msix_flush(PciDevice *dev);          /* bus mastering was switched on */
 void pci_msix_reset(PciDevice *dev);          /* [device lock] */
 void pci_msix_free(PciDevice *dev);
-
-/* ---- pci-bus.c ---- */
-void pci_bus_show(PciBus *bus, PciDevice *dev);
-void pci_bus_hide(PciBus *bus, PciDevice *dev);

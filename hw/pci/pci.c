@@ -120,6 +120,13 @@ static void pci_device_reset(Device *d)
     pci_bars_update(dev);
 }
 
+void pci_device_reset_function(PciDevice *dev)
+{
+    memory_lock(device_lock(HUMPY_DEVICE(dev)));
+    pci_device_reset(HUMPY_DEVICE(dev));
+    memory_unlock(device_lock(HUMPY_DEVICE(dev)));
+}
+
 static void pci_device_finalize(GObject *obj)
 {
     PciDevicePrivate *p = pci_priv(HUMPY_PCI_DEVICE(obj));

@@ -97,6 +97,8 @@ void machine_report_guest(MachineGuestReport report); /* [any] */
 bool machine_init(Machine *m, GError **error);
 /* With config->dumpdtb only the device tree is written and nothing starts: the program is done. */
 bool machine_boot(Machine *m, GError **error);
+/* TRUE from machine_boot() on: what is added now is hot-plugged. */
+bool machine_has_started(void);
 void machine_reset(Machine *m); /* all devices */
 /* Presses the power button: the guest hears of it and may power off. Nothing happens on a machine
  * without one. [main] */

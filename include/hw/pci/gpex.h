@@ -10,6 +10,7 @@
 #define TYPE_GPEX gpex_get_type()
 G_DECLARE_FINAL_TYPE(Gpex, gpex, HUMPY, GPEX, Device)
 GType gpex_root_get_type(void);
+GType root_port_get_type(void); /* "pcie-root-port" */
 
 enum {
     GPEX_ECAM_BUS_SIZE = 1 << 20, /* configuration space of one bus */

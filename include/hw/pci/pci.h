@@ -68,6 +68,9 @@ bool pci_bus_is_root(PciBus *bus);
 bool pci_bus_has_msi(PciBus *bus);
 /* The function at devfn that the guest sees, referenced; or NULL. [any] */
 PciDevice *pci_bus_get(PciBus *bus, unsigned devfn);
+/* The same whether the guest sees it or not. Behind a bridge: with the bridge's lock, until whose
+ * release the function stays. [any] */
+PciDevice *pci_bus_get_plugged(PciBus *bus, unsigned devfn);
 /* Number the guest (or power-on: 0) gave the bus; the bridge sets it, and the highest number behind
  * it. 0 below a bridge: not reached. [any] */
 unsigned pci_bus_number(PciBus *bus);
@@ -111,12 +114,18 @@ struct _PciDeviceClass {
     void (*config_written)(PciDevice *dev, unsigned addr, unsigned len);
     /* (optional) The command register's bus master bit changed. */
     void (*bus_master_changed)(PciDevice *dev, bool on);
-    /* (optional) The guest has let go of a device behind this port, or device_del asks it to. */
+    /* (optional) [main] device_del of a device behind this port. */
     bool (*request_unplug)(PciDevice *port, Device *dev, GError **error);
-    /* (optional) A device came onto (or left) the bus behind this bridge. */
+    /* (optional) [main] A realized device came onto the bus behind this bridge: decides whether the
+     * guest sees it (pci_device_show()). Without: it does. child_detached: it has left. */
     void (*child_plugged)(PciDevice *port, PciDevice *child);
     void (*child_detached)(PciDevice *port, PciDevice *child);
 };
+
+/* Whether configuration accesses find the function: a slot without power hides it. [any] */
+void pci_device_show(PciDevice *dev, bool visible);
+/* Puts the function back to power-on, as its bridge can. [any] Not with the device's lock. */
+void pci_device_reset_function(PciDevice *dev);
 
 PciBus *pci_device_bus(PciDevice *dev); /* or NULL: not plugged */
 unsigned pci_device_devfn(PciDevice *dev);
