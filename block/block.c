@@ -97,6 +97,8 @@ bool block_open_node(const BlockOptions *options, BlockNode *node, GError **erro
         return null_open(options, node, error);
     case BLOCK_DRIVER_BLKDEBUG:
         return blkdebug_open(options, node, error);
+    case BLOCK_DRIVER_NBD:
+        return nbd_open(options, node, error);
     }
     g_assert_not_reached();
 }
@@ -109,6 +111,14 @@ static char *describe(const BlockOptions *options)
         return g_strdup(options->filename);
     case BLOCK_DRIVER_NULL:
         return g_strdup("null-co://");
+    case BLOCK_DRIVER_NBD:
+        return options->filename != NULL ? g_strdup(options->filename)
+               : options->nbd_path != NULL
+                   ? g_strdup_printf("nbd+unix:///%s?socket=%s",
+                                     options->nbd_export != NULL ? options->nbd_export : "",
+                                     options->nbd_path)
+                   : g_strdup_printf("nbd://%s:%s/%s", options->nbd_host, options->nbd_port,
+                                     options->nbd_export != NULL ? options->nbd_export : "");
     case BLOCK_DRIVER_BLKDEBUG: {
         g_autofree char *image = describe(options->image);
 

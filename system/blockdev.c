@@ -33,23 +33,19 @@ static const char *const blkdebug_keys[] = {
     "image.size",     "image.read-zeroes", "image.latency-ns", "image.locking",  "read-only",
     "auto-read-only", "discard",           "cache.direct",     "cache.no-flush", NULL,
 };
+static const char *const nbd_keys[] = {
+    "driver",         "node-name",    "server.type", "server.path",    "server.host",
+    "server.port",    "export",       "read-only",   "auto-read-only", "discard",
+    "cache.no-flush", "cache.direct", NULL,
+};
 static const char *const raw_keys[] = {
-    "driver",
-    "node-name",
-    "file",
-    "file.driver",
-    "file.filename",
-    "file.locking",
-    "read-only",
-    "discard",
-    "cache.direct",
-    "cache.no-flush",
-    "auto-read-only",
-    "file.node-name",
-    "file.size",
-    "file.read-zeroes",
-    "file.latency-ns",
-    NULL,
+    "driver",           "node-name",        "file",
+    "file.driver",      "file.filename",    "file.locking",
+    "read-only",        "discard",          "cache.direct",
+    "cache.no-flush",   "auto-read-only",   "file.node-name",
+    "file.size",        "file.read-zeroes", "file.latency-ns",
+    "file.server.type", "file.server.path", "file.server.host",
+    "file.server.port", "file.export",      NULL,
 };
 
 void file_node_free(gpointer data)
@@ -128,6 +124,45 @@ bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, G
     return true;
 }
 
+static bool missing(const char *prefix, const char *name, GError **error)
+{
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "property '%s%s' is missing", prefix,
+                name);
+    return false;
+}
+
+bool blockdev_take_nbd(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error)
+{
+    static const char *const types[] = { "inet", "unix", NULL };
+    g_autofree char *type_key = g_strconcat(prefix, "server.type", NULL);
+    g_autofree char *path_key = g_strconcat(prefix, "server.path", NULL);
+    g_autofree char *host_key = g_strconcat(prefix, "server.host", NULL);
+    g_autofree char *port_key = g_strconcat(prefix, "server.port", NULL);
+    g_autofree char *export_key = g_strconcat(prefix, "export", NULL);
+    const char *type = keyval_take(kv, type_key);
+
+    options->driver = BLOCK_DRIVER_NBD;
+    options->nbd_path = keyval_take(kv, path_key);
+    options->nbd_host = keyval_take(kv, host_key);
+    options->nbd_port = keyval_take(kv, port_key);
+    options->nbd_export = keyval_take(kv, export_key);
+    if (type == NULL) {
+        return missing(prefix, "server.type", error);
+    }
+    if (!g_strv_contains(types, type)) {
+        error_set_unknown(error, "server.type", type, types);
+        return false;
+    }
+    if (strcmp(type, "unix") == 0) {
+        return options->nbd_path != NULL || missing(prefix, "server.path", error);
+    }
+    options->nbd_path = NULL;
+    if (options->nbd_host == NULL) {
+        return missing(prefix, "server.host", error);
+    }
+    return options->nbd_port != NULL || missing(prefix, "server.port", error);
+}
+
 /* An image given in place: PREFIXdriver and what belongs to it. */
 static bool take_inline(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error)
 {
@@ -140,9 +175,12 @@ static bool take_inline(KeyVal *kv, const char *prefix, BlockOptions *options, G
         options->driver = BLOCK_DRIVER_NULL;
         return blockdev_take_null(kv, prefix, options, error);
     }
+    if (g_strcmp0(driver, "nbd") == 0) {
+        return blockdev_take_nbd(kv, prefix, options, error);
+    }
     if (driver != NULL && strcmp(driver, "file") != 0) {
         error_set_unknown(error, driver_key, driver,
-                          (const char *const[]){ "file", "null-co", NULL });
+                          (const char *const[]){ "file", "null-co", "nbd", NULL });
         return false;
     }
     if (filename == NULL || *filename == '\0') {
@@ -213,6 +251,16 @@ static bool read_null_node(Drives *drives, KeyVal *kv, GError **error)
            drives_take_common(kv, &options, error) && drives_add(drives, &options, &opened, error);
 }
 
+static bool read_nbd_node(Drives *drives, KeyVal *kv, GError **error)
+{
+    BlockOptions options = BLOCK_OPTIONS_INIT;
+    const char *opened;
+
+    options.node_name = take_node_name(drives, kv, error);
+    return options.node_name != NULL && blockdev_take_nbd(kv, "", &options, error) &&
+           drives_take_common(kv, &options, error) && drives_add(drives, &options, &opened, error);
+}
+
 static bool read_blkdebug_node(Drives *drives, KeyVal *kv, DrivesReadFn read, GError **error)
 {
     BlockOptions options = BLOCK_OPTIONS_INIT, image = BLOCK_OPTIONS_INIT;
@@ -243,10 +291,8 @@ static bool read_node(Drives *drives, const char *text, KeyVal *kv, DrivesReadFn
         const char *name;
         const char *const *keys;
     } drivers[] = {
-        { "blkdebug", blkdebug_keys },
-        { "file", file_keys },
-        { "null-co", null_keys },
-        { "raw", raw_keys },
+        { "blkdebug", blkdebug_keys }, { "file", file_keys }, { "null-co", null_keys },
+        { "nbd", nbd_keys },           { "raw", raw_keys },
     };
     const char *names[G_N_ELEMENTS(drivers) + 1] = {};
     const char *driver = keyval_take(kv, "driver");
@@ -273,6 +319,8 @@ static bool read_node(Drives *drives, const char *text, KeyVal *kv, DrivesReadFn
         return read_file_node(drives, text, kv, error);
     case 2:
         return read_null_node(drives, kv, error);
+    case 3:
+        return read_nbd_node(drives, kv, error);
     default:
         return read_raw_node(drives, kv, error);
     }

@@ -27,6 +27,8 @@ bool drives_take_locking(KeyVal *kv, const char *key, BlockOptions *options, GEr
 bool drives_check_format(const char *filename, const char *format, GError **error);
 
 /* ---- blockdev.c ---- */
+/* PREFIXserver.type and what belongs to it, PREFIXexport of driver nbd. */
+bool blockdev_take_nbd(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error);
 /* PREFIXsize, PREFIXread-zeroes and PREFIXlatency-ns of driver null-co. */
 bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error);
 void file_node_free(gpointer node);

@@ -161,6 +161,11 @@ static const char *const drive_keys[] = {
     "file.size",
     "file.read-zeroes",
     "file.latency-ns",
+    "file.server.type",
+    "file.server.path",
+    "file.server.host",
+    "file.server.port",
+    "file.export",
     NULL,
 };
 
@@ -334,25 +339,57 @@ static const char *take_filename(KeyVal *kv, GError **error)
     return file;
 }
 
-/* What is below the format: a file of the host, or file=null-co:// with file.* properties. */
+/* The driver that file=URI names, or NULL. */
+static const char *protocol_of(const char *file)
+{
+    static const struct {
+        const char *prefix, *driver;
+    } protocols[] = {
+        { "null-co://", "null-co" },
+        { "nbd://", "nbd" },
+        { "nbd+unix://", "nbd" },
+    };
+
+    for (unsigned i = 0; file != NULL && i < G_N_ELEMENTS(protocols); i++) {
+        if (g_str_has_prefix(file, protocols[i].prefix)) {
+            return protocols[i].driver;
+        }
+    }
+    return NULL;
+}
+
+/* What is below the format: a file of the host, or what file=URI or file.driver= names. */
 static bool take_file(KeyVal *kv, BlockOptions *options, GError **error)
 {
-    const char *protocol = "null-co://", *driver = keyval_take(kv, "file.driver");
-    bool is_null =
-        g_strcmp0(driver, "null-co") == 0 || g_strcmp0(keyval_get(kv, "file"), protocol) == 0;
+    static const char *const names[] = { "file", "null-co", "nbd", NULL };
+    const char *protocol = protocol_of(keyval_get(kv, "file"));
+    const char *driver = keyval_take(kv, "file.driver");
 
-    if (!is_null) {
-        if (driver != NULL && strcmp(driver, "file") != 0) {
-            error_set_unknown(error, "file.driver", driver,
-                              (const char *const[]){ "file", "null-co", NULL });
-            return false;
-        }
+    driver = driver != NULL ? driver : protocol;
+    if (driver == NULL || strcmp(driver, "file") == 0) {
         options->filename = take_filename(kv, error);
         return options->filename != NULL;
     }
-    keyval_take(kv, "file");
-    options->driver = BLOCK_DRIVER_NULL;
-    return blockdev_take_null(kv, "file.", options, error);
+    if (strcmp(driver, "null-co") == 0) {
+        keyval_take(kv, "file");
+        options->driver = BLOCK_DRIVER_NULL;
+        return blockdev_take_null(kv, "file.", options, error);
+    }
+    if (strcmp(driver, "nbd") == 0) {
+        options->driver = BLOCK_DRIVER_NBD;
+        options->filename = keyval_take(kv, "file");
+        return options->filename != NULL || blockdev_take_nbd(kv, "file.", options, error);
+    }
+    error_set_unknown(error, "file.driver", driver, names);
+    return false;
+}
+
+/* Whether an image looks like another format: only a file can be looked at. */
+static bool check_format(const BlockOptions *options, const char *format, GError **error)
+{
+    bool is_file = options->driver == BLOCK_DRIVER_RAW;
+
+    return drives_check_format(is_file ? options->filename : NULL, format, error);
 }
 
 static bool open_drive(Drives *drives, const char *text, GError **error)
@@ -377,7 +414,7 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
     format = keyval_take(kv, "format");
     driver = keyval_take(kv, "driver");
     if (!take_file(kv, &options, error) ||
-        !drives_check_format(options.filename, format != NULL ? format : driver, error) ||
+        !check_format(&options, format != NULL ? format : driver, error) ||
         !drives_add(drives, &options, &node, error)) {
         return false;
     }

@@ -22,6 +22,7 @@ typedef enum {
     BLOCK_DRIVER_RAW,      /* a file or block device of the host */
     BLOCK_DRIVER_NULL,     /* nowhere */
     BLOCK_DRIVER_BLKDEBUG, /* errors on demand, in front of image */
+    BLOCK_DRIVER_NBD,      /* another process or machine */
 } BlockDriverKind;
 
 typedef struct BlockOptions BlockOptions;
@@ -41,6 +42,10 @@ struct BlockOptions {
     uint64_t size; /* 0: 1 GiB */
     uint64_t latency_ns;
     bool read_zeroes; /* else reads leave the buffer as it is */
+
+    /* NBD: filename is a URI, else a UNIX socket's path or host and port */
+    const char *nbd_path, *nbd_host, *nbd_port;
+    const char *nbd_export; /* or NULL: the server's default, or the URI's */
 
     /* BLKDEBUG: */
     const char *rules; /* see block/blkdebug.c; or NULL */
