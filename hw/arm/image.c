@@ -89,24 +89,12 @@ static const char *looks_like(const uint8_t *head, size_t len)
     return len < ARM64_IMAGE_HEADER ? TOO_SHORT : "something unknown";
 }
 
-/* A file that has no room for a header is not a kernel that lost its: it is a few instructions to
- * be started as they are, as boards are tried out with. */
-static bool is_bare_code(const uint8_t *head, size_t len)
-{
-    return len > 0 && len < ARM64_IMAGE_HEADER && len % 4 == 0 &&
-           strcmp(looks_like(head, len), "too short a file") == 0;
-}
-
 bool arm64_image_parse(const void *head, size_t len, Arm64Image *image, GError **error)
 {
     static const unsigned page_kib[] = { 0, 4, 16, 64 };
     const uint8_t *p = head;
     uint64_t flags;
 
-    if (is_bare_code(p, len)) {
-        *image = (Arm64Image){ .text_offset = OLD_TEXT_OFFSET };
-        return true;
-    }
     if (len < ARM64_IMAGE_HEADER || memcmp(p + IMAGE_MAGIC, "ARM\x64", 4) != 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "is not an arm64 Image but %s",
                     looks_like(p, len));
