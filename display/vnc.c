@@ -112,21 +112,6 @@ static void pointer_event(int buttons, int x, int y, rfbClientPtr cl)
     }
 }
 
-/* libvncserver waits with select(). */
-static gboolean accept_client(gint listener, GIOCondition condition, gpointer opaque)
-{
-    VncServer *s = opaque;
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-    if (fd >= FD_SETSIZE) {
-        close(fd);
-    } else if (fd >= 0) {
-        rfbNewClient(s->screen, fd); /* owns fd, also if it refuses */
-        rfbProcessEvents(s->screen, 0);
-    }
-    return G_SOURCE_CONTINUE;
-}
-
 /* ---- the picture ---- */
 
 static void new_picture(VncServer *s, int width, int height)
@@ -218,6 +203,22 @@ static void refresh(VncServer *s)
     pthread_mutex_unlock(&s->view_lock);
     s->last_refresh = g_get_monotonic_time();
     rfbProcessEvents(s->screen, 0);
+}
+
+/* libvncserver waits with select(). A client is told the size that the picture has now. */
+static gboolean accept_client(gint listener, GIOCondition condition, gpointer opaque)
+{
+    VncServer *s = opaque;
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd >= FD_SETSIZE) {
+        close(fd);
+    } else if (fd >= 0) {
+        refresh(s);
+        rfbNewClient(s->screen, fd); /* owns fd, also if it refuses */
+        rfbProcessEvents(s->screen, 0);
+    }
+    return G_SOURCE_CONTINUE;
 }
 
 static gboolean redraw(gpointer opaque)

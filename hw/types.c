@@ -66,6 +66,7 @@ static GType (*const types[])(void) = {
     gpex_get_type,
     gpex_root_get_type,
     root_port_get_type,
+    pvpanic_pci_get_type,
     virtio_pci_bus_get_type,
     virtio_pci_register_types,
     /* machines */

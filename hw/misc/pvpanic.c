@@ -38,16 +38,16 @@ static const MemoryRegionOps pvpanic_ops = {
     .impl = { .min_access_size = 1, .max_access_size = 1 },
 };
 
-void pvpanic_init_region(MemoryRegion *mr, GObject *owner, uint32_t *events)
+void pvpanic_init_region(MemoryRegion *mr, GObject *owner, uint32_t *events, uint64_t size)
 {
-    memory_region_init_io(mr, owner, &pvpanic_ops, events, "pvpanic", PVPANIC_SIZE);
+    memory_region_init_io(mr, owner, &pvpanic_ops, events, "pvpanic", size);
 }
 
 static bool pvpanic_mmio_realize(Device *dev, GError **error)
 {
     PvpanicMmio *s = HUMPY_PVPANIC_MMIO(dev);
 
-    pvpanic_init_region(&s->mr, G_OBJECT(dev), &s->events);
+    pvpanic_init_region(&s->mr, G_OBJECT(dev), &s->events, PVPANIC_SIZE);
     device_add_mmio(dev, &s->mr);
     return true;
 }

@@ -21,6 +21,9 @@ enum {
     PROP_U32("events", T, f, PVPANIC_EVENTS, 0, PVPANIC_EVENTS,                                    \
              "Events that the guest may report: 1 panic, 2 crash kernel loaded")
 
-/* Makes mr the register; *events, which the guest reads, lives as long as owner. Give mr to
- * device_add_mmio() or into a BAR. */
-void pvpanic_init_region(MemoryRegion *mr, GObject *owner, uint32_t *events);
+/* Makes mr, of size bytes, the register; *events, which the guest reads, lives as long as owner.
+ * Give mr to device_add_mmio() or into a BAR. */
+void pvpanic_init_region(MemoryRegion *mr, GObject *owner, uint32_t *events, uint64_t size);
+
+/* "pvpanic-pci", for the table in hw/types.c. */
+GType pvpanic_pci_get_type(void);
