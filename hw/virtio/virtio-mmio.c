@@ -49,11 +49,11 @@ DEVICE_DEFINE_TYPE(VirtIOMmio, virtio_mmio, "virtio-mmio", TYPE_DEVICE)
 
 /* ---- interrupt ---- */
 
-static void raise_irq(VirtIOMmio *s, uint32_t bit)
+static void raise_irq(VirtIOMmio *s, uint32_t bits)
 {
     pthread_mutex_lock(&s->irq_lock);
-    if ((s->isr & bit) == 0) {
-        s->isr |= bit;
+    if ((s->isr & bits) != bits) {
+        s->isr |= bits;
         irq_set(s->irq, 1);
     }
     pthread_mutex_unlock(&s->irq_lock);
@@ -91,7 +91,9 @@ static void notify_queue(void *opaque, unsigned n)
 
 static void notify_config(void *opaque)
 {
-    raise_irq(opaque, VIRTIO_MMIO_INT_CONFIG);
+    /* With the queue bit, as QEMU's devices do: there are drivers that wait for that one, and to
+     * the others it means no more than a look. */
+    raise_irq(opaque, VIRTIO_MMIO_INT_CONFIG | VIRTIO_MMIO_INT_VRING);
 }
 
 static const VirtIOTransportOps transport_ops = {

@@ -62,7 +62,9 @@ static void notify_config(void *opaque)
 {
     VirtIOPci *s = opaque;
 
-    raise_intx(s, ISR_CONFIG); /* the status bit, with MSI-X too (section 4.1.4.5.1) */
+    /* The status bit, with MSI-X too (section 4.1.4.5.1). With the queue bit, as QEMU's devices do:
+     * there are drivers that wait for that one, and to the others it means no more than a look. */
+    raise_intx(s, ISR_CONFIG | ISR_QUEUE);
     pci_msix_notify(&s->parent, __atomic_load_n(&s->config_vector, __ATOMIC_RELAXED));
 }
 
