@@ -29,8 +29,7 @@ struct NetClient {
 typedef struct {
     const char *name;
     const char *summary;
-    const char *const *keys; /* besides type and id; NULL-terminated. One that ends in '.' stands
-                                for all that begin so. */
+    const char *const *keys; /* besides type and id; NULL-terminated */
     /* kv's keys are known. Calls net_backend_new(). */
     NetClient *(*open)(const char *id, KeyVal *kv, GError **error);
 } NetType;

@@ -60,11 +60,27 @@ static bool check_keys(const KeyVal *kv, const NetType *type, GError **error)
     return keyval_check_keys(kv, (const char *const *)valid->pdata, error);
 }
 
+/* "hostfwd.0.str" and "hostfwd.0", an element of a list in JSON, to "hostfwd": a key that is given
+ * more than once is what lists are in the other form. */
+static void flatten_lists(KeyVal *kv)
+{
+    for (unsigned i = 0; i < kv->pairs->len; i++) {
+        KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
+        char *dot = strchr(pair->key, '.');
+        size_t digits = dot != NULL ? strspn(dot + 1, "0123456789") : 0;
+
+        if (digits > 0 && (dot[1 + digits] == '\0' || strcmp(dot + 1 + digits, ".str") == 0)) {
+            *dot = '\0';
+        }
+    }
+}
+
 bool net_backend_add(KeyVal *kv, GError **error)
 {
     const char *name = keyval_take(kv, "type"), *id = keyval_take(kv, "id");
     const NetType *type;
 
+    flatten_lists(kv);
     if (name == NULL || id == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "Parameter '%s' is missing",
                     name == NULL ? "type" : "id");

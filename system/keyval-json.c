@@ -28,6 +28,26 @@ static bool key_is_plain(const char *key)
 }
 
 static bool append_member(GString *out, const char *key, JsonNode *node, unsigned depth,
+                          GError **error);
+
+/* An element is KEY.NUMBER. */
+static bool append_array(GString *out, const char *key, JsonArray *array, unsigned depth,
+                         GError **error)
+{
+    if (depth > DEEPEST) {
+        return syntax(error, key, "is nested too deeply");
+    }
+    for (unsigned i = 0; i < json_array_get_length(array); i++) {
+        g_autofree char *element = g_strdup_printf("%s.%u", key, i);
+
+        if (!append_member(out, element, json_array_get_element(array, i), depth, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool append_member(GString *out, const char *key, JsonNode *node, unsigned depth,
                           GError **error)
 {
     g_autofree char *text = NULL;
@@ -35,8 +55,11 @@ static bool append_member(GString *out, const char *key, JsonNode *node, unsigne
     if (JSON_NODE_HOLDS_OBJECT(node)) {
         return append_object(out, key, json_node_get_object(node), depth + 1, error);
     }
+    if (JSON_NODE_HOLDS_ARRAY(node)) {
+        return append_array(out, key, json_node_get_array(node), depth + 1, error);
+    }
     if (!JSON_NODE_HOLDS_VALUE(node)) {
-        return syntax(error, key, "is neither a value nor an object");
+        return syntax(error, key, "has no value");
     }
     switch (json_node_get_value_type(node)) {
     case G_TYPE_STRING: {

@@ -146,9 +146,7 @@ static bool set_pairs(VirtIONet *s, Data *d)
     }
     g_atomic_int_set(&s->pairs, pairs);
     net_set_queues(s->nic, pairs);
-    for (unsigned i = 0; i < pairs; i++) {
-        virtio_net_wake_backend(s, i); /* packets may go to other queues now */
-    }
+    virtio_net_wake_backend(s); /* packets may go to other queues now */
     return true;
 }
 

@@ -44,6 +44,8 @@ struct _VirtIONet {
     uint8_t mac[6];     /* as configured */
     char *path;         /* in the composition tree, for events; or NULL */
     unsigned max_pairs; /* of queues */
+    int wake_fd;        /* eventfd: the back end is to be woken */
+    uint64_t wake_watch;
 
     /* atomic */
     gint live;                    /* the queues exist */
@@ -63,8 +65,11 @@ struct _VirtIONet {
 NetVerdict virtio_net_receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n);
 /* The driver added buffers: wakes the back end if it waits for them. */
 void virtio_net_serve_rx(VirtIONet *s, VirtQueue *vq);
-/* The same for all that waits for buffers of that pair. */
-void virtio_net_wake_backend(VirtIONet *s, unsigned pair);
+/* Lets what waits for buffers try again, soon. [any] */
+void virtio_net_wake_backend(VirtIONet *s);
+/* For realize and unrealize. */
+bool virtio_net_start_waking(VirtIONet *s, GError **error);
+void virtio_net_stop_waking(VirtIONet *s);
 /* virtio-net-tx.c */
 void virtio_net_serve_tx(VirtIONet *s, VirtQueue *vq);
 /* virtio-net-ctrl.c */

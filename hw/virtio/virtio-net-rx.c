@@ -4,9 +4,13 @@
  * which is woken when the driver has added buffers.
  */
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "hw/virtio/virtio-transport.h"
+#include "util/error.h"
+#include "util/fd.h"
 #include "util/iov.h"
 #include "virtio-net-priv.h"
 
@@ -155,13 +159,45 @@ NetVerdict virtio_net_receive(void *opaque, unsigned queue, const struct iovec *
     return NET_TAKEN;
 }
 
-/* Several queues of the back end may lead to one of the driver's. */
-void virtio_net_wake_backend(VirtIONet *s, unsigned pair)
+/* Not from the queue's handler: a sender holds the wires' lock when it takes that of the queue. */
+static void wake_backend(void *opaque)
 {
-    unsigned pairs = g_atomic_int_get(&s->pairs), n = net_peer_queues(s->nic);
+    VirtIONet *s = opaque;
+    eventfd_t count;
 
-    for (unsigned queue = pair; queue < n; queue += pairs) {
+    if (eventfd_read(s->wake_fd, &count) != 0) {
+        return; /* EAGAIN: somebody read it before */
+    }
+    for (unsigned queue = 0; queue < net_peer_queues(s->nic); queue++) {
         net_ready(s->nic, queue);
+    }
+}
+
+bool virtio_net_start_waking(VirtIONet *s, GError **error)
+{
+    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->wake_fd < 0) {
+        error_set_errno(error, errno, "cannot make an eventfd");
+        return false;
+    }
+    s->wake_watch =
+        iothread_watch(virtio_iothread(HUMPY_VIRTIO_DEVICE(s)), s->wake_fd, wake_backend, s, error);
+    return s->wake_watch != 0;
+}
+
+void virtio_net_stop_waking(VirtIONet *s)
+{
+    if (s->wake_watch != 0) {
+        iothread_unwatch(virtio_iothread(HUMPY_VIRTIO_DEVICE(s)), s->wake_watch);
+        s->wake_watch = 0;
+    }
+    fd_clear(&s->wake_fd);
+}
+
+void virtio_net_wake_backend(VirtIONet *s)
+{
+    if (eventfd_write(s->wake_fd, 1) != 0) {
+        g_assert(errno == EAGAIN);
     }
 }
 
@@ -170,6 +206,6 @@ void virtio_net_serve_rx(VirtIONet *s, VirtQueue *vq)
     unsigned pair = virtio_queue_index(vq) / 2;
 
     if (g_atomic_int_compare_and_exchange(&s->blocked[pair], 1, 0)) {
-        virtio_net_wake_backend(s, pair);
+        virtio_net_wake_backend(s);
     }
 }

@@ -291,7 +291,9 @@ static bool virtio_net_realize(VirtIODevice *vdev, GError **error)
     net_default_mac(s->mac);
     name = client_name(s);
     s->nic = net_nic_new(&nic_ops, s, name, s->netdev, s->mac, error);
-    if (s->nic == NULL) {
+    if (s->nic == NULL || !virtio_net_start_waking(s, error)) {
+        virtio_net_stop_waking(s);
+        g_clear_pointer(&s->nic, net_nic_free);
         return false;
     }
     s->path = qom_path(G_OBJECT(s));
@@ -316,6 +318,7 @@ static void virtio_net_unrealize(VirtIODevice *vdev)
     VirtIONet *s = HUMPY_VIRTIO_NET(vdev);
 
     g_atomic_int_set(&s->live, 0);
+    virtio_net_stop_waking(s);
     g_clear_pointer(&s->nic, net_nic_free);
     g_clear_pointer(&s->path, g_free);
 }
@@ -325,6 +328,7 @@ static void virtio_net_init(VirtIONet *s)
     pthread_mutex_init(&s->status_lock, NULL);
     pthread_mutex_init(&s->filter_lock, NULL);
     s->pairs = 1;
+    s->wake_fd = -1;
 }
 
 static void virtio_net_finalize(GObject *obj)

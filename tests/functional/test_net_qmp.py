@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Network back ends and cards as QMP and the human monitor see them; vCPUs never run."""
+import json
 import os
 import socket
 import struct
@@ -104,6 +105,20 @@ def forward():
         except ConnectionRefusedError:
             pass
         check_in("n0:", human(vm.client, "info usernet"))
+
+
+@test("lists of forwarded ports in JSON")
+def json_lists():
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    rules = [{"str": f"tcp:127.0.0.1:{port}-:22"} for port in ports]
+    netdev = json.dumps({"type": "user", "id": "n0", "hostfwd": rules, "dnssearch": [{"str": "a.org"}]})
+    with stopped("-netdev", netdev):
+        for port in ports:
+            socket.create_connection(("127.0.0.1", port), timeout=humpy.LONGEST).close()
 
 
 @test("-nic and -net make cards on the machine's best bus")
