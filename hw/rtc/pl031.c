@@ -2,10 +2,13 @@
  * Arm PrimeCell RTC PL031 (Arm DDI 0224, chapter 3): a 32-bit count of seconds with one match.
  *
  * The counter runs from power-on as if firmware had set and started it: it shows the host's wall
- * clock plus what the guest loaded, and survives reset. Registers run in vCPU threads, the match
- * timer in the main context, both under the device's lock. Not here: integration test registers.
+ * clock plus what the guest loaded, and survives reset; where the virtual clock is moved by hand,
+ * the wall clock at power-on plus that. Registers run in vCPU threads, the match timer in the main
+ * context, both under the device's lock. Not here: integration test registers.
  */
 #include "hw/rtc/pl031.h"
+
+#include "hw/core/clock.h"
 
 enum {
     RTC_DR = 0x000,
@@ -28,7 +31,8 @@ struct _Pl031 {
     MemoryRegion mr;
     IrqLine *irq[1];
     bool irq_level;
-    GSource *timer;
+    ClockTimer *timer;
+    int64_t power_on; /* wall clock at realize */
     Pl031Clock clock;
     void *clock_opaque;
     int64_t match_at; /* second of the clock at which the counter next equals MR */
@@ -40,7 +44,9 @@ DEVICE_DEFINE_TYPE(Pl031, pl031, "pl031", TYPE_DEVICE)
 
 static int64_t host_clock(void *opaque)
 {
-    return g_get_real_time();
+    const Pl031 *s = opaque;
+
+    return clock_is_manual() ? s->power_on + clock_now() / 1000 : g_get_real_time();
 }
 
 static int64_t seconds(const Pl031 *s)
@@ -58,18 +64,21 @@ static void update_irq(Pl031 *s)
     }
 }
 
-/* Latches a match that has come and sets the timer for the next one, one turn of the counter on. */
+/* Latches a match that has come. The next one is a turn of the counter on; the timer is for the
+ * interrupt only, a read looks for itself. */
 static void check_match(Pl031 *s)
 {
     int64_t now = s->clock(s->clock_opaque);
-    int64_t wait;
 
     if (now / G_USEC_PER_SEC >= s->match_at) {
         s->ris |= INT_MATCH;
         s->match_at += (int64_t)1 << 32;
     }
-    wait = s->match_at * G_USEC_PER_SEC - now;
-    g_source_set_ready_time(s->timer, g_get_monotonic_time() + wait);
+    if (s->imsc & INT_MATCH) {
+        clock_timer_arm(s->timer, clock_now() + (s->match_at * G_USEC_PER_SEC - now) * 1000);
+    } else {
+        clock_timer_disarm(s->timer);
+    }
     update_irq(s);
 }
 
@@ -82,14 +91,13 @@ static void rearm(Pl031 *s)
     check_match(s);
 }
 
-static gboolean timer_fired(gpointer opaque)
+static void timer_fired(void *opaque)
 {
     Pl031 *s = opaque;
 
     memory_lock(device_lock(&s->parent_instance));
     check_match(s);
     memory_unlock(device_lock(&s->parent_instance));
-    return G_SOURCE_CONTINUE;
 }
 
 static uint64_t pl031_read(void *opaque, hwaddr offset, unsigned size)
@@ -135,6 +143,7 @@ static void pl031_write(void *opaque, hwaddr offset, uint64_t value, unsigned si
         break;
     case RTC_IMSC:
         s->imsc = value & INT_MATCH;
+        check_match(s);
         break;
     case RTC_ICR:
         s->ris &= ~value;
@@ -153,21 +162,12 @@ static const MemoryRegionOps pl031_ops = {
     .impl = { .min_access_size = 4, .max_access_size = 4 },
 };
 
-/* The real work is in timer_fired(); dispatch only calls it. */
-static gboolean timer_dispatch(GSource *source, GSourceFunc fn, gpointer opaque)
-{
-    return fn(opaque);
-}
-
-static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
-
 static bool pl031_realize(Device *dev, GError **error)
 {
     Pl031 *s = HUMPY_PL031(dev);
 
-    s->timer = g_source_new(&timer_funcs, sizeof(GSource));
-    g_source_set_callback(s->timer, timer_fired, s, NULL);
-    g_source_attach(s->timer, NULL);
+    s->timer = clock_timer_new(timer_fired, s);
+    s->power_on = g_get_real_time();
     memory_region_init_io(&s->mr, G_OBJECT(dev), &pl031_ops, s, "pl031", RTC_SIZE);
     device_add_mmio(dev, &s->mr);
     return true;
@@ -178,8 +178,7 @@ static void pl031_unrealize(Device *dev)
     Pl031 *s = HUMPY_PL031(dev);
 
     memory_region_destroy(&s->mr);
-    g_source_destroy(s->timer);
-    g_clear_pointer(&s->timer, g_source_unref);
+    g_clear_pointer(&s->timer, clock_timer_free);
 }
 
 static void pl031_reset(Device *dev)
@@ -194,7 +193,7 @@ void pl031_set_clock(Pl031 *s, Pl031Clock clock, void *opaque)
 {
     memory_lock(device_lock(&s->parent_instance));
     s->clock = clock != NULL ? clock : host_clock;
-    s->clock_opaque = opaque;
+    s->clock_opaque = clock != NULL ? opaque : s;
     if (s->timer != NULL) {
         rearm(s);
     }
@@ -204,6 +203,7 @@ void pl031_set_clock(Pl031 *s, Pl031Clock clock, void *opaque)
 static void pl031_init(Pl031 *s)
 {
     s->clock = host_clock;
+    s->clock_opaque = s;
     device_declare_irqs(HUMPY_DEVICE(s), s->irq, G_N_ELEMENTS(s->irq));
 }
 

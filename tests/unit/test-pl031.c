@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * PL031 through the memory API, against Arm DDI 0224 chapter 3, on a clock the test turns.
  */
+#include "hw/core/clock.h"
 #include "hw/rtc/pl031.h"
 
 enum {
@@ -140,31 +141,44 @@ static int64_t later_clock(void *opaque)
     return test_clock(opaque) + 60 * G_USEC_PER_SEC;
 }
 
-static GSource *timer(Bench *b)
-{
-    return g_main_context_find_source_by_user_data(NULL, b->rtc);
-}
-
 static void timer_is_set_to_the_match(Bench *b, gconstpointer data)
 {
-    int64_t before = g_get_monotonic_time();
+    int64_t before = clock_now();
 
     wr(b, MR, START + 60);
-    g_assert_cmpint(g_source_get_ready_time(timer(b)), >=, before + 60 * G_USEC_PER_SEC);
-    g_assert_cmpint(g_source_get_ready_time(timer(b)), <=,
-                    g_get_monotonic_time() + 60 * G_USEC_PER_SEC);
+    g_assert_cmpint(clock_next_deadline(), ==, -1); /* nobody would hear it */
+    wr(b, IMSC, 1);
+    g_assert_cmpint(clock_next_deadline(), >=, before + 60 * CLOCK_NS_PER_SEC);
+    g_assert_cmpint(clock_next_deadline(), <=, clock_now() + 60 * CLOCK_NS_PER_SEC);
 }
 
-/* No register is touched after the match is set: the main context alone raises the line. */
+/* No register is touched after the match is set: the timer alone raises the line. */
 static void timer_raises_without_access(Bench *b, gconstpointer data)
 {
+    clock_set_manual();
     wr(b, IMSC, 1);
     wr(b, MR, START + 60);
     b->now += 60;
-    g_source_set_ready_time(timer(b), 0);
-    while (b->level == 0) {
-        g_main_context_iteration(NULL, TRUE);
-    }
+    clock_set(clock_now() + 59 * CLOCK_NS_PER_SEC);
+    g_assert_cmpint(b->level, ==, 0);
+    clock_set(clock_now() + CLOCK_NS_PER_SEC);
+    g_assert_cmpint(b->level, ==, 1);
+}
+
+static void follows_the_manual_clock(Bench *b, gconstpointer data)
+{
+    uint32_t start;
+
+    clock_set_manual();
+    pl031_set_clock(HUMPY_PL031(b->rtc), NULL, NULL);
+    start = rd(b, DR);
+    wr(b, IMSC, 1);
+    wr(b, MR, start + 3600);
+    clock_set(clock_now() + 3599 * CLOCK_NS_PER_SEC);
+    g_assert_cmpuint(rd(b, DR), ==, start + 3599);
+    g_assert_cmpint(b->level, ==, 0);
+    clock_set(clock_now() + CLOCK_NS_PER_SEC);
+    g_assert_cmpint(b->level, ==, 1);
 }
 
 static void clock_step_is_noticed(Bench *b, gconstpointer data)
@@ -210,10 +224,11 @@ int main(int argc, char **argv)
         { "match/follows-load", match_follows_load },
         { "match/behind-the-counter-waits-a-turn", match_behind_waits_a_turn },
         { "match/timer-is-set-to-it", timer_is_set_to_the_match },
-        { "match/timer-raises-without-access", timer_raises_without_access },
         { "match/clock-step-is-noticed", clock_step_is_noticed },
         { "reset/keeps-time", reset_keeps_time },
         { "id/primecell", primecell_id },
+        { "match/timer-raises-without-access", timer_raises_without_access },
+        { "counter/follows-the-manual-clock", follows_the_manual_clock },
     };
 
     g_test_init(&argc, &argv, NULL);
