@@ -140,6 +140,9 @@ class Tests:
     def suite_unit(self):
         self.gcc_suite("unit")
 
+    def suite_qtest(self):
+        self.gcc_suite("qtest")
+
     def suite_conformance(self):
         self.gcc_suite("conformance")
 
@@ -230,7 +233,8 @@ class Tests:
                               "see the list of the group above")
 
     # In this order; the cheap ones first, those of --quick marked.
-    SUITES = (("format", True), ("scripts", True), ("unit", True), ("conformance", True),
+    SUITES = (("format", True), ("scripts", True), ("unit", True), ("qtest", True),
+              ("conformance", True),
               ("engine", True), ("docs", True), ("functional", True), ("peer", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The PCI part of client.h: configuration space through the virt machine's ECAM at its high place,
+ * BARs handed out one after the other from the machine's windows.
+ */
+#include "client.h"
+
+#define ECAM          UINT64_C(0x4010000000)
+#define IO_WINDOW     UINT64_C(0x3eff0000)
+#define MEMORY_WINDOW UINT64_C(0x10000000)
+
+enum {
+    COMMAND = 0x04,
+    COMMAND_ALL = 7, /* I/O, memory, bus master */
+    BAR0 = 0x10,
+    CAPABILITIES = 0x34,
+    MAX_CAPABILITIES = 48, /* as many as fit */
+    BAR_IO = 1,
+    BAR_64 = 4,
+};
+
+static uint64_t config_address(unsigned devfn, unsigned offset)
+{
+    return ECAM + devfn * UINT64_C(4096) + offset;
+}
+
+uint32_t qpci_config_read(QTest *q, unsigned devfn, unsigned offset, unsigned size)
+{
+    return qtest_read_value(q, config_address(devfn, offset), size);
+}
+
+void qpci_config_write(QTest *q, unsigned devfn, unsigned offset, unsigned size, uint32_t value)
+{
+    qtest_write_value(q, config_address(devfn, offset), size, value);
+}
+
+unsigned qpci_find_capability(QTest *q, unsigned devfn, uint8_t id, unsigned start)
+{
+    unsigned at = start == 0 ? qpci_config_read(q, devfn, CAPABILITIES, 1)
+                             : qpci_config_read(q, devfn, start + 1, 1);
+
+    for (unsigned i = 0; at != 0 && i < MAX_CAPABILITIES; i++) {
+        if (qpci_config_read(q, devfn, at, 1) == id) {
+            return at;
+        }
+        at = qpci_config_read(q, devfn, at + 1, 1);
+    }
+    return 0;
+}
+
+uint64_t qpci_map_bar(QTest *q, unsigned devfn, unsigned n)
+{
+    /* A place for each slot and BAR: 4 MiB of memory, 512 ports. */
+    unsigned place = devfn / 8 * 6 + n;
+    uint64_t memory = MEMORY_WINDOW + place * UINT64_C(0x400000), port = 0x200 * (place + 1);
+    unsigned bar = BAR0 + 4 * n;
+    uint32_t kind = qpci_config_read(q, devfn, bar, 4);
+
+    g_assert_cmpuint(devfn, <, 16 * 8);
+    if (kind & BAR_IO) {
+        qpci_config_write(q, devfn, bar, 4, port);
+        return IO_WINDOW + port;
+    }
+    qpci_config_write(q, devfn, bar, 4, memory);
+    if (kind & BAR_64) {
+        qpci_config_write(q, devfn, bar + 4, 4, 0);
+    }
+    return memory;
+}
+
+void qpci_enable(QTest *q, unsigned devfn)
+{
+    qpci_config_write(q, devfn, COMMAND, 2, COMMAND_ALL);
+}
