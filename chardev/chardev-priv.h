@@ -46,7 +46,8 @@ struct Chardev {
 
     pthread_mutex_t lock; /* of what write touches: the output side of state, stalled, dropped */
     bool is_socket;
-    bool stalled; /* the last write ran out of patience */
+    bool stalled;   /* the last write ran out of patience */
+    bool impatient; /* this write takes only what goes at once */
     uint64_t dropped;
     bool keeps_fds;
     GArray *fds; /* of int, received and not yet taken; NULL: none so far */

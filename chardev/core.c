@@ -256,17 +256,15 @@ size_t chardev_write(Chardev *chr, const void *buf, size_t len)
 size_t chardev_try_write(Chardev *chr, const void *buf, size_t len)
 {
     size_t written;
-    bool stalled;
 
     pthread_mutex_lock(&chr->lock);
-    stalled = chr->stalled;
-    chr->stalled = true; /* no patience */
+    chr->impatient = true;
     if (chr->mux != NULL) {
         written = chardev_mux_write(chr, buf, len);
     } else {
         written = chr->ops->write(chr, buf, len);
     }
-    chr->stalled = stalled && chr->stalled;
+    chr->impatient = false;
     pthread_mutex_unlock(&chr->lock);
     return written;
 }

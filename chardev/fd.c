@@ -165,6 +165,11 @@ void chardev_accept_input(Chardev *chr)
 
 /* ---- output ---- */
 
+static bool is_patient(const Chardev *chr)
+{
+    return !chr->stalled && !chr->impatient;
+}
+
 /* TRUE: fd takes something at once, a pipe even CHUNK bytes, or has an error to tell. */
 static bool wait_writable(Chardev *chr, int fd, gint64 deadline)
 {
@@ -172,7 +177,7 @@ static bool wait_writable(Chardev *chr, int fd, gint64 deadline)
     int n;
 
     do {
-        gint64 left = chr->stalled ? 0 : (deadline - g_get_monotonic_time()) / 1000;
+        gint64 left = !is_patient(chr) ? 0 : (deadline - g_get_monotonic_time()) / 1000;
 
         n = poll(&pfd, 1, CLAMP(left, 0, PATIENCE_MS));
     } while (n < 0 && errno == EINTR);
@@ -185,20 +190,24 @@ size_t chardev_fd_write(Chardev *chr, int fd, const uint8_t *buf, size_t len)
     size_t done = 0;
 
     while (done < len) {
-        size_t want = MIN(len - done, CHUNK);
         ssize_t n = -1;
 
         errno = EAGAIN;
-        if (wait_writable(chr, fd, deadline)) {
-            n = chr->is_socket ? send(fd, buf + done, want, MSG_NOSIGNAL | MSG_DONTWAIT)
-                               : write(fd, buf + done, want);
+        if (chr->is_socket) { /* says by itself what it can take */
+            n = send(fd, buf + done, len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+            if (n < 0 && errno == EAGAIN && is_patient(chr)) {
+                wait_writable(chr, fd, deadline);
+                n = send(fd, buf + done, len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+            }
+        } else if (wait_writable(chr, fd, deadline)) {
+            n = write(fd, buf + done, MIN(len - done, CHUNK));
         }
         if (n > 0) {
             chr->stalled = false;
             done += n;
         } else if (n < 0 && errno == EAGAIN) {
-            if (chr->stalled || g_get_monotonic_time() >= deadline) {
-                chr->stalled = true;
+            if (!is_patient(chr) || g_get_monotonic_time() >= deadline) {
+                chr->stalled = !chr->impatient || chr->stalled;
                 break;
             }
             /* A terminal that has room for one character, when a newline takes two: poll() cannot
