@@ -28,6 +28,7 @@ typedef struct {
     char *vm_name;
     VcpuSet *vcpus;
     GHashTable *gsis; /* connected line numbers */
+    uint64_t irq_changes;
     pthread_mutex_t event_lock;
     AccelEventFn event_fn;
     void *event_opaque;
@@ -201,9 +202,20 @@ void accel_irq_set(Accel *accel, unsigned gsi, bool level)
 {
     AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
 
+    __atomic_fetch_add(&priv_of(accel)->irq_changes, 1, __ATOMIC_RELAXED);
     if (klass->irq_set != NULL) {
         klass->irq_set(accel, gsi, level);
     }
+}
+
+unsigned accel_irq_lines(Accel *accel)
+{
+    return g_hash_table_size(priv_of(accel)->gsis);
+}
+
+uint64_t accel_irq_changes(Accel *accel)
+{
+    return __atomic_load_n(&priv_of(accel)->irq_changes, __ATOMIC_RELAXED);
 }
 
 /* ---- boot ---- */

@@ -73,12 +73,13 @@ bool ioeventfd_list_signal(const IoeventfdList *list, hwaddr offset, unsigned si
         }
     }
     for (; lo < list->n && list->entries[lo]->offset == offset; lo++) {
-        const Ioeventfd *e = list->entries[lo];
+        Ioeventfd *e = list->entries[lo];
 
         if ((e->size != 0 && e->size != size) || e->own_fd < 0 ||
             (e->match_data && (e->data & mask) != (value & mask))) {
             continue;
         }
+        __atomic_fetch_add(&e->rings, 1, __ATOMIC_RELAXED);
         /* A full counter (EAGAIN on a non-blocking eventfd) is signalled already. */
         return write(e->own_fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
     }

@@ -124,8 +124,9 @@ typedef struct Ioeventfd {
     unsigned size;
     bool match_data;
     uint64_t data;
-    int fd;     /* the caller's: what listeners are told */
-    int own_fd; /* our duplicate: what accesses write; -1 if there was none to be had */
+    int fd;         /* the caller's: what listeners are told */
+    int own_fd;     /* our duplicate: what accesses write; -1 if there was none to be had */
+    uint64_t rings; /* times that an access here signalled it */
 } Ioeventfd;
 
 /* Immutable, sorted by offset; replaced as a whole. */

@@ -113,5 +113,9 @@ typedef void (*AccelEventFn)(void *opaque, AccelEvent event, const char *message
 /* fn is called once at most per VM life, in any thread; message is borrowed, may be NULL. */
 void accel_set_event_handler(Accel *accel, AccelEventFn fn, void *opaque);
 
+/* Interrupt lines connected, and changes of their levels, since setup. [any] */
+unsigned accel_irq_lines(Accel *accel);
+uint64_t accel_irq_changes(Accel *accel);
+
 /* Per-vCPU exit counters, for statistics. */
 const IoReqStats *accel_vcpu_stats(Accel *accel, unsigned index);

@@ -256,6 +256,19 @@ bool memory_region_find(AddressSpace *as, hwaddr addr, MemoryRegionSection *sect
 /* The tree and the flat view of every address space, as `info mtree` prints them. */
 void memory_print_tree(GString *out, bool flat);
 
+/* Counters of an I/O region where an address space shows it. */
+typedef struct {
+    const char *name;
+    hwaddr addr;
+    uint64_t size;
+    uint64_t accesses;   /* of the whole region, since it was made */
+    unsigned ioeventfds; /* writes that signal an eventfd instead */
+    uint64_t rings;      /* those that came as accesses; a kernel's own are not seen */
+} MemoryRegionStats;
+/* Calls fn for each range in ascending order, with the topology lock held: fn changes nothing. */
+void memory_foreach_io(AddressSpace *as, void (*fn)(const MemoryRegionStats *stats, void *opaque),
+                       void *opaque);
+
 /* Number of accesses that hit nothing, since start, for statistics. */
 uint64_t memory_unassigned_reads(void);
 uint64_t memory_unassigned_writes(void);

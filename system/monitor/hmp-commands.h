@@ -44,6 +44,7 @@ bool hmp_info_name(HmpCall *call, GError **error);
 bool hmp_info_uuid(HmpCall *call, GError **error);
 bool hmp_info_status(HmpCall *call, GError **error);
 bool hmp_info_accel(HmpCall *call, GError **error);
+bool hmp_info_irq(HmpCall *call, GError **error);
 bool hmp_info_kvm(HmpCall *call, GError **error);
 bool hmp_info_mtree(HmpCall *call, GError **error);
 bool hmp_info_cpus(HmpCall *call, GError **error);

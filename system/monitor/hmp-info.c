@@ -100,10 +100,25 @@ static void append_stats(GString *out, JsonObject *vcpu)
     g_string_append_c(out, '\n');
 }
 
+static void append_device(GString *out, JsonObject *d)
+{
+    gint64 accesses = json_object_get_int_member(d, "accesses");
+    gint64 rings = json_object_get_int_member(d, "rings");
+
+    if (accesses != 0 || rings != 0) {
+        g_string_append_printf(out,
+                               "%016" G_GINT64_MODIFIER "x %s: %" G_GINT64_FORMAT
+                               " accesses, %" G_GINT64_FORMAT " doorbells, %" G_GINT64_FORMAT
+                               " rings\n",
+                               (guint64)json_object_get_int_member(d, "addr"), text(d, "name"),
+                               accesses, json_object_get_int_member(d, "ioeventfds"), rings);
+    }
+}
+
 bool hmp_info_accel(HmpCall *call, GError **error)
 {
     g_autoptr(JsonNode) info = ask("x-query-accel-stats", error);
-    JsonArray *vcpus;
+    JsonArray *vcpus, *devices;
 
     if (info == NULL) {
         return false;
@@ -114,6 +129,25 @@ bool hmp_info_accel(HmpCall *call, GError **error)
     for (unsigned i = 0; i < json_array_get_length(vcpus); i++) {
         append_stats(call->out, json_array_get_object_element(vcpus, i));
     }
+    devices = json_object_get_array_member(json_node_get_object(info), "devices");
+    for (unsigned i = 0; i < json_array_get_length(devices); i++) {
+        append_device(call->out, json_array_get_object_element(devices, i));
+    }
+    return true;
+}
+
+bool hmp_info_irq(HmpCall *call, GError **error)
+{
+    g_autoptr(JsonNode) info = ask("x-query-accel-stats", error);
+
+    if (info == NULL) {
+        return false;
+    }
+    g_string_append_printf(call->out,
+                           "%" G_GINT64_FORMAT " lines into the accelerator, %" G_GINT64_FORMAT
+                           " changes of level\n",
+                           json_object_get_int_member(json_node_get_object(info), "irq-lines"),
+                           json_object_get_int_member(json_node_get_object(info), "irq-changes"));
     return true;
 }
 

@@ -121,6 +121,7 @@ const HmpCommand hmp_infos[] = {
     { "chardev", "", "character devices", 0, 0, hmp_info_chardev },
     { "cpus", "", "CPUs", 0, 0, hmp_info_cpus },
     { "history", "", "lines typed before", 0, 0, hmp_info_history },
+    { "irq", "", "interrupt lines and how often they changed", 0, 0, hmp_info_irq },
     { "kvm", "", "whether KVM is in use", 0, 0, hmp_info_kvm },
     { "memory_size_summary", "", "size of memory", 0, 0, hmp_info_memory_size },
     { "mtree", "[-f]", "memory regions; -f: as they ended up in the address spaces", 0, 1,

@@ -162,11 +162,24 @@ static JsonObject *vcpu_stats(unsigned index, const IoReqStats *stats)
     return info;
 }
 
+static void add_region(const MemoryRegionStats *stats, void *all)
+{
+    JsonObject *info = json_object_new();
+
+    json_object_set_string_member(info, "name", stats->name);
+    json_object_set_int_member(info, "addr", stats->addr);
+    json_object_set_int_member(info, "size", stats->size);
+    json_object_set_int_member(info, "accesses", stats->accesses);
+    json_object_set_int_member(info, "ioeventfds", stats->ioeventfds);
+    json_object_set_int_member(info, "rings", stats->rings);
+    json_array_add_object_element(all, info);
+}
+
 JsonNode *qmp_x_query_accel_stats(JsonObject *args, GError **error)
 {
     Accel *accel = vm_accel(vm_current());
     JsonObject *info = json_object_new();
-    JsonArray *vcpus = json_array_new();
+    JsonArray *vcpus = json_array_new(), *devices = json_array_new();
     const IoReqStats *stats;
 
     for (unsigned i = 0; (stats = accel_vcpu_stats(accel, i)) != NULL; i++) {
@@ -174,5 +187,9 @@ JsonNode *qmp_x_query_accel_stats(JsonObject *args, GError **error)
     }
     json_object_set_string_member(info, "accel", accel_name(accel));
     json_object_set_array_member(info, "vcpus", vcpus);
+    memory_foreach_io(machine_memory(vm_machine(vm_current())), add_region, devices);
+    json_object_set_array_member(info, "devices", devices);
+    json_object_set_int_member(info, "irq-lines", accel_irq_lines(accel));
+    json_object_set_int_member(info, "irq-changes", accel_irq_changes(accel));
     return node_object(info);
 }
