@@ -10,6 +10,7 @@
  * effects.
  */
 #include "memory-priv.h"
+#include "util/trace.h"
 
 typedef struct {
     hwaddr at;      /* where the device is accessed */
@@ -232,6 +233,9 @@ MemTxResult region_read(MemThread *t, MemoryRegion *mr, hwaddr offset, unsigned 
     } else {
         result = read_pieces(mr, offset, size, value);
     }
+    TRACE(memory_region_ops_read,
+          "%s offset 0x%" G_GINT64_MODIFIER "x value 0x%" G_GINT64_MODIFIER "x size %u", mr->name,
+          offset, *value, size);
     region_leave(t, lock);
     return result;
 }
@@ -249,6 +253,9 @@ MemTxResult region_write(MemThread *t, MemoryRegion *mr, hwaddr offset, unsigned
         return refuse_reentry(mr, offset);
     }
     count_access(mr->gate);
+    TRACE(memory_region_ops_write,
+          "%s offset 0x%" G_GINT64_MODIFIER "x value 0x%" G_GINT64_MODIFIER "x size %u", mr->name,
+          offset, value, size);
     if (G_LIKELY(access_direct(mr->ops, offset, size))) {
         result = call_write(mr, offset, size, value);
     } else {

@@ -40,6 +40,7 @@ VmConfig *vm_config_new(void)
     config->nics = g_ptr_array_new_with_free_func(g_free);
     config->nets = g_ptr_array_new_with_free_func(g_free);
     config->wishes = g_ptr_array_new_with_free_func(wish_free);
+    config->traces = g_ptr_array_new_with_free_func(g_free);
     config->monitors = g_ptr_array_new_with_free_func(monitor_option_free);
     config->machine_properties = keyval_parse("", NULL, NULL);
     return config;
@@ -66,6 +67,8 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->nets);
     g_ptr_array_unref(config->wishes);
     g_ptr_array_unref(config->monitors);
+    g_ptr_array_unref(config->traces);
+    g_free(config->trace_file);
     g_free(config->qtest);
     g_free(config->qtest_log);
     g_free(config->uuid);

@@ -53,6 +53,8 @@ typedef struct {
     GPtrArray *fsdevs; /* those of -virtfs, too */
     GPtrArray *netdevs, *nics, *nets;
     GPtrArray *wishes;       /* of Wish */
+    GPtrArray *traces;       /* patterns of trace events to switch on */
+    char *trace_file;        /* or NULL: stderr */
     GPtrArray *monitors;     /* of MonitorOption, in the order typed */
     char *qtest, *qtest_log; /* or NULL */
     bool nographic, nodefaults, display_none;

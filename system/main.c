@@ -28,6 +28,7 @@
 #include "runstate.h"
 #include "util/error.h"
 #include "util/event.h"
+#include "util/trace.h"
 #include "vm.h"
 
 #define PROGRAM "humpy-system-aarch64"
@@ -207,6 +208,18 @@ static bool run_lives(const VmConfig *config, const Serials *serials, Drives *dr
     return request != RUN_FAIL;
 }
 
+static bool start_tracing(const VmConfig *config, GError **error)
+{
+    if (config->trace_file != NULL && !trace_open(config->trace_file, error)) {
+        g_prefix_error(error, "-trace file=%s: ", config->trace_file);
+        return false;
+    }
+    for (unsigned i = 0; i < config->traces->len; i++) {
+        trace_set(g_ptr_array_index(config->traces, i), true);
+    }
+    return true;
+}
+
 static bool run(const VmConfig *config, GError **error)
 {
     g_autoptr(Drives) drives = NULL;
@@ -214,6 +227,9 @@ static bool run(const VmConfig *config, GError **error)
     g_autoptr(Serials) serials = NULL;
 
     if (!check_config(config, error)) {
+        return false;
+    }
+    if (!start_tracing(config, error)) {
         return false;
     }
     vm_set_config(config);

@@ -46,7 +46,7 @@ static const ForeignOption foreign[] = {
     { "sandbox", "TEXT", .none = "off", .why = "there is no sandbox yet" },
     { "runas chroot", "TEXT", .why = "is not supported" },
     { "writeconfig", "FILE", .why = "is not supported" },
-    { "trace d D", "TEXT", .why = "there is no trace output yet" },
+    { "d D", "TEXT", .why = "is not supported (-trace switches trace events on)" },
     { "smbios acpitable", "TEXT", .why = NO_FIRMWARE },
 };
 

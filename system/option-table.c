@@ -351,6 +351,10 @@ static const Option monitor_options[] = {
       "DEVICE is what -serial takes, or none. -serial mon:stdio and -nographic have one behind "
       "Ctrl-A c.",
       option_monitor },
+    { "trace", NULL, "[enable=]PATTERN[,file=FILE]", "switch trace events on",
+      "Events whose name matches PATTERN (* and ?) print a line each to stderr, or to FILE. "
+      "'-trace help' lists them. The monitor switches them on and off, too.",
+      option_trace },
     { "preconfig", NULL, NULL, "make the machine only when a monitor asks for it",
       "Until x-exit-preconfig, only the commands that need no machine can be run.",
       take_preconfig },

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Options about monitors and the run state: -qmp, -qmp-pretty, -mon, -monitor, -action, -uuid.
+ * Options about monitors, the run state and tracing: -qmp, -qmp-pretty, -mon, -monitor, -action,
+ * -trace, -uuid.
  */
 #include <string.h>
 
 #include "options.h"
 #include "util/error.h"
+#include "util/trace.h"
 
 static void add_monitor(VmConfig *config, const char *option, const char *arg, MonitorOption more)
 {
@@ -127,6 +129,46 @@ bool option_action(VmConfig *config, const char *arg, GError **error)
            take_choice(kv, "reboot", reboot, &config->no_reboot, error) &&
            take_choice(kv, "shutdown", shutdown, &config->no_shutdown, error) &&
            take_panic(kv, &config->panic_action, error);
+}
+
+static char *trace_list(void)
+{
+    GString *out = g_string_new(NULL);
+
+    for (unsigned i = 0; i < TRACE_N_EVENTS; i++) {
+        g_string_append_printf(out, "%-28s %s\n", trace_name(i), trace_help(i));
+    }
+    return g_string_free(out, FALSE);
+}
+
+bool option_trace(VmConfig *config, const char *arg, GError **error)
+{
+    static const char *const keys[] = { "enable", "file", NULL };
+    g_autoptr(KeyVal) kv = keyval_parse(arg, "enable", error);
+    const char *pattern, *file;
+
+    if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
+        return false;
+    }
+    pattern = keyval_take(kv, "enable");
+    file = keyval_take(kv, "file");
+    if (g_strcmp0(pattern, "help") == 0 || g_strcmp0(pattern, "?") == 0) {
+        config->output = trace_list();
+        return true;
+    }
+    if (pattern != NULL && !trace_is_known(pattern)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN,
+                    "there is no trace event '%s' ('-trace help' lists all)", pattern);
+        return false;
+    }
+    if (pattern != NULL) {
+        g_ptr_array_add(config->traces, g_strdup(pattern));
+    }
+    if (file != NULL) {
+        g_free(config->trace_file);
+        config->trace_file = g_strdup(file);
+    }
+    return true;
 }
 
 bool option_uuid(VmConfig *config, const char *arg, GError **error)

@@ -50,6 +50,7 @@ bool option_qmp(VmConfig *config, const char *arg, GError **error);
 bool option_qmp_pretty(VmConfig *config, const char *arg, GError **error);
 bool option_monitor(VmConfig *config, const char *arg, GError **error);
 bool option_action(VmConfig *config, const char *arg, GError **error);
+bool option_trace(VmConfig *config, const char *arg, GError **error);
 bool option_uuid(VmConfig *config, const char *arg, GError **error);
 
 /* ---- option-foreign.c ---- */

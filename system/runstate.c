@@ -11,6 +11,7 @@
 #include "net/net.h"
 #include "util/error.h"
 #include "util/event.h"
+#include "util/trace.h"
 #include "vm.h"
 
 static int state = RUN_STATE_PRELAUNCH; /* atomic; changed by [main] */
@@ -30,6 +31,12 @@ bool runstate_is_running(void)
     return runstate_current() == RUN_STATE_RUNNING;
 }
 
+static void set_state(RunState wanted)
+{
+    TRACE(runstate_set, "%s to %s", run_state_name(runstate_current()), run_state_name(wanted));
+    g_atomic_int_set(&state, wanted);
+}
+
 void runstate_stop(RunState why)
 {
     bool ran = runstate_is_running();
@@ -41,7 +48,7 @@ void runstate_stop(RunState why)
     clock_stop();
     net_set_running(false);
     if (ran || why != RUN_STATE_PAUSED) {
-        g_atomic_int_set(&state, why);
+        set_state(why);
     }
     if (ran) {
         event_emit("STOP", NULL);
@@ -62,7 +69,7 @@ bool runstate_cont(GError **error)
                     run_state_name(runstate_current()));
         return false;
     }
-    g_atomic_int_set(&state, RUN_STATE_RUNNING);
+    set_state(RUN_STATE_RUNNING);
     event_emit("RESUME", NULL);
     clock_resume();
     net_set_running(true);

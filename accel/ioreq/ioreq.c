@@ -10,6 +10,8 @@
 #include <glib.h>
 #include <inttypes.h>
 
+#include "util/trace.h"
+
 struct IoReqDispatcher {
     AddressSpace *mem;
     AddressSpace *pio;
@@ -69,11 +71,8 @@ static const char *space_name(IoReqSpace space)
 
 static G_GNUC_NO_INLINE void trace(const IoRequest *req, const char *what, uint64_t addr)
 {
-    if (g_log_writer_default_would_drop(G_LOG_LEVEL_DEBUG, G_LOG_DOMAIN)) {
-        return;
-    }
-    g_debug("vcpu %u: %s %s %s of %u bytes at 0x%" PRIx64, req->origin.vcpu, what,
-            space_name(req->space), req->is_write ? "write" : "read", req->size, addr);
+    TRACE(ioreq_trouble, "vcpu %u: %s %s %s of %u bytes at 0x%" PRIx64, req->origin.vcpu, what,
+          space_name(req->space), req->is_write ? "write" : "read", req->size, addr);
 }
 
 /* The device or nobody said no: what the guest then gets, and who is told. */

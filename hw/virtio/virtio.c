@@ -8,6 +8,7 @@
 
 #include "hw/virtio/iothread-object.h"
 #include "util/error.h"
+#include "util/trace.h"
 #include "virtio-priv.h"
 
 typedef VirtIOCore VirtIODevicePrivate; /* the name GObject's macro wants */
@@ -253,6 +254,7 @@ void virtio_set_status(VirtIODevice *vdev, uint8_t status)
     VirtIOCore *core = virtio_core(vdev);
     uint8_t old;
 
+    TRACE(virtio_set_status, "%s 0x%02x", device_type(HUMPY_DEVICE(vdev)), status);
     if (status == 0) {
         virtio_reset(vdev);
         return;

@@ -8,6 +8,7 @@
 #include "qmp-monitor.h"
 #include "qmp-request.h"
 #include "util/event.h"
+#include "util/trace.h"
 
 /* What is held back, for an event and a value of its key. */
 typedef struct {
@@ -34,6 +35,7 @@ static void send(const char *name, JsonObject *data, gint64 us)
     g_autofree char *plain = qmp_text(message, false, &text.plain_len);
     g_autofree char *pretty = qmp_text(message, true, &text.pretty_len);
 
+    TRACE(monitor_protocol_event_emit, "%s", plain);
     text.plain = plain;
     text.pretty = pretty;
     monitor_foreach(send_to, &text);

@@ -51,4 +51,5 @@ bool hmp_info_cpus(HmpCall *call, GError **error);
 bool hmp_info_block(HmpCall *call, GError **error);
 bool hmp_info_chardev(HmpCall *call, GError **error);
 bool hmp_info_memory_size(HmpCall *call, GError **error);
+bool hmp_info_trace_events(HmpCall *call, GError **error);
 bool hmp_info_history(HmpCall *call, GError **error);

@@ -260,6 +260,24 @@ bool hmp_info_memory_size(HmpCall *call, GError **error)
     return true;
 }
 
+bool hmp_info_trace_events(HmpCall *call, GError **error)
+{
+    JsonObject *args = json_object_new();
+    JsonNode *value = NULL;
+    g_autoptr(JsonNode) list = NULL;
+
+    json_object_set_string_member(args, "name", call->n > 0 ? call->words[0] : "*");
+    if (!hmp_qmp("trace-event-get-state", args, &value, error)) {
+        return false;
+    }
+    list = value;
+    for (unsigned i = 0; i < length(list); i++) {
+        g_string_append_printf(call->out, "%s : state %d\n", text(element(list, i), "name"),
+                               strcmp(text(element(list, i), "state"), "enabled") == 0);
+    }
+    return true;
+}
+
 bool hmp_info_history(HmpCall *call, GError **error)
 {
     const char *line;

@@ -3,6 +3,7 @@
  */
 #include "hmp-commands.h"
 #include "util/error.h"
+#include "util/props.h"
 
 /* ---- commands that a QMP command without arguments does ---- */
 
@@ -36,6 +37,22 @@ static bool run_getfd(HmpCall *call, GError **error)
 static bool run_closefd(HmpCall *call, GError **error)
 {
     return run_with_name(call, "closefd", "fdname", error);
+}
+
+static bool run_trace(HmpCall *call, GError **error)
+{
+    JsonObject *args;
+    bool on;
+
+    if (!props_parse_bool(call->words[1], &on)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is neither on nor off",
+                    call->words[1]);
+        return false;
+    }
+    args = json_object_new();
+    json_object_set_string_member(args, "name", call->words[0]);
+    json_object_set_boolean_member(args, "enable", on);
+    return hmp_qmp("trace-event-set-state", args, NULL, error);
 }
 
 /* ---- help ---- */
@@ -109,6 +126,7 @@ const HmpCommand hmp_commands[] = {
     { "sum", "ADDR SIZE", "checksum of physical memory", 2, 2, hmp_sum },
     { "system_powerdown", "", "press the power button", 0, 0, run_powerdown },
     { "system_reset", "", "reset the machine", 0, 0, run_reset },
+    { "trace-event", "NAME on|off", "switch trace events, by name or pattern", 2, 2, run_trace },
     { "x", "/FORMAT ADDR", "show memory at a virtual address (formats as xp)", 0, HMP_REST, hmp_x },
     { "xp", "/FORMAT ADDR", "show physical memory: /COUNT, x d u o c, b h w g", 0, HMP_REST,
       hmp_xp },
@@ -133,6 +151,8 @@ const HmpCommand hmp_infos[] = {
     { "qtree", "", "buses and devices with their properties", 0, 0, hmp_info_qtree },
     { "status", "", "run state", 0, 0, hmp_info_status },
     { "usernet", "", "connections of user networks", 0, 0, hmp_info_usernet },
+    { "trace-events", "[NAME]", "trace events and whether they are on", 0, 1,
+      hmp_info_trace_events },
     { "uuid", "", "UUID of the virtual machine", 0, 0, hmp_info_uuid },
     { "version", "", "version of the program", 0, 0, hmp_info_version },
     {},

@@ -12,6 +12,7 @@
 #include "monitor-out.h"
 #include "qmp-request.h"
 #include "util/error.h"
+#include "util/trace.h"
 
 enum {
     QUEUE_FULL = 8, /* requests; those of one read may be added to it */
@@ -37,6 +38,7 @@ static void send_message(QmpMonitor *mon, JsonNode *message)
     size_t len;
     g_autofree char *text = qmp_text(message, mon->pretty, &len);
 
+    TRACE(monitor_qmp_respond, "%s: %s", chardev_id(mon->chr), text);
     monitor_out_send(mon->out, text, len);
     json_node_unref(message);
 }

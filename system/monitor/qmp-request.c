@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/error.h"
+#include "util/trace.h"
 
 /* ---- requests ---- */
 
@@ -179,7 +180,11 @@ JsonNode *qmp_request_run(const QmpRequest *r, const QmpRules *rules)
 {
     g_autoptr(GError) error = NULL;
     const QmpCommand *command = qmp_request_check(r, rules, &error);
-    JsonNode *value = command != NULL ? command->handler(r->args, &error) : NULL;
+    JsonNode *value;
+
+    TRACE(handle_qmp_command, "%s%s", r->name != NULL ? r->name : "(no request)",
+          r->oob ? " out of band" : "");
+    value = command != NULL ? command->handler(r->args, &error) : NULL;
 
     if (error != NULL) {
         g_clear_pointer(&value, json_node_unref);

@@ -240,6 +240,27 @@ def blockdevs():
         check_equal(c.error("blockdev-add", driver="null-co", node_name="n", sise=1)[0], GENERIC)
 
 
+@test("trace events are switched on and off by pattern, and go to the file that -trace names")
+def trace():
+    with tempfile.NamedTemporaryFile("r") as file, \
+            stopped("-trace", f"handle_qmp_*,file={file.name}") as vm:
+        c = vm.client
+        state = lambda: {e["name"]: e["state"]  # noqa: E731
+                         for e in c.execute("trace-event-get-state", name="*qmp*")}
+        check_equal(state(), {"handle_qmp_command": "enabled", "monitor_qmp_respond": "disabled"})
+        c.execute("query-name")
+        c.execute("trace-event-set-state", name="*qmp*", enable=False)
+        c.execute("query-uuid")
+        check_equal(set(state().values()), {"disabled"})
+        c.execute("trace-event-set-state", name="monitor_qmp_respond", enable=True)
+        lines = file.read()
+        check_in("handle_qmp_command query-name\n", lines)
+        check_equal("query-uuid" in lines, False, "after it was switched off")
+        check_in('monitor_qmp_respond qmp0: {"return":{}}', lines)
+        check_equal(c.error("trace-event-set-state", name="nonsense", enable=True)[0], GENERIC)
+        check_equal(c.error("trace-event-get-state", name="nonsense")[0], GENERIC)
+
+
 @test("several monitors are served at once and each hears the events")
 def several():
     with stopped(monitors=3) as vm:
