@@ -14,6 +14,12 @@ typedef struct {
     int (*flush)(void *state);
     int (*discard)(void *state, uint64_t offset, uint64_t length);
     int (*write_zeroes)(void *state, uint64_t offset, uint64_t length, bool may_unmap);
+    /* (optional) For io_uring: the descriptor if the request is a transfer of it at that offset and
+     * nothing else, else -1; then plain_end when it has been done. end is where a whole write
+     * ended, else 0. */
+    int (*plain_begin)(void *state, uint64_t offset, const struct iovec *iov, unsigned n,
+                       bool is_write);
+    void (*plain_end)(void *state, bool is_write, uint64_t end);
     /* (optional) [main] length is a multiple of 512. */
     bool (*resize)(void *state, uint64_t length, GError **error);
     void (*close)(void *state);
@@ -24,6 +30,7 @@ typedef struct {
     void *state;
     uint64_t length; /* relaxed atomic */
     bool read_only;
+    bool immediate; /* no call ever blocks */
 } BlockNode;
 
 /* Fill node. FALSE: *error, nothing is open. */
@@ -36,3 +43,13 @@ bool block_open_node(const BlockOptions *options, BlockNode *node, GError **erro
 
 /* Takes the advisory locks of one writer or one of many readers on fd. */
 bool raw_lock(int fd, const char *filename, bool writer, GError **error);
+
+/* ---- block.c, for queue.c ---- */
+/* 0, or why the request is refused. */
+int block_check(BlockBackend *blk, uint64_t offset, uint64_t length, bool is_write);
+bool block_is_immediate(BlockBackend *blk);
+BlockAio block_aio(BlockBackend *blk);
+bool block_has_plain(BlockBackend *blk);
+int block_plain_begin(BlockBackend *blk, uint64_t offset, const struct iovec *iov, unsigned n,
+                      bool is_write);
+void block_plain_end(BlockBackend *blk, bool is_write, uint64_t end);

@@ -20,6 +20,7 @@ struct BlockBackend {
     bool no_flush;
     bool direct;
     char *filename;
+    BlockAio aio;
     void (*resized)(void *opaque); /* main thread */
     void *resized_opaque;
 };
@@ -142,6 +143,7 @@ BlockBackend *block_open(const BlockOptions *options, GError **error)
         return NULL;
     }
     blk->filename = describe(options);
+    blk->aio = options->aio;
     if (!registry_add(blk, options->node_name)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "node name '%s' is already used",
                     options->node_name);
@@ -352,4 +354,37 @@ int block_write_zeroes(BlockBackend *blk, uint64_t offset, uint64_t length, bool
         return result;
     }
     return written(blk, blk->node.driver->write_zeroes(blk->node.state, offset, length, may_unmap));
+}
+
+/* ---- for queues ---- */
+
+int block_check(BlockBackend *blk, uint64_t offset, uint64_t length, bool is_write)
+{
+    return is_write ? check_write(blk, offset, length) : check_range(blk, offset, length);
+}
+
+bool block_is_immediate(BlockBackend *blk)
+{
+    return blk->node.immediate;
+}
+
+BlockAio block_aio(BlockBackend *blk)
+{
+    return blk->aio;
+}
+
+bool block_has_plain(BlockBackend *blk)
+{
+    return blk->node.driver->plain_begin != NULL;
+}
+
+int block_plain_begin(BlockBackend *blk, uint64_t offset, const struct iovec *iov, unsigned n,
+                      bool is_write)
+{
+    return blk->node.driver->plain_begin(blk->node.state, offset, iov, n, is_write);
+}
+
+void block_plain_end(BlockBackend *blk, bool is_write, uint64_t end)
+{
+    blk->node.driver->plain_end(blk->node.state, is_write, end);
 }

@@ -94,6 +94,7 @@ bool null_open(const BlockOptions *options, BlockNode *node, GError **error)
         .state = disk,
         .length = (size + BLOCK_SECTOR_SIZE - 1) / BLOCK_SECTOR_SIZE * BLOCK_SECTOR_SIZE,
         .read_only = options->read_only,
+        .immediate = options->latency_ns == 0,
     };
     return true;
 }

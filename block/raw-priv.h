@@ -4,6 +4,7 @@
 #pragma once
 
 #include <limits.h>
+#include <pthread.h>
 
 #include "block-priv.h"
 
@@ -19,6 +20,10 @@ typedef struct {
     uint64_t file_size;                  /* relaxed atomic; grows once, to the rounded-up length */
     int flush_error;                     /* relaxed atomic; errno of the first failed flush */
     GRWLock bounce_lock; /* with direct: read-modify-write cycles exclude other writes */
+    /* The same for writes that end in another thread than they began in. */
+    pthread_mutex_t plain_lock; /* what follows */
+    pthread_cond_t plain_ended;
+    unsigned n_plain, n_bounced;
 } Raw;
 
 enum { RAW_AT_END = 1 };

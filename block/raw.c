@@ -139,6 +139,8 @@ bool raw_open(const BlockOptions *options, BlockNode *node, GError **error)
     raw->fd = fd_steal(&fd);
     raw->file_size = size;
     g_rw_lock_init(&raw->bounce_lock);
+    pthread_mutex_init(&raw->plain_lock, NULL);
+    pthread_cond_init(&raw->plain_ended, NULL);
     node->driver = &raw_driver;
     node->state = raw;
     node->length = ROUND_UP(size, BLOCK_SECTOR_SIZE);
@@ -150,6 +152,8 @@ static void raw_close(void *state)
 {
     Raw *raw = state;
 
+    pthread_cond_destroy(&raw->plain_ended);
+    pthread_mutex_destroy(&raw->plain_lock);
     g_rw_lock_clear(&raw->bounce_lock);
     close(raw->fd);
     g_free(raw);
@@ -235,6 +239,60 @@ static int raw_preadv(void *state, uint64_t offset, const struct iovec *iov, uns
     return result == RAW_AT_END ? -EIO : result;
 }
 
+/* ---- plain transfers for io_uring ---- */
+
+static int raw_plain_begin(void *state, uint64_t offset, const struct iovec *iov, unsigned n,
+                           bool is_write)
+{
+    Raw *raw = state;
+    uint64_t size = __atomic_load_n(&raw->file_size, __ATOMIC_RELAXED);
+    bool ok = true;
+
+    if (!is_aligned(raw, offset, iov, n) || (!is_write && offset + iov_size(iov, n) > size)) {
+        return -1;
+    }
+    if (raw->direct && is_write) {
+        pthread_mutex_lock(&raw->plain_lock);
+        ok = raw->n_bounced == 0;
+        raw->n_plain += ok;
+        pthread_mutex_unlock(&raw->plain_lock);
+    }
+    return ok ? raw->fd : -1;
+}
+
+static void raw_plain_end(void *state, bool is_write, uint64_t end)
+{
+    Raw *raw = state;
+
+    if (is_write && end > __atomic_load_n(&raw->file_size, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&raw->file_size, end, __ATOMIC_RELAXED);
+    }
+    if (raw->direct && is_write) {
+        pthread_mutex_lock(&raw->plain_lock);
+        raw->n_plain--;
+        pthread_cond_broadcast(&raw->plain_ended);
+        pthread_mutex_unlock(&raw->plain_lock);
+    }
+}
+
+/* From here on no plain write begins, and none is left. */
+static void begin_bounce(Raw *raw)
+{
+    pthread_mutex_lock(&raw->plain_lock);
+    raw->n_bounced++;
+    while (raw->n_plain > 0) {
+        pthread_cond_wait(&raw->plain_ended, &raw->plain_lock);
+    }
+    pthread_mutex_unlock(&raw->plain_lock);
+}
+
+static void end_bounce(Raw *raw)
+{
+    pthread_mutex_lock(&raw->plain_lock);
+    raw->n_bounced--;
+    pthread_mutex_unlock(&raw->plain_lock);
+}
+
 static int raw_pwritev(void *state, uint64_t offset, const struct iovec *iov, unsigned n)
 {
     Raw *raw = state;
@@ -250,7 +308,9 @@ static int raw_pwritev(void *state, uint64_t offset, const struct iovec *iov, un
             g_rw_lock_reader_unlock(&raw->bounce_lock);
         }
     } else {
+        begin_bounce(raw);
         result = raw_bounce_write(raw, offset, iov, n);
+        end_bounce(raw);
     }
     if (result == 0 && end > __atomic_load_n(&raw->file_size, __ATOMIC_RELAXED)) {
         __atomic_store_n(&raw->file_size, end, __ATOMIC_RELAXED);
@@ -377,6 +437,8 @@ static int raw_write_zeroes(void *state, uint64_t offset, uint64_t length, bool 
 static const BlockDriver raw_driver = {
     .name = "raw",
     .resize = raw_resize,
+    .plain_begin = raw_plain_begin,
+    .plain_end = raw_plain_end,
     .preadv = raw_preadv,
     .pwritev = raw_pwritev,
     .flush = raw_flush,

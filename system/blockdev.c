@@ -21,8 +21,8 @@ typedef struct {
 } FileNode;
 
 static const char *const file_keys[] = {
-    "driver",         "node-name", "filename",     "locking",        "read-only",
-    "auto-read-only", "discard",   "cache.direct", "cache.no-flush", NULL,
+    "driver",  "node-name",    "filename",       "locking", "read-only", "auto-read-only",
+    "discard", "cache.direct", "cache.no-flush", "aio",     NULL,
 };
 static const char *const null_keys[] = {
     "driver",         "node-name", "size",         "read-zeroes",    "latency-ns", "read-only",
@@ -39,13 +39,28 @@ static const char *const nbd_keys[] = {
     "cache.no-flush", "cache.direct", NULL,
 };
 static const char *const raw_keys[] = {
-    "driver",           "node-name",        "file",
-    "file.driver",      "file.filename",    "file.locking",
-    "read-only",        "discard",          "cache.direct",
-    "cache.no-flush",   "auto-read-only",   "file.node-name",
-    "file.size",        "file.read-zeroes", "file.latency-ns",
-    "file.server.type", "file.server.path", "file.server.host",
-    "file.server.port", "file.export",      NULL,
+    "driver",
+    "node-name",
+    "file",
+    "file.driver",
+    "file.filename",
+    "file.locking",
+    "file.aio",
+    "read-only",
+    "discard",
+    "cache.direct",
+    "cache.no-flush",
+    "auto-read-only",
+    "file.node-name",
+    "file.size",
+    "file.read-zeroes",
+    "file.latency-ns",
+    "file.server.type",
+    "file.server.path",
+    "file.server.host",
+    "file.server.port",
+    "file.export",
+    NULL,
 };
 
 void file_node_free(gpointer data)
@@ -86,7 +101,8 @@ static bool read_file_node(Drives *drives, const char *text, KeyVal *kv, GError 
     FileNode *node;
 
     if (name == NULL || !drives_take_common(kv, &options, error) ||
-        !drives_take_locking(kv, "locking", &options, error)) {
+        !drives_take_locking(kv, "locking", &options, error) ||
+        !drives_take_aio(kv, "aio", &options, error)) {
         return false;
     }
     if (filename == NULL || *filename == '\0') {
@@ -169,6 +185,7 @@ static bool take_inline(KeyVal *kv, const char *prefix, BlockOptions *options, G
     g_autofree char *driver_key = g_strconcat(prefix, "driver", NULL);
     g_autofree char *filename_key = g_strconcat(prefix, "filename", NULL);
     g_autofree char *locking_key = g_strconcat(prefix, "locking", NULL);
+    g_autofree char *aio_key = g_strconcat(prefix, "aio", NULL);
     const char *driver = keyval_take(kv, driver_key), *filename = keyval_take(kv, filename_key);
 
     if (g_strcmp0(driver, "null-co") == 0) {
@@ -189,7 +206,8 @@ static bool take_inline(KeyVal *kv, const char *prefix, BlockOptions *options, G
         return false;
     }
     options->filename = filename;
-    return drives_take_locking(kv, locking_key, options, error);
+    return drives_take_locking(kv, locking_key, options, error) &&
+           drives_take_aio(kv, aio_key, options, error);
 }
 
 /* The file below a raw node: sets what options takes over from it. */

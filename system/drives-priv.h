@@ -23,6 +23,8 @@ bool drives_drop(Drives *drives, const char *node_name, GError **error);
 /* read-only, auto-read-only, discard, cache.direct and cache.no-flush. */
 bool drives_take_common(KeyVal *kv, BlockOptions *options, GError **error);
 bool drives_take_locking(KeyVal *kv, const char *key, BlockOptions *options, GError **error);
+/* How requests are served: key is "aio", with a prefix or without. */
+bool drives_take_aio(KeyVal *kv, const char *key, BlockOptions *options, GError **error);
 /* FALSE if format is not raw, or was not given and the file looks like something else. */
 bool drives_check_format(const char *filename, const char *format, GError **error);
 

@@ -127,6 +127,32 @@ bool drives_take_locking(KeyVal *kv, const char *key, BlockOptions *options, GEr
     return keyval_take_bool(kv, key, &options->locking, error);
 }
 
+bool drives_take_aio(KeyVal *kv, const char *key, BlockOptions *options, GError **error)
+{
+    static const struct {
+        const char *name;
+        BlockAio aio;
+    } kinds[] = {
+        { "threads", BLOCK_AIO_THREADS },
+        { "native", BLOCK_AIO_NATIVE },
+        { "io_uring", BLOCK_AIO_IO_URING },
+    };
+    const char *text = keyval_take(kv, key);
+
+    if (text == NULL) {
+        return true;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (strcmp(kinds[i].name, text) == 0) {
+            options->aio = kinds[i].aio;
+            return true;
+        }
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                "%s is '%s' but must be one of: threads, native, io_uring", key, text);
+    return false;
+}
+
 bool drives_take_common(KeyVal *kv, BlockOptions *options, GError **error)
 {
     return keyval_take_bool(kv, "read-only", &options->read_only, error) &&
@@ -156,6 +182,8 @@ static const char *const drive_keys[] = {
     "cache.writeback",
     "snapshot",
     "file.locking",
+    "file.aio",
+    "aio",
     "file.filename",
     "file.driver",
     "file.size",
@@ -408,7 +436,9 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
     if (!interface_device(interface, &device, error) || !take_cache(kv, &options, error) ||
         !drives_take_common(kv, &options, error) ||
         !keyval_take_bool(kv, "readonly", &options.read_only, error) ||
-        !drives_take_locking(kv, "file.locking", &options, error) || !check_refused(kv, error)) {
+        !drives_take_locking(kv, "file.locking", &options, error) ||
+        !drives_take_aio(kv, "file.aio", &options, error) ||
+        !drives_take_aio(kv, "aio", &options, error) || !check_refused(kv, error)) {
         return false;
     }
     format = keyval_take(kv, "format");

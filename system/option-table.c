@@ -257,7 +257,7 @@ static const Option boot_options[] = {
 static const Option block_options[] = {
     { "drive", NULL,
       "file=FILE[,if=virtio|pflash|none][,id=ID][,format=raw][,readonly=on|off][,cache=MODE]"
-      "[,discard=ignore|unmap]",
+      "[,discard=ignore|unmap][,aio=threads|native|io_uring]",
       "disk image, with its device unless if=none",
       "if=pflash makes the image, of exactly 64 MiB, the content of the machine's flash unit=0 or "
       "1. "

@@ -245,6 +245,7 @@ VirtQueueElement *queue_map_chain(VirtQueue *vq, unsigned head)
     elem->out_size = chain.out_size;
     elem->in_size = chain.in_size;
     elem->head = head;
+    elem->epoch = vq->epoch;
     return elem;
 }
 

@@ -76,9 +76,13 @@ void virtio_queue_set_ready(VirtIODevice *vdev, unsigned n, bool ready)
     queue_lock_idle(vq);
     vq->ready = ready;
     if (!ready) {
+        VirtIODeviceClass *klass = HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev);
         VirtQueueAddresses addr = vq->addr;
         unsigned size = vq->size;
 
+        if (klass->drain != NULL) {
+            klass->drain(vdev, vq);
+        }
         queue_reset(vq);
         vq->addr = addr;
         vq->size = size;

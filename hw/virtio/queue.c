@@ -92,11 +92,12 @@ static void finish(VirtQueue *vq, VirtQueueElement *elem)
 
 void virtio_queue_fill(VirtQueue *vq, VirtQueueElement *elem, uint32_t written)
 {
+    bool outdated = elem->epoch != vq->epoch;
     uint16_t head = elem->head;
     struct vring_used_elem *slot;
 
     finish(vq, elem);
-    if (!vq->mapped) {
+    if (!vq->mapped || outdated) {
         return;
     }
     slot = &vq->used->ring[vq->used_idx & (vq->size - 1)];
@@ -185,13 +186,16 @@ static void serve(VirtQueue *vq)
     vq->restart = false;
     do {
         before = vq->budget;
+        vq->ran_dry = false;
         set_notification(vq, false);
         vq->handler(vq->vdev, vq);
         if (!vq->mapped) {
             return;
         }
         set_notification(vq, true);
-    } while (vq->budget != before && !vq->restart && may_pop(vq) && has_next(vq));
+        /* A handler that found nothing looks again: the driver may have added something before it
+         * could see that it should notify. */
+    } while ((vq->budget != before || vq->ran_dry) && !vq->restart && may_pop(vq) && has_next(vq));
     if (vq->restart) {
         virtio_queue_kick(vq);
     }
@@ -232,19 +236,23 @@ void virtio_queue_leave(VirtQueue *vq)
     pthread_mutex_unlock(&vq->lock);
 }
 
-static void queue_kicked(void *opaque)
+void virtio_queue_run(VirtQueue *vq)
 {
-    VirtQueue *vq = opaque;
-    eventfd_t count;
-
-    if (eventfd_read(vq->kick_fd, &count) != 0) {
-        return; /* EAGAIN: somebody read it before */
-    }
     pthread_mutex_lock(&vq->lock);
     if (vq->ready && may_pop(vq) && queue_map(vq)) {
         serve(vq);
     }
     pthread_mutex_unlock(&vq->lock);
+}
+
+static void queue_kicked(void *opaque)
+{
+    VirtQueue *vq = opaque;
+    eventfd_t count;
+
+    if (eventfd_read(vq->kick_fd, &count) == 0) { /* EAGAIN: somebody read it before */
+        virtio_queue_run(vq);
+    }
 }
 
 void virtio_queue_kick(VirtQueue *vq)
@@ -314,6 +322,7 @@ bool queue_is_wanted(VirtQueue *vq)
 void queue_reset(VirtQueue *vq)
 {
     queue_unmap(vq);
+    vq->epoch++;
     vq->ready = false;
     vq->size = vq->max_size;
     vq->addr = (VirtQueueAddresses){ 0 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Serving block requests (virtio 1.2, section 5.2.6). Every request gets a status, whatever is
- * wrong with it; only one without room for header or status breaks the device. Requests are served
- * in order in the I/O thread; neighbouring reads or writes that wait together go as one.
+ * wrong with it; only one without room for header or status breaks the device. The I/O thread takes
+ * requests and hands them to the back end's queue, many at a time, neighbouring reads or writes
+ * that wait together as one; what is done it returns in the order in which it was done.
  */
 #include <endian.h>
 #include <linux/virtio_blk.h>
@@ -19,7 +20,18 @@ typedef struct {
 
 enum { BATCH_MAX = 32 };
 
-/* Requests of one type and of neighbouring sectors. */
+/* One request to the back end: requests of one type and of neighbouring sectors, or one other. */
+struct VirtIOBlkTransfer {
+    BlockRequest block;
+    VirtIOBlk *s;
+    VirtQueue *vq;
+    VirtIOBlkTransfer *next; /* in the list of what is done */
+    int result;
+    unsigned n;
+    Request requests[]; /* behind them, the scatter list */
+};
+
+/* What is being put together in one run of the handler. */
 typedef struct {
     VirtIOBlk *s;
     VirtQueue *vq;
@@ -42,7 +54,6 @@ static void complete(VirtQueue *vq, VirtQueueElement *elem, uint8_t status, uint
 {
     iov_from_buf(elem->in, elem->n_in, elem->in_size - 1, &status, 1);
     virtio_queue_push(vq, elem, MIN(data_written + 1, UINT32_MAX));
-    virtio_queue_notify(vq);
 }
 
 static bool is_transfer(uint32_t type)
@@ -59,21 +70,6 @@ static bool range_ok(const VirtIOBlk *s, uint64_t sector, uint64_t len)
            sector % (s->logical_block_size / BLOCK_SECTOR_SIZE) == 0;
 }
 
-static int flush_unless_writeback(VirtIOBlk *s, int result)
-{
-    return result == 0 && !g_atomic_int_get(&s->writeback) ? block_flush(s->blk) : result;
-}
-
-static int transfer(VirtIOBlk *s, const Request *r, const struct iovec *iov, unsigned n)
-{
-    uint64_t offset = r->sector * BLOCK_SECTOR_SIZE;
-
-    if (r->type == VIRTIO_BLK_T_IN) {
-        return block_preadv(s->blk, offset, iov, n);
-    }
-    return flush_unless_writeback(s, block_pwritev(s->blk, offset, iov, n));
-}
-
 /* The data part of a transfer's buffers, at most VIRTIO_QUEUE_MAX entries. */
 static unsigned data_iov(const Request *r, struct iovec *iov)
 {
@@ -84,35 +80,191 @@ static unsigned data_iov(const Request *r, struct iovec *iov)
                : iov_slice(iov, e->out, e->n_out, sizeof(struct virtio_blk_outhdr), r->len);
 }
 
-static void complete_transfer(Batch *b, const Request *r, int result)
-{
-    uint64_t written = r->type == VIRTIO_BLK_T_IN && result == 0 ? r->len : 0;
+/* ---- to the back end and back ---- */
 
-    complete(b->vq, r->elem, status_of(result), written);
+/* In block_queue_*(), so under the device's lock. */
+static void transfer_done(BlockRequest *block, int result)
+{
+    VirtIOBlkTransfer *t = (VirtIOBlkTransfer *)block;
+    VirtIOBlkDone *done = &t->s->done[virtio_queue_index(t->vq)];
+
+    t->result = result;
+    t->next = NULL;
+    *done->last = t;
+    done->last = &t->next;
 }
 
-/* Serves what is in the batch. If that fails as a whole, each request gets its own result. */
+static VirtIOBlkTransfer *transfer_new(VirtIOBlk *s, VirtQueue *vq, BlockOp op,
+                                       const Request *requests, unsigned n, const struct iovec *iov,
+                                       unsigned n_iov)
+{
+    VirtIOBlkTransfer *t =
+        g_malloc(sizeof(*t) + n * sizeof(Request) + n_iov * sizeof(struct iovec));
+    struct iovec *own = (struct iovec *)&t->requests[n];
+
+    memcpy(t->requests, requests, n * sizeof(Request));
+    if (n_iov > 0) {
+        memcpy(own, iov, n_iov * sizeof(struct iovec));
+    }
+    t->s = s;
+    t->vq = vq;
+    t->n = n;
+    t->block = (BlockRequest){
+        .op = op,
+        .stable = !g_atomic_int_get(&s->writeback),
+        .offset = requests[0].sector * BLOCK_SECTOR_SIZE,
+        .iov = own,
+        .n_iov = n_iov,
+        .done = transfer_done,
+    };
+    return t;
+}
+
+static void submit_transfer(VirtIOBlkTransfer *t)
+{
+    VirtIOBlk *s = t->s;
+
+    pthread_mutex_lock(&s->lock);
+    block_queue_submit(s->bq, &t->block);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static BlockOp op_of(uint32_t type)
+{
+    switch (type) {
+    case VIRTIO_BLK_T_IN:
+        return BLOCK_OP_READ;
+    case VIRTIO_BLK_T_OUT:
+        return BLOCK_OP_WRITE;
+    case VIRTIO_BLK_T_DISCARD:
+        return BLOCK_OP_DISCARD;
+    case VIRTIO_BLK_T_WRITE_ZEROES:
+        return BLOCK_OP_WRITE_ZEROES;
+    default:
+        return BLOCK_OP_FLUSH;
+    }
+}
+
 static void submit(Batch *b)
 {
-    int result;
+    if (b->n > 0) {
+        submit_transfer(transfer_new(b->s, b->vq, op_of(b->requests[0].type), b->requests, b->n,
+                                     b->iov, b->n_iov));
+        b->n = 0;
+        b->n_iov = 0;
+        b->len = 0;
+    }
+}
 
-    if (b->n == 0) {
+/* Each request of a transfer that failed as a whole gets its own result. */
+static void split(VirtIOBlkTransfer *t)
+{
+    struct iovec iov[VIRTIO_QUEUE_MAX];
+
+    for (unsigned i = 0; i < t->n; i++) {
+        unsigned n_iov = data_iov(&t->requests[i], iov);
+
+        submit_transfer(transfer_new(t->s, t->vq, t->block.op, &t->requests[i], 1, iov, n_iov));
+    }
+}
+
+static void return_transfer(VirtIOBlkTransfer *t)
+{
+    if (t->result != 0 && t->n > 1) {
+        split(t);
+        g_free(t);
         return;
     }
-    result = transfer(b->s, &b->requests[0], b->iov, b->n_iov);
-    for (unsigned i = 0; i < b->n; i++) {
-        if (result != 0 && b->n > 1) {
-            unsigned n = data_iov(&b->requests[i], b->iov);
+    for (unsigned i = 0; i < t->n; i++) {
+        const Request *r = &t->requests[i];
+        bool is_read = r->type == VIRTIO_BLK_T_IN && t->result == 0;
 
-            complete_transfer(b, &b->requests[i], transfer(b->s, &b->requests[i], b->iov, n));
-        } else {
-            complete_transfer(b, &b->requests[i], result);
+        complete(t->vq, r->elem, status_of(t->result), is_read ? r->len : 0);
+    }
+    g_free(t);
+}
+
+static VirtIOBlkTransfer *take_done(VirtIOBlk *s, VirtQueue *vq)
+{
+    VirtIOBlkDone *done = &s->done[virtio_queue_index(vq)];
+    VirtIOBlkTransfer *first;
+
+    pthread_mutex_lock(&s->lock);
+    block_queue_kick(s->bq);
+    first = done->first;
+    done->first = NULL;
+    done->last = &done->first;
+    pthread_mutex_unlock(&s->lock);
+    return first;
+}
+
+/* FALSE: nothing was done. */
+static bool return_done(VirtIOBlk *s, VirtQueue *vq)
+{
+    VirtIOBlkTransfer *t = take_done(s, vq);
+    bool any = t != NULL;
+
+    while (t != NULL) {
+        VirtIOBlkTransfer *next = t->next;
+
+        return_transfer(t);
+        t = next;
+    }
+    if (any) {
+        virtio_queue_notify(vq);
+    }
+    return any;
+}
+
+void virtio_blk_done(void *opaque)
+{
+    VirtIOBlk *s = opaque;
+
+    pthread_mutex_lock(&s->lock);
+    block_queue_poll(s->bq);
+    pthread_mutex_unlock(&s->lock);
+    for (unsigned i = 0; i < s->num_queues; i++) {
+        bool any;
+
+        pthread_mutex_lock(&s->lock);
+        any = s->done[i].first != NULL;
+        pthread_mutex_unlock(&s->lock);
+        if (any) {
+            virtio_queue_run(virtio_queue(HUMPY_VIRTIO_DEVICE(s), i));
         }
     }
-    b->n = 0;
-    b->n_iov = 0;
-    b->len = 0;
 }
+
+void virtio_blk_drain(VirtIODevice *vdev, VirtQueue *vq)
+{
+    VirtIOBlk *s = HUMPY_VIRTIO_BLK(vdev);
+
+    pthread_mutex_lock(&s->lock);
+    block_queue_drain(s->bq);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void virtio_blk_drop_all(VirtIOBlk *s)
+{
+    for (unsigned i = 0; i < s->num_queues; i++) {
+        VirtQueue *vq = virtio_queue(HUMPY_VIRTIO_DEVICE(s), i);
+        VirtIOBlkTransfer *t;
+
+        virtio_blk_drain(HUMPY_VIRTIO_DEVICE(s), vq);
+        t = take_done(s, vq);
+        while (t != NULL) {
+            VirtIOBlkTransfer *next = t->next;
+
+            for (unsigned j = 0; j < t->n; j++) {
+                virtio_queue_drop(vq, t->requests[j].elem);
+            }
+            g_free(t);
+            t = next;
+        }
+    }
+}
+
+/* ---- taking requests ---- */
 
 static bool fits(const Batch *b, const Request *r)
 {
@@ -133,14 +285,14 @@ static void add_transfer(Batch *b, const Request *r)
     b->len += r->len;
 }
 
-/* Sections 5.2.6.1 and 5.2.6.2: flags, then range. */
-static int discard_or_zero(VirtIOBlk *s, const Request *r)
+/* Sections 5.2.6.1 and 5.2.6.2: flags, then range. 0: it was submitted. */
+static int discard_or_zero(VirtIOBlk *s, VirtQueue *vq, Request *r)
 {
     struct virtio_blk_discard_write_zeroes seg;
     bool is_discard = r->type == VIRTIO_BLK_T_DISCARD;
     uint32_t max = is_discard ? s->max_discard_sectors : s->max_write_zeroes_sectors;
     uint32_t flags, sectors;
-    uint64_t sector, len;
+    VirtIOBlkTransfer *t;
 
     if (!(is_discard ? s->discard : s->write_zeroes) ||
         r->elem->out_size != sizeof(struct virtio_blk_outhdr) + sizeof(seg)) {
@@ -149,19 +301,19 @@ static int discard_or_zero(VirtIOBlk *s, const Request *r)
     iov_to_buf(r->elem->out, r->elem->n_out, sizeof(struct virtio_blk_outhdr), &seg, sizeof(seg));
     flags = le32toh(seg.flags);
     sectors = le32toh(seg.num_sectors);
-    sector = le64toh(seg.sector);
-    len = (uint64_t)sectors * BLOCK_SECTOR_SIZE;
+    r->sector = le64toh(seg.sector);
+    r->len = (uint64_t)sectors * BLOCK_SECTOR_SIZE;
     if ((flags & ~VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP) != 0 || (is_discard && flags != 0)) {
         return -ENOTSUP;
     }
-    if (sectors > max || !range_ok(s, sector, len)) {
+    if (sectors > max || !range_ok(s, r->sector, r->len)) {
         return -EIO;
     }
-    if (is_discard) {
-        return block_discard(s->blk, sector * BLOCK_SECTOR_SIZE, len);
-    }
-    return flush_unless_writeback(
-        s, block_write_zeroes(s->blk, sector * BLOCK_SECTOR_SIZE, len, flags != 0));
+    t = transfer_new(s, vq, op_of(r->type), r, 1, NULL, 0);
+    t->block.length = r->len;
+    t->block.may_unmap = flags != 0;
+    submit_transfer(t);
+    return 0;
 }
 
 static void get_id(VirtIOBlk *s, VirtQueue *vq, const Request *r)
@@ -176,18 +328,24 @@ static void get_id(VirtIOBlk *s, VirtQueue *vq, const Request *r)
     complete(vq, r->elem, VIRTIO_BLK_S_OK, len);
 }
 
-static void serve_other(VirtIOBlk *s, VirtQueue *vq, const Request *r)
+static void serve_other(VirtIOBlk *s, VirtQueue *vq, Request *r)
 {
+    int result = 0;
+
     switch (r->type) {
     case VIRTIO_BLK_T_FLUSH:
-        complete(vq, r->elem, status_of(block_flush(s->blk)), 0);
+        r->sector = 0; /* the field means nothing here */
+        submit_transfer(transfer_new(s, vq, BLOCK_OP_FLUSH, r, 1, NULL, 0));
         break;
     case VIRTIO_BLK_T_GET_ID:
         get_id(s, vq, r);
         break;
     case VIRTIO_BLK_T_DISCARD:
     case VIRTIO_BLK_T_WRITE_ZEROES:
-        complete(vq, r->elem, status_of(discard_or_zero(s, r)), 0);
+        result = discard_or_zero(s, vq, r);
+        if (result != 0) {
+            complete(vq, r->elem, status_of(result), 0);
+        }
         break;
     default:
         complete(vq, r->elem, VIRTIO_BLK_S_UNSUPP, 0);
@@ -213,22 +371,26 @@ static bool parse(VirtIODevice *vdev, VirtQueue *vq, VirtQueueElement *elem, Req
     return true;
 }
 
-void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq)
+/* FALSE: nothing was there, or the device is broken. */
+static bool take_requests(VirtIOBlk *s, VirtQueue *vq)
 {
+    VirtIODevice *vdev = HUMPY_VIRTIO_DEVICE(s);
     VirtQueueElement *elem;
+    bool any = false;
     Batch batch; /* large: its arrays are not cleared */
     Request r;
 
-    batch.s = HUMPY_VIRTIO_BLK(vdev);
+    batch.s = s;
     batch.vq = vq;
     batch.n = 0;
     batch.n_iov = 0;
     batch.len = 0;
     while ((elem = virtio_queue_pop(vq)) != NULL && parse(vdev, vq, elem, &r)) {
+        any = true;
         if (!is_transfer(r.type)) {
             submit(&batch);
-            serve_other(batch.s, vq, &r);
-        } else if (range_ok(batch.s, r.sector, r.len)) {
+            serve_other(s, vq, &r);
+        } else if (range_ok(s, r.sector, r.len)) {
             add_transfer(&batch, &r);
         } else {
             submit(&batch);
@@ -236,4 +398,17 @@ void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq)
         }
     }
     submit(&batch);
+    return any;
+}
+
+void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq)
+{
+    VirtIOBlk *s = HUMPY_VIRTIO_BLK(vdev);
+
+    return_done(s, vq);
+    if (take_requests(s, vq)) {
+        virtio_queue_notify(vq); /* of those that were answered at once */
+    }
+    while (return_done(s, vq)) { /* what a back end does without waiting */
+    }
 }

@@ -4,11 +4,19 @@
  */
 #pragma once
 
-#include "block/block.h"
+#include <pthread.h>
+
+#include "block/queue.h"
 #include "hw/virtio/virtio.h"
 
 #define TYPE_VIRTIO_BLK virtio_blk_get_type()
 G_DECLARE_FINAL_TYPE(VirtIOBlk, virtio_blk, HUMPY, VIRTIO_BLK, VirtIODevice)
+
+typedef struct VirtIOBlkTransfer VirtIOBlkTransfer;
+/* What the back end has done and the driver was not told yet, oldest first. */
+typedef struct {
+    VirtIOBlkTransfer *first, **last;
+} VirtIOBlkDone;
 
 struct _VirtIOBlk {
     VirtIODevice parent;
@@ -27,6 +35,15 @@ struct _VirtIOBlk {
     bool write_cache; /* at reset */
     bool wce;         /* as the driver set it; calls of the transport only */
     gint writeback;   /* atomic: 0 flushes with every write */
+
+    uint64_t watch;
+    pthread_mutex_t lock; /* what follows; after a queue's lock */
+    BlockQueue *bq;
+    VirtIOBlkDone *done; /* for each queue */
 };
 
 void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq);
+void virtio_blk_done(void *opaque); /* [I/O thread] the back end's queue has something */
+void virtio_blk_drain(VirtIODevice *vdev, VirtQueue *vq);
+/* The queues are stopped: waits for the back end and forgets what it did. */
+void virtio_blk_drop_all(VirtIOBlk *s);

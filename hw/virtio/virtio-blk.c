@@ -151,12 +151,40 @@ static void resized(void *opaque)
                          &capacity, sizeof(capacity));
 }
 
+static void stop_backend(VirtIOBlk *s)
+{
+    iothread_unwatch(virtio_iothread(HUMPY_VIRTIO_DEVICE(s)), s->watch);
+    s->watch = 0;
+    g_clear_pointer(&s->bq, block_queue_free);
+    g_clear_pointer(&s->done, g_free);
+    block_release(s->blk);
+    g_clear_pointer(&s->blk, block_unref);
+}
+
+static bool start_backend(VirtIOBlk *s, GError **error)
+{
+    s->done = g_new(VirtIOBlkDone, s->num_queues);
+    for (unsigned i = 0; i < s->num_queues; i++) {
+        s->done[i] = (VirtIOBlkDone){ .last = &s->done[i].first };
+    }
+    s->bq = block_queue_new(s->blk, error);
+    if (s->bq != NULL) {
+        s->watch = iothread_watch(virtio_iothread(HUMPY_VIRTIO_DEVICE(s)), block_queue_fd(s->bq),
+                                  virtio_blk_done, s, error);
+    }
+    if (s->watch == 0) {
+        stop_backend(s);
+        return false;
+    }
+    return true;
+}
+
 static bool virtio_blk_realize(VirtIODevice *vdev, GError **error)
 {
     VirtIOBlk *s = HUMPY_VIRTIO_BLK(vdev);
     struct virtio_blk_config config = { 0 };
 
-    if (!check_properties(s, error) || !take_drive(s, error)) {
+    if (!check_properties(s, error) || !take_drive(s, error) || !start_backend(s, error)) {
         return false;
     }
     s->sectors = whole_sectors(s);
@@ -173,10 +201,7 @@ static bool virtio_blk_realize(VirtIODevice *vdev, GError **error)
 
 static void virtio_blk_unrealize(VirtIODevice *vdev)
 {
-    VirtIOBlk *s = HUMPY_VIRTIO_BLK(vdev);
-
-    block_release(s->blk);
-    g_clear_pointer(&s->blk, block_unref);
+    stop_backend(HUMPY_VIRTIO_BLK(vdev));
 }
 
 /* Section 5.2.6.2: who negotiated neither FLUSH nor CONFIG_WCE cannot ask for stable storage and
@@ -209,6 +234,7 @@ static void virtio_blk_reset(VirtIODevice *vdev)
     VirtIOBlk *s = HUMPY_VIRTIO_BLK(vdev);
     uint8_t wce = s->write_cache;
 
+    virtio_blk_drop_all(s);
     s->wce = s->write_cache;
     virtio_config_update(vdev, offsetof(struct virtio_blk_config, wce), &wce, 1);
 }
@@ -218,8 +244,15 @@ static const char *virtio_blk_iothread(VirtIODevice *vdev)
     return HUMPY_VIRTIO_BLK(vdev)->iothread;
 }
 
+static void virtio_blk_finalize(GObject *obj)
+{
+    pthread_mutex_destroy(&HUMPY_VIRTIO_BLK(obj)->lock);
+    G_OBJECT_CLASS(virtio_blk_parent_class)->finalize(obj);
+}
+
 static void virtio_blk_init(VirtIOBlk *s)
 {
+    pthread_mutex_init(&s->lock, NULL);
 }
 
 static const Prop virtio_blk_props[] = {
@@ -258,6 +291,7 @@ static void virtio_blk_class_init(VirtIOBlkClass *klass)
     VirtIODeviceClass *vc = HUMPY_VIRTIO_DEVICE_CLASS(klass);
 
     G_STATIC_ASSERT(BLK_CONFIG_SIZE == 60);
+    G_OBJECT_CLASS(klass)->finalize = virtio_blk_finalize;
     props_install(G_OBJECT_CLASS(klass), virtio_blk_props, G_N_ELEMENTS(virtio_blk_props));
     dc->summary = "Block device";
     dc->user_creatable = true;
@@ -265,6 +299,7 @@ static void virtio_blk_class_init(VirtIOBlkClass *klass)
     vc->realize = virtio_blk_realize;
     vc->unrealize = virtio_blk_unrealize;
     vc->reset = virtio_blk_reset;
+    vc->drain = virtio_blk_drain;
     vc->started = virtio_blk_started;
     vc->iothread = virtio_blk_iothread;
     vc->config_written = virtio_blk_config_written;

@@ -64,6 +64,7 @@ struct VirtQueue {
     uint16_t signalled;   /* used_idx at the last interrupt decision */
     bool signalled_valid; /* FALSE: not known, interrupt at the next push */
     unsigned budget;      /* pops left in this run of the handler */
+    unsigned epoch;       /* steps when the queue is reset: elements of before are not returned */
     unsigned in_flight;   /* elements popped and neither pushed nor dropped */
     bool restart;         /* handler must run again: budget ended */
     bool ran_dry;         /* a pop found nothing since virtio_queue_enter() */

@@ -25,10 +25,15 @@ typedef enum {
     BLOCK_DRIVER_NBD,      /* another process or machine */
 } BlockDriverKind;
 
+/* How the requests of a queue (block/queue.h) to a host file are served. native is io_uring, too.
+ */
+typedef enum { BLOCK_AIO_AUTO, BLOCK_AIO_THREADS, BLOCK_AIO_NATIVE, BLOCK_AIO_IO_URING } BlockAio;
+
 typedef struct BlockOptions BlockOptions;
 struct BlockOptions {
     BlockDriverKind driver;
     const char *node_name; /* or NULL: one is made up */
+    BlockAio aio;          /* RAW; AUTO: io_uring where the kernel lets us, else threads */
     const char *filename;  /* NULL: only for what is not RAW */
     bool read_only;
     bool auto_read_only;

@@ -42,6 +42,9 @@ struct _VirtIODeviceClass {
     /* (optional) [main] id of the iothread object that is to serve the queues, or NULL: one of the
      * device's own. Asked before realize. */
     const char *(*iothread)(VirtIODevice *vdev);
+    /* (optional) The driver ends a queue, whose handler does not run: returns when the device
+     * touches no element of it any more. Elements that are pushed later vanish. */
+    void (*drain)(VirtIODevice *vdev, VirtQueue *vq);
     /* (optional) DRIVER_OK: negotiated features are final; the queues do not run yet. */
     void (*started)(VirtIODevice *vdev);
 };
@@ -89,7 +92,8 @@ typedef struct {
     unsigned n_out, n_in;
     struct iovec *out, *in;
     uint64_t out_size, in_size;
-    uint16_t head; /* internal */
+    uint16_t head;  /* internal */
+    unsigned epoch; /* internal: of the queue, when it was popped */
 } VirtQueueElement;
 
 /* [queue] Next request, or NULL: nothing available, device stopping, or the ring was broken
@@ -109,6 +113,8 @@ void virtio_queue_drop(VirtQueue *vq, VirtQueueElement *elem);
 void virtio_queue_unpop(VirtQueue *vq, VirtQueueElement *elem);
 /* [queue] Interrupts the driver if it wants that. */
 void virtio_queue_notify(VirtQueue *vq);
+/* [I/O thread, outside handlers] Runs the queue's handler now, as if the driver had notified it. */
+void virtio_queue_run(VirtQueue *vq);
 /* [any] Runs the queue's handler soon, as if the driver had notified it. */
 void virtio_queue_kick(VirtQueue *vq);
 
