@@ -63,36 +63,52 @@ static JsonArray *clients(VncServer *server)
     return array;
 }
 
-JsonNode *qmp_query_vnc(JsonObject *args, GError **error)
+/* The server, or NULL with an error: as on a QEMU that was built without one. */
+static VncServer *need_server(GError **error)
 {
     VncServer *server = displays_vnc();
-    JsonObject *info = json_object_new();
 
-    json_object_set_boolean_member(info, "enabled", server != NULL);
-    if (server != NULL) {
-        add_address(info, server);
-        json_object_set_array_member(info, "clients", clients(server));
+    if (server == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "there is no VNC server (-vnc)");
     }
+    return server;
+}
+
+JsonNode *qmp_query_vnc(JsonObject *args, GError **error)
+{
+    VncServer *server = need_server(error);
+    JsonObject *info;
+
+    if (server == NULL) {
+        return NULL;
+    }
+    info = json_object_new();
+    json_object_set_boolean_member(info, "enabled", TRUE);
+    add_address(info, server);
+    json_object_set_array_member(info, "clients", clients(server));
     return node_object(info);
 }
 
 JsonNode *qmp_query_vnc_servers(JsonObject *args, GError **error)
 {
-    VncServer *server = displays_vnc();
-    JsonArray *list = json_array_new();
+    VncServer *server = need_server(error);
+    JsonObject *info, *address;
+    JsonArray *list, *addresses;
 
-    if (server != NULL) {
-        JsonObject *info = json_object_new(), *address = json_object_new();
-        JsonArray *addresses = json_array_new();
-
-        add_address(address, server);
-        json_object_set_boolean_member(address, "websocket", FALSE);
-        json_array_add_object_element(addresses, address);
-        json_object_set_string_member(info, "id", "default");
-        json_object_set_array_member(info, "server", addresses);
-        json_object_set_array_member(info, "clients", clients(server));
-        json_object_set_string_member(info, "auth", "none");
-        json_array_add_object_element(list, info);
+    if (server == NULL) {
+        return NULL;
     }
+    address = json_object_new();
+    add_address(address, server);
+    json_object_set_boolean_member(address, "websocket", FALSE);
+    addresses = json_array_new();
+    json_array_add_object_element(addresses, address);
+    info = json_object_new();
+    json_object_set_string_member(info, "id", "default");
+    json_object_set_array_member(info, "server", addresses);
+    json_object_set_array_member(info, "clients", clients(server));
+    json_object_set_string_member(info, "auth", "none");
+    list = json_array_new();
+    json_array_add_object_element(list, info);
     return node_array(list);
 }

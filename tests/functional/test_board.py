@@ -214,6 +214,13 @@ def screendump_errors():
             check_equal(f.read(8), b"\x89PNG\r\n\x1a\n", "signature")
 
 
+@test("VNC: without a server there is nothing to tell")
+def no_vnc():
+    with Board() as board:
+        for command in ("query-vnc", "query-vnc-servers"):
+            check_equal(board.client.error(command)[0], "GenericError", "class")
+
+
 @test("VNC: the server says where it is, and shows what there is")
 def vnc():
     with tempfile.TemporaryDirectory() as work:
