@@ -203,6 +203,23 @@ static bool place_branch(const ArmBootRequest *req, uint64_t entry, uint64_t ker
     return loader_store(&ram, entry - req->ram_base, &insn, sizeof(insn), error);
 }
 
+static void note_roms(const ArmBootRequest *req, uint64_t kernel, uint64_t kernel_end,
+                      const AccelBootInfo *boot, uint64_t fdt_size, uint64_t initrd,
+                      uint64_t initrd_end)
+{
+    const MachineConfig *config = req->config;
+
+    if (req->machine == NULL) {
+        return;
+    }
+    machine_note_rom(req->machine, config->kernel, req->ram_base + kernel, kernel_end - kernel);
+    machine_note_rom(req->machine, config->dtb != NULL ? config->dtb : "dtb", boot->dtb_gpa,
+                     fdt_size);
+    if (config->initrd != NULL) {
+        machine_note_rom(req->machine, config->initrd, req->ram_base + initrd, initrd_end - initrd);
+    }
+}
+
 bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_out, GError **error)
 {
     g_autofree void *fdt = NULL;
@@ -251,6 +268,7 @@ bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_ou
         }
         boot->entry = entry;
     }
+    note_roms(req, image.text_offset, used, boot, fdt_totalsize(fdt), initrd, initrd_end);
     if (fdt_out != NULL) {
         *fdt_out = g_steal_pointer(&fdt);
     }

@@ -92,6 +92,7 @@ static bool load_firmware(VirtMachine *v, const char *path, GError **error)
         g_prefix_error(error, "-bios %s: ", path);
         return false;
     }
+    machine_note_rom(HUMPY_MACHINE(v), path, VIRT_FLASH, len);
     return true;
 }
 

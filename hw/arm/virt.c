@@ -217,6 +217,7 @@ static bool virt_boot(Machine *m, GError **error)
     g_autofree void *fdt = NULL;
     AccelBootInfo boot = { .ram_base = VIRT_RAM };
     ArmBootRequest req = {
+        .machine = m,
         .accel = accel,
         .config = config,
         .ram = machine_ram(m),

@@ -16,6 +16,7 @@ typedef struct {
     GPtrArray *cpus;      /* of Cpu, referenced */
     GPtrArray *devices;   /* of Device that no bus holds, referenced, in the order made */
     Numa *numa;
+    GString *roms; /* lines of info roms */
     MachineRam ram;
 } MachinePrivate;
 
@@ -49,6 +50,7 @@ static void machine_instance_init(GTypeInstance *instance, gpointer klass)
     p->devices = g_ptr_array_new_with_free_func(g_object_unref);
     p->cpus = g_ptr_array_new_with_free_func(g_object_unref);
     p->numa = numa_new();
+    p->roms = g_string_new(NULL);
     p->serials = g_new0(struct Chardev *, ((MachineClass *)klass)->n_serials);
 }
 
@@ -60,6 +62,7 @@ static void machine_finalize(GObject *obj)
     g_ptr_array_unref(p->devices);
     g_clear_object(&p->accel);
     numa_free(p->numa);
+    g_string_free(p->roms, TRUE);
     g_ptr_array_unref(p->cpus);
     config_clear(&p->config);
     g_free(p->serials);
@@ -313,6 +316,19 @@ bool machine_boot(Machine *m, GError **error)
     return mc->boot == NULL || mc->boot(m, error);
 }
 
+void machine_note_rom(Machine *m, const char *name, hwaddr addr, uint64_t size)
+{
+    g_string_append_printf(priv(m)->roms,
+                           "addr=%016" G_GINT64_MODIFIER "x size=0x%06" G_GINT64_MODIFIER
+                           "x name=\"%s\"\n",
+                           addr, size, name);
+}
+
+void machine_print_roms(Machine *m, GString *out)
+{
+    g_string_append(out, priv(m)->roms->str);
+}
+
 void machine_reset(Machine *m)
 {
     MachinePrivate *p = priv(m);
@@ -366,6 +382,7 @@ void machine_finish(Machine *m)
         mc->finish(m);
     }
     machine_ram_release(m);
+    g_string_truncate(p->roms, 0);
     g_clear_pointer(&p->memory, address_space_free);
     memory_region_destroy(&p->root);
 }

@@ -36,6 +36,9 @@ bool hmp_qom_get(HmpCall *call, GError **error);
 bool hmp_qom_set(HmpCall *call, GError **error);
 bool hmp_info_qtree(HmpCall *call, GError **error);
 bool hmp_info_numa(HmpCall *call, GError **error);
+bool hmp_info_roms(HmpCall *call, GError **error);
+bool hmp_info_iothreads(HmpCall *call, GError **error);
+bool hmp_info_memdev(HmpCall *call, GError **error);
 bool hmp_info_qom_tree(HmpCall *call, GError **error);
 
 /* ---- hmp-info.c ---- */

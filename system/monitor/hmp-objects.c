@@ -6,9 +6,11 @@
 #include "hmp-commands.h"
 #include "hw/core/bus.h"
 #include "hw/core/device-add.h"
+#include "hw/core/hostmem.h"
 #include "hw/core/machine.h"
 #include "hw/core/qom.h"
 #include "hw/core/user-object.h"
+#include "hw/virtio/iothread-object.h"
 #include "json-stream.h"
 #include "util/error.h"
 #include "vm.h"
@@ -147,14 +149,68 @@ bool hmp_info_qom_tree(HmpCall *call, GError **error)
     return qom_print_tree(call->out, call->n > 0 ? call->words[0] : NULL, error);
 }
 
+static Machine *machine(GError **error)
+{
+    if (vm_current() == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there is no machine yet");
+        return NULL;
+    }
+    return vm_machine(vm_current());
+}
+
 bool hmp_info_numa(HmpCall *call, GError **error)
 {
-    Machine *m = vm_current() != NULL ? vm_machine(vm_current()) : NULL;
+    Machine *m = machine(error);
 
-    if (m == NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there is no machine yet");
-        return false;
+    if (m != NULL) {
+        numa_print(machine_numa(m), machine_n_cpus(m), call->out);
     }
-    numa_print(machine_numa(m), machine_n_cpus(m), call->out);
+    return m != NULL;
+}
+
+bool hmp_info_roms(HmpCall *call, GError **error)
+{
+    Machine *m = machine(error);
+
+    if (m != NULL) {
+        machine_print_roms(m, call->out);
+    }
+    return m != NULL;
+}
+
+/* ---- objects of a kind ---- */
+
+static void print_iothread(const char *name, GObject *obj, void *opaque)
+{
+    if (HUMPY_IS_IOTHREAD_OBJECT(obj)) {
+        IoThread *thread = iothread_object_thread(HUMPY_IOTHREAD_OBJECT(obj));
+
+        g_string_append_printf(opaque, "%s:\n  thread_id=%d\n", name, (int)iothread_tid(thread));
+    }
+}
+
+bool hmp_info_iothreads(HmpCall *call, GError **error)
+{
+    qom_foreach_child(qom_container("/objects"), print_iothread, call->out);
+    return true;
+}
+
+static void print_memdev(const char *name, GObject *obj, void *opaque)
+{
+    MemoryBackendInfo info;
+
+    if (HUMPY_IS_MEMORY_BACKEND(obj)) {
+        memory_backend_info(HUMPY_MEMORY_BACKEND(obj), &info);
+        g_string_append_printf(opaque,
+                               "memory backend: %s\n  size:  %" G_GUINT64_FORMAT
+                               "\n  dump: %s\n  prealloc: %s\n  share: %s\n",
+                               info.id, info.size, info.dump ? "true" : "false",
+                               info.prealloc ? "true" : "false", info.share ? "true" : "false");
+    }
+}
+
+bool hmp_info_memdev(HmpCall *call, GError **error)
+{
+    qom_foreach_child(qom_container("/objects"), print_memdev, call->out);
     return true;
 }

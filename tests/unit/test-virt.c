@@ -385,6 +385,21 @@ static void irq_power_button(Bench *b, gconstpointer data)
     g_assert_cmphex(rd(b, 0x090303fc), ==, 0);
 }
 
+static void roms(Bench *b, gconstpointer data)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    starts(b);
+    g_assert_true(machine_boot(b->m, NULL));
+    machine_print_roms(b->m, out);
+    g_assert_nonnull(strstr(out->str, b->kernel));
+    g_assert_nonnull(strstr(out->str, "name=\"dtb\"\n"));
+    machine_finish(b->m);
+    g_string_truncate(out, 0);
+    machine_print_roms(b->m, out);
+    g_assert_cmpuint(out->len, ==, 0);
+}
+
 /* ---- -device ---- */
 
 static void plug(Bench *b, const char *bus, GError **error)
@@ -653,6 +668,7 @@ int main(int argc, char **argv)
         { "/virt/boot/options-need-a-kernel", boot_options_need_kernel },
         { "/virt/irq/serial-and-clock-are-level-lines", irq_serial },
         { "/virt/irq/power-button", irq_power_button },
+        { "/virt/boot/roms-are-listed", roms },
         { "/virt/device/first-goes-to-the-highest-address", plug_order },
         { "/virt/device/bus-is-obeyed", plug_on_bus },
         { "/virt/device/unknown-bus-is-refused", plug_on_no_bus },

@@ -11,6 +11,7 @@
 enum { ARM_FDT_MAX = 2 << 20 };
 
 typedef struct {
+    Machine *machine; /* for info roms; NULL: nobody asks */
     Accel *accel;
     const MachineConfig *config; /* kernel, initrd, append, dtb */
     MemoryRegion *ram;           /* one region at ram_base, which is 2 MiB aligned */

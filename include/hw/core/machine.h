@@ -115,6 +115,10 @@ bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error);
 /* The lowest piece: what a kernel is loaded into. NULL: there is none. */
 MemoryRegion *machine_ram(Machine *m);
 
+/* What has been loaded into guest memory at boot, for info roms. [main] */
+void machine_note_rom(Machine *m, const char *name, hwaddr addr, uint64_t size);
+void machine_print_roms(Machine *m, GString *out);
+
 /* For machine types: dev (referenced), which is on no bus, is reset and finished with the machine
  * from now on. Without a place in the tree it gets one in /machine/unattached. */
 void machine_add_device(Machine *m, Device *dev);
