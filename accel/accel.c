@@ -301,6 +301,13 @@ AccelVcpu *accel_vcpu(Accel *accel, unsigned index)
     return vcpus != NULL ? vcpu_set_get(vcpus, index) : NULL;
 }
 
+int accel_vcpu_tid(Accel *accel, unsigned index)
+{
+    VcpuSet *vcpus = priv_of(accel)->vcpus;
+
+    return vcpus != NULL ? vcpu_set_tid(vcpus, index) : 0;
+}
+
 const IoReqStats *accel_vcpu_stats(Accel *accel, unsigned index)
 {
     AccelVcpu *vcpu = accel_vcpu(accel, index);

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "monocond.h"
 #include "util/error.h"
@@ -34,6 +35,7 @@ typedef struct {
     VcpuSet *set;
     GThread *thread;
     pthread_t id; /* valid once started, until joined */
+    pid_t tid;    /* the same for the kernel */
 
     /* Guarded by set->lock. */
     bool started;
@@ -136,6 +138,18 @@ AccelVcpu *vcpu_set_get(VcpuSet *set, unsigned index)
     return index < set->n ? &set->vcpus[index]->pub : NULL;
 }
 
+pid_t vcpu_set_tid(VcpuSet *set, unsigned index)
+{
+    pid_t tid = 0;
+
+    pthread_mutex_lock(&set->lock);
+    if (index < set->n && set->vcpus[index]->started) {
+        tid = set->vcpus[index]->tid;
+    }
+    pthread_mutex_unlock(&set->lock);
+    return tid;
+}
+
 unsigned vcpu_set_size(const VcpuSet *set)
 {
     return set->n;
@@ -176,6 +190,7 @@ static gpointer vcpu_thread(gpointer data)
     memory_thread_register();
     pthread_mutex_lock(&set->lock);
     vcpu->id = pthread_self();
+    vcpu->tid = gettid();
     vcpu->started = true;
     pthread_mutex_unlock(&set->lock);
 

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "accel/accel-impl.h"
 
 typedef struct VcpuSet VcpuSet;
@@ -16,6 +18,8 @@ VcpuSet *vcpu_set_new(Accel *accel, unsigned n);
 /* Threads have been stopped. NULL is fine. */
 void vcpu_set_free(VcpuSet *set);
 AccelVcpu *vcpu_set_get(VcpuSet *set, unsigned index);
+/* The kernel's number of its thread, or 0 if it has not started. [any] */
+pid_t vcpu_set_tid(VcpuSet *set, unsigned index);
 unsigned vcpu_set_size(const VcpuSet *set);
 
 /* Creates the threads; they enter the guest at once, or wait if paused. [main] */

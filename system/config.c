@@ -69,6 +69,7 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->monitors);
     g_ptr_array_unref(config->traces);
     g_free(config->trace_file);
+    g_free(config->pidfile);
     g_free(config->qtest);
     g_free(config->qtest_log);
     g_free(config->uuid);

@@ -61,6 +61,8 @@ typedef struct {
     char *vnc; /* or NULL */
     bool no_reboot, no_shutdown;
     PanicAction panic_action;
+    bool daemonize;
+    char *pidfile;  /* or NULL */
     bool stopped;   /* -S */
     bool preconfig; /* the machine is made when a monitor asks for it */
     char *uuid;     /* canonical, or NULL */

@@ -12,6 +12,7 @@
 
 #include "chardev-tree.h"
 #include "chardev/chardev.h"
+#include "daemon.h"
 #include "displays.h"
 #include "drives.h"
 #include "fsdevs.h"
@@ -56,6 +57,11 @@ static void log_line(const char *domain, GLogLevelFlags level, const char *messa
 
 static bool check_config(const VmConfig *config, GError **error)
 {
+    if (config->daemonize && config->nographic) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "-daemonize: excludes -nographic, which needs the terminal");
+        return false;
+    }
     if (config->machine == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
                     "-machine: is missing, and there is no default ('-machine help' lists all)");
@@ -150,6 +156,7 @@ static RunRequest live(const VmConfig *config, const Serials *serials, Drives *d
         runstate_stop(RUN_STATE_PRELAUNCH);
     }
     monitors_set_phase(MONITOR_READY);
+    daemon_ready();
     qtest_ready();
     *last = serve(config, vm);
     qtest_suspend();
@@ -280,7 +287,9 @@ int main(int argc, char **argv)
         fputs(config->output, stdout);
     } else if (ok) {
         events_start();
-        ok = run(config, &error);
+        ok = daemon_fork(config, &error) && daemon_write_pidfile(config, &error) &&
+             run(config, &error);
+        daemon_finish();
         qtest_close();
         displays_close();
         monitors_close();

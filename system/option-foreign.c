@@ -41,8 +41,6 @@ static const ForeignOption foreign[] = {
     { "mem-prealloc", .why = USE_BACKEND },
     { "rtc", "TEXT", .none = "base=utc", .why = "the clock is always the host's, in UTC" },
     { "icount", "TEXT", .why = "instructions are not counted" },
-    { "daemonize", .why = "is not supported (start it in the background)" },
-    { "pidfile", "FILE", .why = "is not supported" },
     { "sandbox", "TEXT", .none = "off", .why = "there is no sandbox yet" },
     { "runas chroot", "TEXT", .why = "is not supported" },
     { "writeconfig", "FILE", .why = "is not supported" },

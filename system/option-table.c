@@ -30,6 +30,7 @@
         return true;                                                                               \
     }
 
+TEXT_HANDLER(pidfile)
 TEXT_HANDLER(kernel)
 TEXT_HANDLER(initrd)
 TEXT_HANDLER(append)
@@ -48,6 +49,7 @@ LIST_HANDLER(nics)
 FLAG_HANDLER(nographic)
 FLAG_HANDLER(nodefaults)
 FLAG_HANDLER(no_reboot)
+FLAG_HANDLER(daemonize)
 FLAG_HANDLER(no_shutdown)
 FLAG_HANDLER(stopped)
 FLAG_HANDLER(preconfig)
@@ -226,6 +228,12 @@ static const Option standard_options[] = {
       "reboot=shutdown means -no-reboot, shutdown=pause means -no-shutdown. panic says what "
       "follows when the guest reports a panic through pvpanic.",
       option_action },
+    { "daemonize", NULL, NULL, "run in the background",
+      "The command ends, with status 0, when the machine is there; what goes wrong until then is "
+      "said as without it. Nothing can be on the terminal.",
+      take_daemonize },
+    { "pidfile", NULL, "FILE", "write the process's number to FILE",
+      "The file is locked meanwhile and removed at the end.", take_pidfile },
     { "S", NULL, NULL, "do not start the vCPUs", "The monitor's cont does.", take_stopped },
     { "readconfig", NULL, "FILE", "read options from FILE",
       "A section [device \"net0\"] with lines key = \"value\" stands for -device "

@@ -39,9 +39,13 @@ static bool open_short(Serials *serials, const char *option, const char *text, G
     return true;
 }
 
-/* A monitor has the terminal: it is no place for a serial port that nobody asked for. */
+/* A monitor has the terminal, or there will be none: it is no place for a serial port that nobody
+ * asked for. */
 static bool terminal_is_taken(const VmConfig *config)
 {
+    if (config->daemonize) {
+        return true;
+    }
     for (unsigned i = 0; i < config->monitors->len; i++) {
         const MonitorOption *mon = g_ptr_array_index(config->monitors, i);
 

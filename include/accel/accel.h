@@ -117,5 +117,7 @@ void accel_set_event_handler(Accel *accel, AccelEventFn fn, void *opaque);
 unsigned accel_irq_lines(Accel *accel);
 uint64_t accel_irq_changes(Accel *accel);
 
+/* The kernel's number of a vCPU's thread; 0: there is none. [main] */
+int accel_vcpu_tid(Accel *accel, unsigned index);
 /* Per-vCPU exit counters, for statistics. */
 const IoReqStats *accel_vcpu_stats(Accel *accel, unsigned index);

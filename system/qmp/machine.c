@@ -87,11 +87,12 @@ JsonNode *qmp_query_cpus_fast(JsonObject *args, GError **error)
     for (unsigned i = 0; i < machine_n_cpus(m); i++) {
         Cpu *cpu = machine_cpu(m, i);
         g_autofree char *path = qom_path(G_OBJECT(cpu));
+        int tid = accel_vcpu_tid(machine_accel(m), i);
         JsonObject *info = json_object_new();
 
         json_object_set_int_member(info, "cpu-index", i);
         json_object_set_string_member(info, "qom-path", path);
-        json_object_set_int_member(info, "thread-id", getpid());
+        json_object_set_int_member(info, "thread-id", tid != 0 ? tid : getpid());
         json_object_set_object_member(info, "props", cpu_properties(cpu));
         json_object_set_string_member(info, "target", "aarch64");
         json_array_add_object_element(all, info);

@@ -3,13 +3,15 @@
 """The rules of QMP, on a machine whose vCPUs never run."""
 import json
 import os
+import select
 import shutil
+import socket
 import sys
 import tempfile
 
 import humpy
 import tap
-from qmp import Qmp
+from qmp import Client, Qmp
 from tap import check_equal, check_in, test
 
 NOT_FOUND, GENERIC = "CommandNotFound", "GenericError"
@@ -259,6 +261,34 @@ def trace():
         check_in('monitor_qmp_respond qmp0: {"return":{}}', lines)
         check_equal(c.error("trace-event-set-state", name="nonsense", enable=True)[0], GENERIC)
         check_equal(c.error("trace-event-get-state", name="nonsense")[0], GENERIC)
+
+
+@test("-daemonize returns when the monitor can be reached; -pidfile says who it is, until the end")
+def daemon():
+    with tempfile.TemporaryDirectory() as folder:
+        pidfile, path = os.path.join(folder, "pid"), os.path.join(folder, "qmp")
+        args = [*humpy.ACCEL, "-machine", "virt", "-S", "-kernel", KERNEL, "-display", "none",
+                "-pidfile", pidfile]
+        done = humpy.run([*args, "-daemonize", "-qmp", f"unix:{path},server,nowait"])
+        check_equal((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        with open(pidfile, encoding="ascii") as f:
+            pid = int(f.read())
+        check_equal(os.getsid(pid), pid, "session")
+        second = humpy.run(args)
+        check_equal(second.returncode, 1, "exit status of a second one")
+        check_in("another process has it", second.stderr)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(path)
+        client = Client(connection)
+        client.execute("quit")
+        client.event("SHUTDOWN")
+        check_equal(client.receive(), None, "end of the connection")
+        while os.path.exists(f"/proc/{pid}/exe"):
+            select.select([], [], [], 0.01)
+        check_equal(os.listdir(folder), [])
+        failed = humpy.run([*args, "-daemonize", "-device", "nonsense"])
+        check_equal(failed.returncode, 1, "exit status of one that cannot start")
+        check_in("nonsense", failed.stderr)
 
 
 @test("several monitors are served at once and each hears the events")
