@@ -220,13 +220,11 @@ void pci_msix_init(PciDevice *dev, unsigned vectors, unsigned bar)
 
 void pci_msix_reset(PciDevice *dev)
 {
-    PciDevicePrivate *p = pci_priv(dev);
-    PciMsix *x = p->msix;
+    PciMsix *x = pci_priv(dev)->msix;
 
     if (x == NULL) {
         return;
     }
-    p->config[x->cap + PCI_MSIX_FLAGS + 1] &= ~p->wmask[x->cap + PCI_MSIX_FLAGS + 1];
     pthread_mutex_lock(&x->lock);
     x->enabled = false;
     x->masked = false;

@@ -91,13 +91,14 @@ void pci_config_init(PciDevice *dev)
     p->wmask[PCI_INTERRUPT_LINE] = 0xff;
 }
 
-/* Writable bits of the header go back to 0; what lies behind it is the device's to reset. */
 void pci_config_reset(PciDevice *dev)
 {
     PciDevicePrivate *p = pci_priv(dev);
 
-    for (unsigned i = 0; i < PCI_STD_HEADER_SIZEOF; i++) {
-        p->config[i] &= ~(p->wmask[i] | p->w1cmask[i]);
+    for (unsigned i = 0; i < PCIE_CONFIG_SIZE; i++) {
+        uint8_t changeable = p->wmask[i] | p->w1cmask[i];
+
+        p->config[i] = (p->config[i] & ~changeable) | (p->power_on[i] & changeable);
     }
 }
 

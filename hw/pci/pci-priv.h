@@ -36,6 +36,7 @@ typedef struct {
     bool visible; /* configuration accesses are answered */
     unsigned config_size;
     uint8_t *config, *wmask, *w1cmask;
+    uint8_t *power_on; /* config as realize left it */
     PciBar bars[PCI_N_BARS];
     unsigned cap_end; /* first byte of the capability area that is free */
     PciMsix *msix;    /* or NULL */

@@ -79,6 +79,7 @@ static bool pci_device_realize(Device *d, GError **error)
         memset(p->bars, 0, sizeof(p->bars));
         return false;
     }
+    memcpy(p->power_on, p->config, PCIE_CONFIG_SIZE);
     return true;
 }
 
@@ -107,11 +108,11 @@ static void pci_device_reset(Device *d)
     PciDeviceClass *pc = HUMPY_PCI_DEVICE_GET_CLASS(dev);
     bool was_master = p->master;
 
+    pci_config_reset(dev);
+    pci_msix_reset(dev);
     if (pc->reset != NULL) {
         pc->reset(dev);
     }
-    pci_config_reset(dev);
-    pci_msix_reset(dev);
     __atomic_store_n(&p->master, false, __ATOMIC_RELEASE);
     if (was_master && pc->bus_master_changed != NULL) {
         pc->bus_master_changed(dev, false);
@@ -134,6 +135,7 @@ static void pci_device_finalize(GObject *obj)
     g_free(p->config);
     g_free(p->wmask);
     g_free(p->w1cmask);
+    g_free(p->power_on);
     pthread_mutex_destroy(&p->irq_lock);
     G_OBJECT_CLASS(pci_device_parent_class)->finalize(obj);
 }
@@ -145,6 +147,7 @@ static void pci_device_init(PciDevice *dev)
     p->config = g_malloc0(PCIE_CONFIG_SIZE);
     p->wmask = g_malloc0(PCIE_CONFIG_SIZE);
     p->w1cmask = g_malloc0(PCIE_CONFIG_SIZE);
+    p->power_on = g_malloc0(PCIE_CONFIG_SIZE);
     pthread_mutex_init(&p->irq_lock, NULL);
 }
 

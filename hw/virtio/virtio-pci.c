@@ -361,13 +361,6 @@ static void virtio_pci_reset(PciDevice *dev)
         virtio_reset(s->vdev);
     }
     virtio_pci_reset_registers(s);
-    if (s->modern) {
-        uint8_t *cap = pci_config(dev) + s->cfg_cap, *mask = pci_wmask(dev) + s->cfg_cap;
-
-        for (unsigned i = 0; i < sizeof(struct virtio_pci_cfg_cap); i++) {
-            cap[i] &= ~mask[i];
-        }
-    }
 }
 
 static GObject *virtio_pci_delegate(Device *dev)

@@ -106,7 +106,8 @@ struct _PciDeviceClass {
     bool (*realize)(PciDevice *dev, GError **error);
     /* (optional) Mirrors realize; the guest no longer sees the device and its BARs are unmapped. */
     void (*unrealize)(PciDevice *dev);
-    /* (optional) Power-on state of what is not in configuration space or is there behind 0x40. */
+    /* (optional) Power-on state of all but what a guest can change in configuration space, which is
+     * back by then. */
     void (*reset)(PciDevice *dev);
     /* (optional) [addr, addr + len) is about to be read. */
     void (*config_reading)(PciDevice *dev, unsigned addr, unsigned len);
