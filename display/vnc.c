@@ -306,10 +306,18 @@ static gpointer run(gpointer opaque)
     return NULL;
 }
 
+static bool in_use; /* [main] */
+
 VncServer *vnc_server_new(const char *text, const char *name, GError **error)
 {
-    VncServer *s = g_new0(VncServer, 1);
+    VncServer *s;
 
+    if (in_use) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there already is a VNC server");
+        return NULL;
+    }
+    in_use = true;
+    s = g_new0(VncServer, 1);
     s->listener.fd = -1;
     s->name = g_strdup_printf("Humpy%s%s%s", name != NULL ? " (" : "", name != NULL ? name : "",
                               name != NULL ? ")" : "");
@@ -356,6 +364,7 @@ void vnc_server_free(VncServer *s)
     if (s == NULL) {
         return;
     }
+    in_use = false;
     if (s->thread != NULL) {
         stop_thread(s);
     }

@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import struct
+import tempfile
 import time
 import zlib
 
@@ -13,6 +14,8 @@ import tap
 from qmp import Client
 from tap import check_equal, check_in, test
 
+# Says "ready" when no key can be missed any more, then shows the first.
+ONE_KEY = "exec 3</dev/input/event0; echo ready; head -c 24 <&3 | hexdump -C"
 CONSOLES = "console=tty0"  # besides the serial port, which stays /dev/console
 
 
@@ -69,7 +72,8 @@ def until_drawn(client, path, enough):
 
 
 def check_console_is_visible(*args):
-    with running("load-modules virtio-gpu; echo display up; read never", *args) as (guest, process, client):
+    job = "load-modules virtio-gpu; echo display up; read never"
+    with running(job, *args) as (guest, process, client):
         process.expect("\ndisplay up\n")
         check_equal(until_drawn(client, guest.path("screen.png"), 20000), (1280, 800), "size")
         client.execute("screendump", filename=guest.path("screen.ppm"))
@@ -92,7 +96,7 @@ def gpu_mmio():
 
 @test("system_powerdown reaches the guest as KEY_POWER, and it powers off")
 def power_button():
-    job = "load-modules evdev gpio_keys; echo ready; dd if=/dev/input/event0 bs=24 count=1 2>/dev/null | hexdump -C; exit 7"
+    job = "load-modules evdev gpio_keys; " + ONE_KEY + "; exit 7"
     with running(job) as (guest, process, client):
         process.expect("\nready\n")
         client.execute("system_powerdown")
@@ -104,10 +108,35 @@ def power_button():
         check_equal(guest.job_status(), 7, "the job's status")
 
 
+@test("a key typed into the VNC display reaches the guest's virtio keyboard")
+def vnc_keyboard():
+    job = "load-modules evdev virtio_input; " + ONE_KEY
+    with tempfile.TemporaryDirectory() as work:
+        path = os.path.join(work, "vnc")
+        with running(job, "-vnc", f"unix:{path}", "-device", "virtio-keyboard-pci") as (_, process,
+                                                                                      __):
+            process.expect("\nready\n")
+            with socket.socket(socket.AF_UNIX) as viewer:
+                viewer.settimeout(humpy.LONGEST)
+                viewer.connect(path)
+                talk = viewer.makefile("rwb", buffering=0)
+                talk.read(12)
+                talk.write(b"RFB 003.008\n")
+                talk.read(talk.read(1)[0])
+                talk.write(b"\1")  # no authentication
+                talk.read(4)
+                talk.write(b"\1")  # shared
+                talk.read(24)
+                talk.write(struct.pack(">BBHI", 4, 1, 0, ord("q")))
+                process.expect("01 00 10 00 01 00 00 00")  # EV_KEY, KEY_Q, pressed
+            check_equal(process.wait(), 0, "exit status")
+
+
 @test("a -fw_cfg file is in sysfs")
 def fw_cfg():
-    job = ("load-modules qemu_fw_cfg; cat /sys/firmware/qemu_fw_cfg/by_name/opt/org.example/greeting/raw; echo .;"
-           "cat /sys/firmware/qemu_fw_cfg/rev")
+    job = ("load-modules qemu_fw_cfg; cd /sys/firmware/qemu_fw_cfg;"
+           "cat by_name/opt/org.example/greeting/raw; echo .;"
+           "cat rev")
     with running(job, "-fw_cfg", "name=opt/org.example/greeting,string=hello") as (_, process, __):
         process.expect("\nhello.\n3\n")
         check_equal(process.wait(), 0, "exit status")

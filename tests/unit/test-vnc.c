@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <linux/input-event-codes.h>
+#include <netinet/in.h>
 #include <rfb/keysym.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -394,25 +395,31 @@ static void bad_addresses_are_refused(void)
 
 static void second_display_when_the_first_is_taken(void)
 {
-    VncServer *a = vnc_server_new("localhost:5900,to=6000", NULL, NULL), *b;
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
     g_autofree char *same = NULL, *range = NULL;
     GError *error = NULL;
-    int port;
+    VncServer *server;
+    unsigned port = 5900 + 5900;
 
-    g_assert_nonnull(a);
-    port = atoi(vnc_server_service(a));
-    g_assert_cmpint(port, >=, 5900 + 5900);
-    g_assert_cmpstr(vnc_server_host(a), ==, "127.0.0.1");
-    same = g_strdup_printf(":%d", port - 5900);
-    range = g_strdup_printf(":%d,to=6100", port - 5900);
+    do {
+        addr.sin_port = htons(++port);
+    } while (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0);
+    g_assert_cmpint(listen(fd, 1), ==, 0);
+    same = g_strdup_printf(":%u", port - 5900);
+    range = g_strdup_printf("localhost:%u,to=%u", port - 5900, port - 5900 + 1000);
     g_assert_null(vnc_server_new(same, NULL, &error));
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST);
     g_clear_error(&error);
-    b = vnc_server_new(range, NULL, NULL);
-    g_assert_nonnull(b);
-    g_assert_cmpint(atoi(vnc_server_service(b)), >, port);
-    vnc_server_free(b);
-    vnc_server_free(a);
+    server = vnc_server_new(range, NULL, NULL);
+    g_assert_nonnull(server);
+    g_assert_cmpstr(vnc_server_host(server), ==, "127.0.0.1");
+    g_assert_cmpint(atoi(vnc_server_service(server)), >, port);
+    g_assert_null(vnc_server_new(range, NULL, &error));
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
+    g_clear_error(&error);
+    vnc_server_free(server);
+    close(fd);
 }
 
 int main(int argc, char **argv)
