@@ -207,6 +207,23 @@ static void netdev_gone(void)
     finish(&w);
 }
 
+/* In and out of a root port while packets come; the guest has no driver for either. */
+static void hot_unplug(void)
+{
+    Wire w = start("-device pcie-root-port,id=rp0,chassis=1");
+
+    for (unsigned i = 0; i < 3; i++) {
+        qtest_qmp_ok(w.q, "{'execute': 'device_add', 'arguments': {'driver': 'virtio-net-pci',"
+                          " 'netdev': 'n0', 'id': 'card', 'bus': 'rp0'}}");
+        peer_send(&w, i);
+        qtest_qmp_ok(w.q, "{'execute': 'set_link', 'arguments': {'name': 'card', 'up': true}}");
+        qtest_qmp_ok(w.q, "{'execute': 'device_del', 'arguments': {'id': 'card'}}");
+        qtest_qmp_ok(w.q, "{'execute': 'system_reset'}");
+        json_object_unref(qtest_event(w.q, "DEVICE_DELETED"));
+    }
+    finish(&w);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -214,5 +231,6 @@ int main(int argc, char **argv)
     g_test_add_func("/qtest/virtio-net/stop-cont", stop_cont);
     g_test_add_func("/qtest/virtio-net/reset-with-packets-in-flight", reset_busy);
     g_test_add_func("/qtest/virtio-net/netdev-del", netdev_gone);
+    g_test_add_func("/qtest/virtio-net/hot-unplug", hot_unplug);
     return g_test_run();
 }
