@@ -47,8 +47,8 @@ static void add_iothread(const char *name, GObject *obj, void *opaque)
     }
     info = json_object_new();
     json_object_set_string_member(info, "id", name);
-    json_object_set_int_member(
-        info, "thread-id", iothread_tid(iothread_object_thread(HUMPY_IOTHREAD_OBJECT(obj))));
+    json_object_set_int_member(info, "thread-id",
+                               iothread_tid(iothread_object_thread(HUMPY_IOTHREAD_OBJECT(obj))));
     for (unsigned i = 0; i < G_N_ELEMENTS(zeroes); i++) {
         json_object_set_int_member(info, zeroes[i], 0);
     }
