@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The human monitor's commands, one row each, in alphabetical order.
  */
+#include "chardev/chardev.h"
 #include "hmp-commands.h"
 #include "util/error.h"
 #include "util/props.h"
@@ -37,6 +38,48 @@ static bool run_getfd(HmpCall *call, GError **error)
 static bool run_closefd(HmpCall *call, GError **error)
 {
     return run_with_name(call, "closefd", "fdname", error);
+}
+
+static bool run_chardev_remove(HmpCall *call, GError **error)
+{
+    return run_with_name(call, "chardev-remove", "id", error);
+}
+
+static bool run_chardev_break(HmpCall *call, GError **error)
+{
+    return run_with_name(call, "chardev-send-break", "id", error);
+}
+
+static bool run_chardev_add(HmpCall *call, GError **error)
+{
+    return chardev_new(call->rest, error) != NULL;
+}
+
+static bool run_balloon(HmpCall *call, GError **error)
+{
+    JsonObject *args;
+    uint64_t bytes;
+
+    if (!props_parse_size(call->words[0], 'M', &bytes, error)) {
+        return false;
+    }
+    args = json_object_new();
+    json_object_set_int_member(args, "value", bytes);
+    return hmp_qmp("balloon", args, NULL, error);
+}
+
+static bool run_block_resize(HmpCall *call, GError **error)
+{
+    JsonObject *args;
+    uint64_t bytes;
+
+    if (!props_parse_size(call->words[1], 'M', &bytes, error)) {
+        return false;
+    }
+    args = json_object_new();
+    json_object_set_string_member(args, "device", call->words[0]);
+    json_object_set_int_member(args, "size", bytes);
+    return hmp_qmp("block_resize", args, NULL, error);
 }
 
 static bool run_trace(HmpCall *call, GError **error)
@@ -92,6 +135,16 @@ static bool run_info(HmpCall *call, GError **error)
 const HmpCommand hmp_commands[] = {
     { "announce_self", "[CARD,CARD...] [ID]", "tell the network where the guest is", 0, 2,
       hmp_announce_self },
+    { "balloon", "SIZE", "ask the guest to shrink or grow to SIZE (plain: MiB)", 1, 1,
+      run_balloon },
+    { "block_resize", "DISK SIZE", "change the size of a disk (plain: MiB)", 2, 2,
+      run_block_resize },
+    { "chardev-add", "TYPE,id=ID[,PROP=VALUE...]", "add a character device, as -chardev does", 0,
+      HMP_REST, run_chardev_add },
+    { "chardev-remove", "ID", "remove a character device that nothing uses", 1, 1,
+      run_chardev_remove },
+    { "chardev-send-break", "ID", "send a break to who uses a character device", 1, 1,
+      run_chardev_break },
     { "closefd", "NAME", "close what getfd kept", 1, 1, run_closefd },
     { "cont|c", "", "start the vCPUs", 0, 0, run_cont },
     { "device_add", "TYPE[,PROP=VALUE...]", "add a device, as -device does; 'help' lists types", 0,
