@@ -5,9 +5,11 @@
  * that wait together as one; what is done it returns in the order in which it was done.
  */
 #include <endian.h>
+#include <errno.h>
 #include <linux/virtio_blk.h>
 #include <string.h>
 
+#include "util/event.h"
 #include "util/iov.h"
 #include "virtio-blk-priv.h"
 
@@ -168,12 +170,33 @@ static void split(VirtIOBlkTransfer *t)
     }
 }
 
+/* The result that the guest hears, after management heard of the error. */
+static int judge_error(VirtIOBlk *s, BlockOp op, int result)
+{
+    bool is_read = op == BLOCK_OP_READ;
+    bool ignore = (is_read ? s->rerror : s->werror) == ON_ERROR_IGNORE;
+    const char *id = device_id(HUMPY_DEVICE(s));
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "device", id != NULL ? id : "");
+    json_object_set_string_member(data, "node-name", block_node_name(s->blk));
+    json_object_set_string_member(data, "operation", is_read ? "read" : "write");
+    json_object_set_string_member(data, "action", ignore ? "ignore" : "report");
+    json_object_set_boolean_member(data, "nospace", result == -ENOSPC);
+    json_object_set_string_member(data, "reason", g_strerror(-result));
+    event_emit("BLOCK_IO_ERROR", data);
+    return ignore ? 0 : result;
+}
+
 static void return_transfer(VirtIOBlkTransfer *t)
 {
     if (t->result != 0 && t->n > 1) {
         split(t);
         g_free(t);
         return;
+    }
+    if (t->result != 0) {
+        t->result = judge_error(t->s, t->block.op, t->result);
     }
     for (unsigned i = 0; i < t->n; i++) {
         const Request *r = &t->requests[i];

@@ -18,6 +18,9 @@ typedef struct {
     VirtIOBlkTransfer *first, **last;
 } VirtIOBlkDone;
 
+/* What the guest hears of an error of the back end. */
+typedef enum { ON_ERROR_AUTO, ON_ERROR_REPORT, ON_ERROR_IGNORE } VirtIOBlkOnError;
+
 struct _VirtIOBlk {
     VirtIODevice parent;
     VirtIOProps props;
@@ -26,6 +29,7 @@ struct _VirtIOBlk {
     uint32_t logical_block_size, physical_block_size, min_io_size, opt_io_size;
     uint32_t discard_granularity;
     int write_cache_prop;
+    int rerror, werror; /* VirtIOBlkOnError */
     bool config_wce, request_merging, discard, write_zeroes;
     uint32_t num_queues, queue_size;
     uint32_t max_discard_sectors, max_write_zeroes_sectors;

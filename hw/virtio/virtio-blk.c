@@ -255,6 +255,8 @@ static void virtio_blk_init(VirtIOBlk *s)
     pthread_mutex_init(&s->lock, NULL);
 }
 
+static const char *const on_error_names[] = { "auto", "report", "ignore", NULL };
+
 static const Prop virtio_blk_props[] = {
     VIRTIO_PROPS(VirtIOBlk, props),
     PROP_STRING("drive", VirtIOBlk, drive, NULL, "Node name or id of the drive"),
@@ -271,6 +273,10 @@ static const Prop virtio_blk_props[] = {
              "Unit of discards"),
     PROP_ONOFFAUTO("write-cache", VirtIOBlk, write_cache_prop,
                    "Volatile write cache at reset; auto: unless the drive is writethrough"),
+    PROP_ENUM("rerror", VirtIOBlk, rerror, ON_ERROR_AUTO, on_error_names,
+              "What a read that fails is to the guest; auto: report"),
+    PROP_ENUM("werror", VirtIOBlk, werror, ON_ERROR_AUTO, on_error_names,
+              "What a write or flush that fails is to the guest; auto: report"),
     PROP_BOOL("config-wce", VirtIOBlk, config_wce, true, "Guest may switch the write cache"),
     PROP_BOOL("request-merging", VirtIOBlk, request_merging, true,
               "Serve neighbouring requests in one go"),

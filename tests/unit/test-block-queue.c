@@ -255,6 +255,36 @@ static void test_queue_ends(void)
     block_unref(blk);
 }
 
+static void test_error_policy(void)
+{
+    static const BlockOptions image = { .driver = BLOCK_DRIVER_NULL, .size = SIZE };
+    static const struct {
+        const char *rerror;
+        uint8_t status;
+    } cases[] = { { "rerror=auto", 1 }, { "rerror=report", 1 }, { "rerror=ignore", 0 } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        BlockOptions o = { .driver = BLOCK_DRIVER_BLKDEBUG,
+                           .node_name = "bad",
+                           .image = &image,
+                           .rules = "[inject-error]\nevent = \"read_aio\"\n" };
+        BlockBackend *blk = block_open(&o, NULL);
+        Guest *g = guest_new(&guest_kinds[0]);
+        uint64_t mem;
+
+        guest_plug_ok(g, "virtio-blk-device",
+                      (const char *[]){ "drive=bad", cases[i].rerror, NULL });
+        guest_start(g, UINT64_MAX);
+        mem = g->next_free;
+        submit_reads(g, 1);
+        guest_wait(g, 0);
+        mem = (mem + 15) & ~15ull;
+        g_assert_cmpuint(*(uint8_t *)guest_ptr(g, mem + 528), ==, cases[i].status);
+        guest_free(g);
+        block_unref(blk);
+    }
+}
+
 static void test_unplug(void)
 {
     BlockBackend *blk;
@@ -284,6 +314,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block-queue/virtio/many-in-flight", test_many_in_flight);
     g_test_add_func("/block-queue/virtio/reset-in-the-middle", test_reset);
     g_test_add_func("/block-queue/virtio/queue-ends-in-the-middle", test_queue_ends);
+    g_test_add_func("/block-queue/virtio/rerror", test_error_policy);
     g_test_add_func("/block-queue/virtio/unplug-in-the-middle", test_unplug);
     return g_test_run();
 }
