@@ -15,4 +15,6 @@ bool qtest_open(const VmConfig *config, GError **error);
 void qtest_ready(void);
 /* Before the machine goes: lines wait, wires are no longer heard. */
 void qtest_suspend(void);
+/* Bytes as if the client had sent them, for tests. There is a client's chardev. */
+void qtest_feed(const uint8_t *buf, size_t len);
 void qtest_close(void);

@@ -129,10 +129,15 @@ static size_t can_receive(void *opaque)
     return server.ready && !monitor_out_is_full(server.out) ? ROOM : 0;
 }
 
-static void receive(void *opaque, const uint8_t *buf, size_t len)
+void qtest_feed(const uint8_t *buf, size_t len)
 {
     g_byte_array_append(server.in, buf, len);
     serve_lines();
+}
+
+static void receive(void *opaque, const uint8_t *buf, size_t len)
+{
+    qtest_feed(buf, len);
 }
 
 static void drained(void *opaque)

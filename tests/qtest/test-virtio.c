@@ -2,6 +2,7 @@
  * Every virtio device on every transport it has, against the same list of behaviours. The list is
  * the table of docs/device-matrix.json: test-virtio --matrix prints it.
  */
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -119,6 +120,32 @@ static void gpu_io(VirtioDev *dev)
     g_assert_cmphex(qtest_readl(dev->q, in), ==, 0x1101);
 }
 
+/* Who asks for a connection to a port where nobody listens gets RST, op 3 (section 5.10.6). */
+static void vsock_io(VirtioDev *dev)
+{
+    const struct {
+        uint64_t src_cid, dst_cid;
+        uint32_t src_port, dst_port, len;
+        uint16_t type, op;
+        uint32_t flags, buf_alloc, fwd_cnt;
+    } __attribute__((packed)) request = {
+        .src_cid = GUINT64_TO_LE(3),
+        .dst_cid = GUINT64_TO_LE(2),
+        .src_port = GUINT32_TO_LE(1000),
+        .dst_port = GUINT32_TO_LE(1),
+        .type = GUINT16_TO_LE(1),
+        .op = GUINT16_TO_LE(1),
+    };
+    uint64_t out = virtio_alloc(dev, sizeof(request)), in = virtio_alloc(dev, 4096);
+
+    virtq_submit(dev, 0, 0, 0, in, 4096);
+    qtest_write_bytes(dev->q, out, &request, sizeof(request));
+    virtq_submit(dev, 1, out, sizeof(request), 0, 0);
+    virtq_wait(dev, 1);
+    g_assert_cmpuint(virtq_wait(dev, 0), ==, sizeof(request));
+    g_assert_cmpuint(qtest_read_value(dev->q, in + 30, 2), ==, 3);
+}
+
 /* ---- devices ---- */
 
 static const DeviceRow devices[] = {
@@ -130,20 +157,25 @@ static const DeviceRow devices[] = {
     { "virtio-balloon", 5, "", "", true, balloon_io, 0 },
     { "virtio-9p", 9, "-fsdev synth,id=f0", ",fsdev=f0,mount_tag=test", true, p9_io, 0 },
     { "virtio-gpu", 16, "", "", false, gpu_io, 0 },
+    { "virtio-vsock", 19, "", ",guest-cid=3,path=DIR/vsock", false, vsock_io, 1 },
     { "virtio-keyboard", 18, "", "", false, input_io, 1 },
     { "virtio-mouse", 18, "", "", false, input_io, 1 },
     { "virtio-tablet", 18, "", "", false, input_io, 1 },
 };
 
+static char *dir; /* for sockets */
+
 static QTest *start(const DeviceRow *row, VirtioTransport transport, VirtioDev *dev)
 {
     bool mmio = transport == VIRTIO_MMIO_LEGACY || transport == VIRTIO_MMIO_MODERN;
-    g_autofree char *device =
-        g_strconcat(row->name, mmio ? "-device" : "-pci,addr=04.0", row->props, NULL);
-    QTest *q =
-        qtest_startf("-machine virt -nodefaults %s %s -device %s,id=dut",
+    g_autoptr(GString) device = g_string_new(row->name);
+    QTest *q;
+
+    g_string_append_printf(device, "%s%s", mmio ? "-device" : "-pci,addr=04.0", row->props);
+    g_string_replace(device, "DIR", dir, 0);
+    q = qtest_startf("-machine virt -nodefaults %s %s -device %s,id=dut",
                      transport == VIRTIO_MMIO_MODERN ? "-global virtio-mmio.force-legacy=off" : "",
-                     row->backend, device);
+                     row->backend, device->str);
 
     virtio_find(dev, q, transport);
     return q;
@@ -352,11 +384,15 @@ static void run_case(gconstpointer data)
 
 int main(int argc, char **argv)
 {
+    int status;
+
     if (argc == 2 && strcmp(argv[1], "--matrix") == 0) {
         print_matrix();
         return 0;
     }
     g_test_init(&argc, &argv, NULL);
+    dir = g_dir_make_tmp("humpy-virtio-XXXXXX", NULL);
+    g_assert_nonnull(dir);
     for (unsigned d = 0; d < G_N_ELEMENTS(devices); d++) {
         for (unsigned t = 0; t < N_VIRTIO_TRANSPORTS; t++) {
             for (unsigned i = 0; i < G_N_ELEMENTS(behaviours); i++) {
@@ -374,5 +410,8 @@ int main(int argc, char **argv)
             }
         }
     }
-    return g_test_run();
+    status = g_test_run();
+    g_rmdir(dir);
+    g_free(dir);
+    return status;
 }
