@@ -90,6 +90,7 @@ NetVerdict net_packet_end_receive(NetPacketEnd *end, const struct iovec *iov, un
 void net_packet_end_peer_ready(NetPacketEnd *end);
 /* The header that packets of the wire have, where the descriptor's have one. */
 void net_packet_end_set_vnet_hdr(NetPacketEnd *end, unsigned fd_len, unsigned wire_len);
+/* While it is not enabled nothing is read. [any] */
 void net_packet_end_enable(NetPacketEnd *end, bool enabled);
 
 /* ---- stream-end.c: packets with their length before them on a stream ---- */

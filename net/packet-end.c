@@ -19,11 +19,12 @@ struct NetPacketEnd {
     NetClient *nc;
     unsigned queue;
     int fd;
-    bool is_socket, enabled;
+    bool is_socket;
     NetAddress to; /* len 0: none */
     NetFd *watch;
 
     gint fd_header, wire_header; /* atomic: lengths */
+    gint enabled;                /* atomic: packets are read */
 
     /* [main] */
     size_t waiting; /* bytes of the packet in buf that was not taken; 0: none */
@@ -34,6 +35,13 @@ struct NetPacketEnd {
     bool full;
     uint8_t linear[NET_MAX_PACKET];
 };
+
+/* Errors of a socket that tell of an earlier datagram, which is lost. */
+static bool is_passing(int err)
+{
+    return err == ECONNREFUSED || err == ECONNRESET || err == EHOSTUNREACH || err == ENETUNREACH ||
+           err == ENETDOWN;
+}
 
 /* The packet in buf, with the header that the wire wants. */
 static NetVerdict deliver(NetPacketEnd *end)
@@ -68,16 +76,29 @@ static bool deliver_waiting(NetPacketEnd *end)
     return false;
 }
 
+/* The descriptor is of no more use: an interface was removed, say. Watching it would never sleep.
+ */
+static void give_up(NetPacketEnd *end, const char *why)
+{
+    if (g_atomic_int_compare_and_exchange(&end->enabled, 1, 0)) {
+        g_message("netdev '%s': nothing more can be received: %s", end->nc->id, why);
+    }
+}
+
 static void read_packets(NetPacketEnd *end)
 {
     for (unsigned i = 0; i < READS_AT_ONCE; i++) {
         ssize_t got = read(end->fd, end->buf, sizeof(end->buf));
 
-        if (got < 0 && errno == EINTR) {
+        if (got < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (got < 0 && (errno == EINTR || (end->is_socket && is_passing(errno)))) {
             continue;
         }
         if (got < 0) {
-            return; /* EAGAIN; or a datagram of ours was refused (ECONNREFUSED): it is lost */
+            give_up(end, g_strerror(errno));
+            return;
         }
         end->waiting = got;
         if (got > 0 && !deliver_waiting(end)) {
@@ -102,11 +123,14 @@ static void on_event(void *opaque, unsigned revents)
     if (revents & (G_IO_OUT | G_IO_ERR | G_IO_HUP)) {
         room_again(end);
     }
-    if ((end->waiting == 0 || deliver_waiting(end)) && end->enabled &&
+    if ((end->waiting == 0 || deliver_waiting(end)) && g_atomic_int_get(&end->enabled) &&
         (revents & (G_IO_IN | G_IO_ERR))) {
         read_packets(end);
     }
-    net_fd_want_in(end->watch, end->waiting == 0 && end->enabled);
+    if (revents & G_IO_HUP) {
+        give_up(end, "the other end is gone");
+    }
+    net_fd_want_in(end->watch, end->waiting == 0 && g_atomic_int_get(&end->enabled));
 }
 
 void net_packet_end_peer_ready(NetPacketEnd *end)
@@ -194,7 +218,7 @@ NetPacketEnd *net_packet_end_new(NetClient *nc, unsigned queue, int fd, bool is_
     end->queue = queue;
     end->fd = fd;
     end->is_socket = is_socket;
-    end->enabled = true;
+    end->enabled = 1;
     end->fd_header = vnet_hdr;
     if (to != NULL) {
         end->to.sa = to->sa;
@@ -208,8 +232,8 @@ NetPacketEnd *net_packet_end_new(NetClient *nc, unsigned queue, int fd, bool is_
 
 void net_packet_end_enable(NetPacketEnd *end, bool enabled)
 {
-    end->enabled = enabled;
-    net_fd_want_in(end->watch, enabled && end->waiting == 0);
+    g_atomic_int_set(&end->enabled, enabled);
+    net_fd_wake(end->watch); /* which looks at it */
 }
 
 void net_packet_end_free(NetPacketEnd *end)

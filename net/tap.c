@@ -87,9 +87,15 @@ static void tap_set_queues(void *opaque, unsigned n)
     for (unsigned i = 0; i < tap->n && tap->n > 1; i++) {
         struct ifreq request = { .ifr_flags = i < n ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
 
+        if (i >= n) { /* polling it would only give errors */
+            net_packet_end_enable(tap->ends[i], false);
+        }
         /* EINVAL: it is so already. */
         if (ioctl(tap->fds[i], TUNSETQUEUE, &request) != 0 && errno != EINVAL) {
             g_message("netdev '%s': cannot switch queue %u: %s", tap->nc->id, i, g_strerror(errno));
+        }
+        if (i < n) {
+            net_packet_end_enable(tap->ends[i], true);
         }
     }
 }
