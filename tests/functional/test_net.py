@@ -90,15 +90,18 @@ def forward():
             check_equal(guest.job_status(), 0, "status of the job")
 
 
-@test("-nic user is a card on PCI, and the host is found by IPv6 as well")
+@test("-nic user is a card on PCI; IPv6 and guestfwd to a command work")
 def on_pci():
     job = DHCP + "readlink -f /sys/class/net/eth0/device\nping -c 1 10.0.2.2 || exit 1\n" \
         "until ifconfig eth0 | grep fec0; do :; done\n" \
-        "ping -6 -c 1 fec0::2 || exit 2"
+        "ping -6 -c 1 fec0::2 || exit 2\n" \
+        "echo command=$(nc 10.0.2.100 77 </dev/null)\n"
     with humpy.Guest(job) as guest:
-        status, job_status, console = guest.run_job("-nic", "user")
+        status, job_status, console = guest.run_job(
+            "-nic", "user,guestfwd=tcp:10.0.2.100:77-cmd:echo spoken")
         check_equal((status, job_status), (0, 0), console[-2000:])
         check_in(".pcie/pci0000:00/", console)
+        check_in("command=spoken", console)
 
 
 @test("two guests on a stream socket download from each other")
