@@ -45,6 +45,8 @@ bool block_open_node(const BlockOptions *options, BlockNode *node, GError **erro
 bool raw_lock(int fd, const char *filename, bool writer, GError **error);
 
 /* ---- block.c, for queue.c ---- */
+void block_account(BlockBackend *blk, BlockStat kind, uint64_t bytes, int64_t nanoseconds,
+                   bool failed);
 /* 0, or why the request is refused. */
 int block_check(BlockBackend *blk, uint64_t offset, uint64_t length, bool is_write);
 bool block_is_immediate(BlockBackend *blk);

@@ -21,6 +21,7 @@ struct BlockBackend {
     bool direct;
     char *filename;
     BlockAio aio;
+    BlockStats stats;              /* relaxed atomic */
     void (*resized)(void *opaque); /* main thread */
     void *resized_opaque;
 };
@@ -387,4 +388,27 @@ int block_plain_begin(BlockBackend *blk, uint64_t offset, const struct iovec *io
 void block_plain_end(BlockBackend *blk, bool is_write, uint64_t end)
 {
     blk->node.driver->plain_end(blk->node.state, is_write, end);
+}
+
+/* ---- statistics ---- */
+
+void block_account(BlockBackend *blk, BlockStat kind, uint64_t bytes, int64_t nanoseconds,
+                   bool failed)
+{
+    BlockStats *s = &blk->stats;
+
+    __atomic_fetch_add(&s->operations[kind], 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->bytes[kind], failed ? 0 : bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->nanoseconds[kind], nanoseconds, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->failed[kind], failed, __ATOMIC_RELAXED);
+}
+
+void block_get_stats(BlockBackend *blk, BlockStats *stats)
+{
+    for (unsigned i = 0; i < BLOCK_N_STATS; i++) {
+        stats->operations[i] = __atomic_load_n(&blk->stats.operations[i], __ATOMIC_RELAXED);
+        stats->bytes[i] = __atomic_load_n(&blk->stats.bytes[i], __ATOMIC_RELAXED);
+        stats->nanoseconds[i] = __atomic_load_n(&blk->stats.nanoseconds[i], __ATOMIC_RELAXED);
+        stats->failed[i] = __atomic_load_n(&blk->stats.failed[i], __ATOMIC_RELAXED);
+    }
 }

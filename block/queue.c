@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "block-priv.h"
 #include "util/error.h"
@@ -96,8 +97,23 @@ static BlockRequest *take_done(BlockQueue *q)
     return first;
 }
 
+static int64_t now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 static void finish(BlockQueue *q, BlockRequest *r, int result)
 {
+    static const BlockStat kinds[] = {
+        [BLOCK_OP_READ] = BLOCK_STAT_READ,          [BLOCK_OP_WRITE] = BLOCK_STAT_WRITE,
+        [BLOCK_OP_FLUSH] = BLOCK_STAT_FLUSH,        [BLOCK_OP_DISCARD] = BLOCK_STAT_UNMAP,
+        [BLOCK_OP_WRITE_ZEROES] = BLOCK_STAT_WRITE,
+    };
+
+    block_account(q->blk, kinds[r->op], r->length, now() - r->started, result != 0);
     q->in_flight--;
     r->done(r, result);
 }
@@ -179,6 +195,7 @@ void block_queue_submit(BlockQueue *q, BlockRequest *r)
     r->queue = q;
     r->length = length;
     r->only_flush = false;
+    r->started = now();
     q->in_flight++;
     if (result != 0 || (transfers && length == 0)) {
         finish(q, r, result);

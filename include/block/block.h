@@ -16,6 +16,15 @@
 
 typedef struct BlockBackend BlockBackend;
 
+/* What is counted apart. */
+typedef enum {
+    BLOCK_STAT_READ,
+    BLOCK_STAT_WRITE,
+    BLOCK_STAT_FLUSH,
+    BLOCK_STAT_UNMAP,
+    BLOCK_N_STATS
+} BlockStat;
+
 enum { BLOCK_SECTOR_SIZE = 512 };
 
 typedef enum {
@@ -78,6 +87,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, block_unref)
 const char *block_user(BlockBackend *blk); /* who has claimed it, or NULL; borrowed. [main] */
 bool block_claim(BlockBackend *blk, const char *who, GError **error);
 void block_release(BlockBackend *blk);
+
+/* Requests since it was opened, by kind; failed ones too. */
+typedef struct {
+    uint64_t operations[BLOCK_N_STATS], bytes[BLOCK_N_STATS], failed[BLOCK_N_STATS];
+    uint64_t nanoseconds[BLOCK_N_STATS]; /* from submission to end, summed */
+} BlockStats;
+void block_get_stats(BlockBackend *blk, BlockStats *stats); /* [any] */
 
 /* What there is to tell of a back end; strings are borrowed for the call. */
 typedef struct {

@@ -38,6 +38,7 @@ struct BlockRequest {
     BlockRequest *next;
     int result;
     bool only_flush;
+    int64_t started; /* ns */
 };
 
 /* blk is referenced. NULL: HOST error. */

@@ -142,3 +142,46 @@ JsonNode *qmp_block_resize(JsonObject *args, GError **error)
     }
     return NULL;
 }
+
+static void add_stats(const BlockDescription *d, void *all)
+{
+    static const struct {
+        const char *name;
+        BlockStat kind;
+    } kinds[] = {
+        { "rd", BLOCK_STAT_READ },
+        { "wr", BLOCK_STAT_WRITE },
+        { "flush", BLOCK_STAT_FLUSH },
+        { "unmap", BLOCK_STAT_UNMAP },
+    };
+    JsonObject *disk = json_object_new(), *stats = json_object_new();
+    BlockStats s;
+
+    block_get_stats(block_find(d->node_name), &s);
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        BlockStat kind = kinds[i].kind;
+        g_autofree char *bytes = g_strdup_printf("%s_bytes", kinds[i].name);
+        g_autofree char *operations = g_strdup_printf("%s_operations", kinds[i].name);
+        g_autofree char *time = g_strdup_printf("%s_total_time_ns", kinds[i].name);
+        g_autofree char *failed = g_strdup_printf("failed_%s_operations", kinds[i].name);
+
+        if (kind != BLOCK_STAT_FLUSH) {
+            json_object_set_int_member(stats, bytes, s.bytes[kind]);
+        }
+        json_object_set_int_member(stats, operations, s.operations[kind]);
+        json_object_set_int_member(stats, time, s.nanoseconds[kind]);
+        json_object_set_int_member(stats, failed, s.failed[kind]);
+    }
+    json_object_set_string_member(disk, "device", *d->node_name != '#' ? d->node_name : "");
+    json_object_set_string_member(disk, "node-name", d->node_name);
+    json_object_set_object_member(disk, "stats", stats);
+    json_array_add_object_element(all, disk);
+}
+
+JsonNode *qmp_query_blockstats(JsonObject *args, GError **error)
+{
+    JsonArray *all = json_array_new();
+
+    block_foreach(add_stats, all);
+    return node_array(all);
+}

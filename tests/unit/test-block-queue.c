@@ -134,6 +134,27 @@ static void test_data(gconstpointer options)
     world_free(w);
 }
 
+static void test_stats(void)
+{
+    World *w = world_new(&(BlockOptions){ .aio = BLOCK_AIO_THREADS });
+    Job jobs[4] = { 0 };
+    BlockStats stats;
+
+    start(w, &jobs[0], BLOCK_OP_WRITE, 0, 1);
+    start(w, &jobs[1], BLOCK_OP_READ, 0, 1);
+    start(w, &jobs[2], BLOCK_OP_READ, SIZE, 1); /* fails */
+    start(w, &jobs[3], BLOCK_OP_FLUSH, 0, 1);
+    block_queue_drain(w->q);
+    block_get_stats(w->blk, &stats);
+    g_assert_cmpuint(stats.operations[BLOCK_STAT_READ], ==, 2);
+    g_assert_cmpuint(stats.bytes[BLOCK_STAT_READ], ==, BLOCK);
+    g_assert_cmpuint(stats.failed[BLOCK_STAT_READ], ==, 1);
+    g_assert_cmpuint(stats.bytes[BLOCK_STAT_WRITE], ==, BLOCK);
+    g_assert_cmpuint(stats.operations[BLOCK_STAT_FLUSH], ==, 1);
+    free_jobs(jobs, 4);
+    world_free(w);
+}
+
 static void test_errors(gconstpointer options)
 {
     World *w = world_new(options);
@@ -311,6 +332,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/block-queue/direct/data", &direct, test_data);
     g_test_add_data_func("/block-queue/writethrough/data", &writethrough, test_data);
     g_test_add_func("/block-queue/direct/parts-of-blocks", test_direct_part_writes);
+    g_test_add_func("/block-queue/statistics", test_stats);
     g_test_add_func("/block-queue/virtio/many-in-flight", test_many_in_flight);
     g_test_add_func("/block-queue/virtio/reset-in-the-middle", test_reset);
     g_test_add_func("/block-queue/virtio/queue-ends-in-the-middle", test_queue_ends);
