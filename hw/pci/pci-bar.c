@@ -55,6 +55,20 @@ uint64_t pci_bar_address(PciDevice *dev, unsigned n)
     return addr < limit - (size - 1) ? addr : UINT64_MAX;
 }
 
+bool pci_bar_info(PciDevice *dev, unsigned n, PciBarInfo *info)
+{
+    const PciBar *bar = &pci_priv(dev)->bars[n];
+
+    memory_lock(device_lock(HUMPY_DEVICE(dev)));
+    if (bar->mr != NULL) {
+        info->flags = bar->flags;
+        info->size = memory_region_size(bar->mr);
+        info->address = pci_bar_address(dev, n);
+    }
+    memory_unlock(device_lock(HUMPY_DEVICE(dev)));
+    return bar->mr != NULL;
+}
+
 static void move_bar(PciDevice *dev, unsigned n)
 {
     PciDevicePrivate *p = pci_priv(dev);

@@ -19,6 +19,20 @@ bool pci_bus_has_msi(PciBus *bus)
     return bus->root.msi;
 }
 
+PciBus *pci_bridge_bus(PciDevice *bridge)
+{
+    PciBus *above = pci_device_bus(bridge);
+
+    for (unsigned i = 0; above != NULL && i < above->below->len; i++) {
+        PciBus *bus = g_ptr_array_index(above->below, i);
+
+        if (bus->bridge == bridge) {
+            return bus;
+        }
+    }
+    return NULL;
+}
+
 PciDevice *pci_bus_bridge(PciBus *bus)
 {
     return bus->bridge;

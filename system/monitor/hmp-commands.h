@@ -56,3 +56,6 @@ bool hmp_info_chardev(HmpCall *call, GError **error);
 bool hmp_info_memory_size(HmpCall *call, GError **error);
 bool hmp_info_trace_events(HmpCall *call, GError **error);
 bool hmp_info_history(HmpCall *call, GError **error);
+
+/* ---- hmp-pci.c ---- */
+bool hmp_info_pci(HmpCall *call, GError **error);

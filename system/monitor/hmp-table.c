@@ -202,6 +202,7 @@ const HmpCommand hmp_infos[] = {
     { "name", "", "name of the virtual machine", 0, 0, hmp_info_name },
     { "network", "", "network cards and back ends", 0, 0, hmp_info_network },
     { "numa", "", "NUMA nodes", 0, 0, hmp_info_numa },
+    { "pci", "", "PCI functions", 0, 0, hmp_info_pci },
     { "qom-tree", "[PATH]", "the composition tree", 0, 1, hmp_info_qom_tree },
     { "qtree", "", "buses and devices with their properties", 0, 0, hmp_info_qtree },
     { "roms", "", "what was loaded into memory at boot", 0, 0, hmp_info_roms },

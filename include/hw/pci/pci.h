@@ -75,6 +75,8 @@ PciDevice *pci_bus_get_plugged(PciBus *bus, unsigned devfn);
  * it. 0 below a bridge: not reached. [any] */
 unsigned pci_bus_number(PciBus *bus);
 void pci_bus_set_numbers(PciBus *bus, uint8_t number, uint8_t last);
+/* The bus behind a bridge, or NULL; borrowed. [main] */
+PciBus *pci_bridge_bus(PciDevice *bridge);
 /* The bridge that leads to the bus, or NULL: a root bus. Borrowed. */
 PciDevice *pci_bus_bridge(PciBus *bus);
 
@@ -156,6 +158,13 @@ typedef enum {
 void pci_add_bar(PciDevice *dev, unsigned n, unsigned flags, MemoryRegion *mr);
 /* Where the guest has put BAR n, or UINT64_MAX: not decoded now. [device lock] */
 uint64_t pci_bar_address(PciDevice *dev, unsigned n);
+
+/* What BAR n is; address is UINT64_MAX while it is not decoded. FALSE: there is none. [any] */
+typedef struct {
+    unsigned flags;
+    uint64_t size, address;
+} PciBarInfo;
+bool pci_bar_info(PciDevice *dev, unsigned n, PciBarInfo *info);
 
 /* [realize] Puts a capability of size bytes (with its two-byte header) into the list and returns
  * its offset. Newest first. */
