@@ -21,6 +21,7 @@ static const AccelCapReason missing_caps[] = {
     { ACCEL_CAP_MIGRATION, "Gunyah offers no vCPU state, no dirty log and no way to save a VM" },
     { ACCEL_CAP_GDB, "Gunyah offers no vCPU registers and no debug exits" },
     { ACCEL_CAP_REGISTERS, "Gunyah offers no vCPU registers" },
+    { ACCEL_CAP_MEMORY_NODES, "Gunyah writes the guest's one memory node itself" },
     { ACCEL_CAP_LATE_RAM, "Gunyah takes memory only before the VM starts" },
     { ACCEL_CAP_ROM_SLOTS, "Gunyah has no read-only memory slots" },
     { ACCEL_CAP_MSI, "a Gunyah guest's GIC has no ITS, only wired SPIs" },

@@ -126,6 +126,10 @@ bool virt_check_options(VirtMachine *v, const MachineConfig *config, Accel *acce
     if (!check_properties(v, accel, error) || !check_ram(v, config->ram_size, error)) {
         return false;
     }
+    if (machine_numa(HUMPY_MACHINE(v))->n_nodes > 0 &&
+        !accel_require(accel, ACCEL_CAP_MEMORY_NODES, "-numa", error)) {
+        return false;
+    }
     if (!check_cpu(v, config->cpu_type, accel, error)) {
         g_prefix_error(error, "-cpu %s: ", config->cpu_type);
         return false;

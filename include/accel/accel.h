@@ -31,6 +31,7 @@ typedef enum {
     ACCEL_CAP_EL2 = 1 << 11,
     ACCEL_CAP_HIGH_MMIO = 1 << 12, /* accesses to devices above RAM reach user space */
     ACCEL_CAP_MANUAL_CLOCK = 1 << 13, /* virtual time stands still unless told to move */
+    ACCEL_CAP_MEMORY_NODES = 1 << 14, /* the guest sees the memory nodes that the machine wrote */
 } AccelCap;
 
 uint64_t accel_caps(Accel *accel);
