@@ -277,7 +277,7 @@ P9_HANDLER(p9_lock)
     uint32_t flags = p9_get32(in);
     uint64_t start = p9_get64(in), length = p9_get64(in);
     uint32_t process G_GNUC_UNUSED = p9_get32(in);
-    g_autofree char *client = p9_get_string(in);
+    g_autofree char *client G_GNUC_UNUSED = p9_get_string(in);
     g_auto(P9FidRef) ref = { s, NULL };
     struct flock lock;
     int result = in->bad ? -EPROTO : open_file(s, id, &ref);
