@@ -29,7 +29,7 @@ typedef enum {
     ACCEL_CAP_PMU = 1 << 9,
     ACCEL_CAP_VCPUS = 1 << 10, /* has vCPUs at all (qtest and xen have none) */
     ACCEL_CAP_EL2 = 1 << 11,
-    ACCEL_CAP_HIGH_MMIO = 1 << 12, /* accesses to devices above RAM reach user space */
+    ACCEL_CAP_HIGH_MMIO = 1 << 12,    /* accesses to devices above RAM reach user space */
     ACCEL_CAP_MANUAL_CLOCK = 1 << 13, /* virtual time stands still unless told to move */
     ACCEL_CAP_MEMORY_NODES = 1 << 14, /* the guest sees the memory nodes that the machine wrote */
 } AccelCap;

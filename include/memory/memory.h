@@ -107,8 +107,8 @@ void memory_region_init_alias(MemoryRegion *mr, GObject *owner, const char *name
 /* memfd-backed, shared, zeroed; FALSE: HOST error. size is a multiple of the page size. */
 bool memory_region_init_ram(MemoryRegion *mr, GObject *owner, const char *name, uint64_t size,
                             GError **error);
-/* RAM that is the first size bytes of what fd (the caller's; duplicated) stands for. Not shared: what
- * is written to it stays out of the file, and memory_region_get_fd() is -1. */
+/* RAM that is the first size bytes of what fd (the caller's; duplicated) stands for. Not shared:
+ * what is written to it stays out of the file, and memory_region_get_fd() is -1. */
 bool memory_region_init_ram_fd(MemoryRegion *mr, GObject *owner, const char *name, uint64_t size,
                                int fd, bool shared, GError **error);
 /* RAM that guests cannot write; the host fills it through memory_region_get_ram_ptr(). */

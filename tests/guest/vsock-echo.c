@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * A guest's program for the vsock test: "connect PORT TEXT" sends TEXT to the host's port and prints
- * what comes back until the end; "listen PORT" takes one connection and sends everything back.
+ * A guest's program for the vsock test: "connect PORT TEXT" sends TEXT to the host's port and
+ * prints what comes back until the end; "listen PORT" takes one connection and sends everything
+ * back.
  */
 #include <sys/socket.h>
 
