@@ -256,7 +256,7 @@ def kernel_refused(rule, data, *parts):
 
 kernel_refused("empty file", b"")
 kernel_refused("text", b"#!/bin/sh\n" * 100, "Image")
-kernel_refused("shorter than its header", image()[:40])
+kernel_refused("shorter than its header", image()[:41])
 kernel_refused("big-endian", image(flags=0xb))
 kernel_refused("64 KiB pages", image(flags=0xe), "page")
 kernel_refused("larger than memory", image(image_size=1 << 40), "memory")
