@@ -19,6 +19,7 @@ static void load(void)
 {
     void *module = dlopen(MODULE, RTLD_NOW | RTLD_LOCAL);
 
+    warmup_wait_at_exit();
     if (module) {
         ops = dlsym(module, "a64_jit_ops");
     }
