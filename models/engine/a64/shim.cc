@@ -18,6 +18,10 @@
 #include <cstring>
 #include <new>
 
+/* Makes dynarmic set up its lock while this module is loaded, so that what ends at exit() is
+ * registered before warmup_wait_at_exit(). */
+static Dynarmic::ExclusiveMonitor first_monitor(1);
+
 using namespace Dynarmic;
 
 enum { KERNEL_CACHE = 64 << 20, USER_CACHE = 48 << 20 };
