@@ -183,7 +183,8 @@ static void test_errors_name_option_and_cause(void)
                 "-accel gunyah: accel= of -machine and the option -accel exclude each other");
     check_error(WORDS("-accel", "gunyah", "-M", "accel=gunyah"),
                 "-M accel=gunyah: accel= and the option -accel exclude each other");
-    check_error(WORDS("-display", "gtk"), "-display gtk: display 'gtk' is not known (valid: none, vnc)");
+    check_error(WORDS("-display", "gtk"),
+                "-display gtk: display 'gtk' is not known (valid: none, vnc)");
     check_error(WORDS("-device", "{\"driver\": [1]}"),
                 "-device {\"driver\": [1]}: the device type is missing");
     check_error(WORDS("-device", "id=x"), "-device id=x: the device type is missing");
