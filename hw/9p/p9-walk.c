@@ -36,7 +36,7 @@ P9_HANDLER(p9_attach)
 {
     uint32_t id = p9_get32(in);
     uint32_t afid G_GNUC_UNUSED = p9_get32(in); /* Tauth is refused: there is none */
-    g_autofree char *uname = p9_get_string(in);
+    g_autofree char *uname G_GNUC_UNUSED = p9_get_string(in);
     g_autofree char *aname = p9_get_string(in);
     uint32_t uid = p9_get32(in);
     g_auto(GStrv) names = g_strsplit(aname, "/", -1);

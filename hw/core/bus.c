@@ -398,7 +398,7 @@ static void tell_deleted(const char *id, const char *path)
 void bus_remove_device(Bus *bus, Device *dev)
 {
     BusClass *bc = HUMPY_BUS_GET_CLASS(bus);
-    g_autoptr(Device) keep = g_object_ref(dev);
+    g_autoptr(Device) keep G_GNUC_UNUSED = g_object_ref(dev);
     g_autofree char *path = qom_path(G_OBJECT(dev));
 
     g_assert(device_parent_bus(dev) == bus);

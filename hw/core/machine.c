@@ -397,7 +397,7 @@ void machine_add_device(Machine *m, Device *dev)
 
 void machine_remove_device(Machine *m, Device *dev)
 {
-    g_autoptr(Device) keep = g_object_ref(dev);
+    g_autoptr(Device) keep G_GNUC_UNUSED = g_object_ref(dev);
 
     g_ptr_array_remove(priv(m)->devices, dev);
     device_unrealize(dev);

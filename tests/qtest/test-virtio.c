@@ -186,7 +186,7 @@ static QTest *start(const DeviceRow *row, VirtioTransport transport, VirtioDev *
 static void identity(const DeviceRow *row, VirtioTransport transport)
 {
     VirtioDev dev;
-    g_autoptr(QTest) q = start(row, transport, &dev);
+    g_autoptr(QTest) q G_GNUC_UNUSED = start(row, transport, &dev);
 
     g_assert_cmpuint(dev.device_id, ==, row->id);
     g_assert_cmphex(virtio_status(&dev), ==, 0);
@@ -199,7 +199,7 @@ static void identity(const DeviceRow *row, VirtioTransport transport)
 static void feature_not_offered(const DeviceRow *row, VirtioTransport transport)
 {
     VirtioDev dev;
-    g_autoptr(QTest) q = start(row, transport, &dev);
+    g_autoptr(QTest) q G_GNUC_UNUSED = start(row, transport, &dev);
     uint64_t offered = virtio_features(&dev);
 
     virtio_set_status(&dev, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
@@ -211,7 +211,7 @@ static void feature_not_offered(const DeviceRow *row, VirtioTransport transport)
 static void data_path(const DeviceRow *row, VirtioTransport transport)
 {
     VirtioDev dev;
-    g_autoptr(QTest) q = start(row, transport, &dev);
+    g_autoptr(QTest) q G_GNUC_UNUSED = start(row, transport, &dev);
 
     virtio_start(&dev);
     row->io(&dev);
@@ -222,7 +222,7 @@ static void data_path(const DeviceRow *row, VirtioTransport transport)
 static void driver_reset(const DeviceRow *row, VirtioTransport transport)
 {
     VirtioDev dev;
-    g_autoptr(QTest) q = start(row, transport, &dev);
+    g_autoptr(QTest) q G_GNUC_UNUSED = start(row, transport, &dev);
 
     virtio_start(&dev);
     row->io(&dev);
@@ -302,7 +302,7 @@ static void needs_reset(const DeviceRow *row, VirtioTransport transport)
 static void early_notify(const DeviceRow *row, VirtioTransport transport)
 {
     VirtioDev dev;
-    g_autoptr(QTest) q = start(row, transport, &dev);
+    g_autoptr(QTest) q G_GNUC_UNUSED = start(row, transport, &dev);
 
     virtq_notify(&dev, row->hostile_queue);
     virtq_notify(&dev, 0xffff);

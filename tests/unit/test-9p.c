@@ -288,7 +288,7 @@ static void test_readdir(void)
 static void test_files(gconstpointer model)
 {
     World *w = world_new(model, false);
-    g_autofree char *text = NULL, *rest = NULL;
+    g_autofree char *text = NULL;
 
     OK(w, P9_TWALK, "ddw", 0, 1, 0);
     OK(w, P9_TLCREATE, "dsddd", 1, "file", O_RDWR | P9_L_EXCL, 0640, getgid());
