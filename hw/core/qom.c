@@ -37,6 +37,8 @@ static void node_free(gpointer data)
 {
     QomNode *node = data;
 
+    /* Maybe in liburcu's thread: acquire what qom_unparent() released. */
+    (void)__atomic_load_n(&node->parent, __ATOMIC_ACQUIRE);
     g_ptr_array_unref(node->children);
     g_hash_table_unref(node->by_name);
     g_hash_table_unref(node->next_number);
@@ -178,9 +180,9 @@ void qom_unparent(GObject *child)
     above = qom_node(node->parent);
     g_hash_table_remove(above->by_name, node->name);
     free_number(above, node->name);
-    node->parent = NULL;
     g_clear_pointer(&node->name, g_free);
-    g_ptr_array_remove(above->children, child); /* may be the last reference */
+    __atomic_store_n(&node->parent, NULL, __ATOMIC_RELEASE); /* the last use of node here */
+    g_ptr_array_remove(above->children, child);              /* may be the last reference */
 }
 
 GObject *qom_parent(GObject *child)
