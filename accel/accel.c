@@ -29,6 +29,7 @@ typedef struct {
     VcpuSet *vcpus;
     GHashTable *gsis; /* connected line numbers */
     uint64_t irq_changes;
+    uint64_t msis;
     pthread_mutex_t event_lock;
     AccelEventFn event_fn;
     void *event_opaque;
@@ -116,31 +117,75 @@ bool accel_setup(Accel *accel, const AccelMachineInfo *info, GError **error)
     return true;
 }
 
+/* Guest code may run: the hypervisor's own vCPUs, then the core's threads. */
+static void let_run(Accel *accel)
+{
+    AccelPrivate *p = priv_of(accel);
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    if (klass->resume != NULL) {
+        klass->resume(accel);
+    }
+    if (klass->vcpu_run != NULL) {
+        vcpu_set_resume(p->vcpus);
+    }
+}
+
+static bool start_again(Accel *accel, const AccelBootInfo *boot, GError **error)
+{
+    AccelPrivate *p = priv_of(accel);
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    g_assert(p->paused && (klass->caps & ACCEL_CAP_RESET_IN_PLACE));
+    if (klass->reset == NULL) {
+        return true;
+    }
+    if (klass->vcpu_run != NULL) {
+        vcpu_set_restart(p->vcpus);
+    }
+    pthread_mutex_lock(&p->event_lock);
+    p->event_reported = false;
+    pthread_mutex_unlock(&p->event_lock);
+    return klass->reset(accel, boot, error) || fail(accel, error);
+}
+
 bool accel_start(Accel *accel, const AccelBootInfo *boot, GError **error)
 {
     AccelPrivate *p = priv_of(accel);
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
 
-    g_assert(p->state == ACCEL_SET_UP);
-    if (!HUMPY_ACCEL_GET_CLASS(accel)->start(accel, boot, error)) {
-        return fail(accel, error);
+    if (p->state == ACCEL_STARTED) {
+        return start_again(accel, boot, error);
     }
-    if (p->vcpus != NULL && !vcpu_set_start(p->vcpus, p->paused, error)) {
+    g_assert(p->state == ACCEL_SET_UP);
+    if (!klass->start(accel, boot, error) ||
+        (klass->vcpu_run != NULL && !vcpu_set_start(p->vcpus, error))) {
         return fail(accel, error);
     }
     p->state = ACCEL_STARTED;
+    if (!p->paused) {
+        let_run(accel);
+    }
     return true;
 }
 
 void accel_pause(Accel *accel)
 {
     AccelPrivate *p = priv_of(accel);
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
 
     if (p->paused) {
         return;
     }
     p->paused = true;
-    if (p->state == ACCEL_STARTED && p->vcpus != NULL) {
+    if (p->state != ACCEL_STARTED) {
+        return;
+    }
+    if (klass->vcpu_run != NULL) {
         vcpu_set_pause(p->vcpus);
+    }
+    if (klass->pause != NULL) {
+        klass->pause(accel);
     }
 }
 
@@ -152,8 +197,8 @@ void accel_resume(Accel *accel)
         return;
     }
     p->paused = false;
-    if (p->state == ACCEL_STARTED && p->vcpus != NULL) {
-        vcpu_set_resume(p->vcpus);
+    if (p->state == ACCEL_STARTED) {
+        let_run(accel);
     }
 }
 
@@ -163,7 +208,7 @@ void accel_teardown(Accel *accel)
     AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
 
     if (p->state == ACCEL_SET_UP || p->state == ACCEL_STARTED) {
-        if (p->vcpus != NULL) {
+        if (klass->vcpu_run != NULL) {
             vcpu_set_stop(p->vcpus);
         }
         klass->teardown(accel);
@@ -206,6 +251,21 @@ void accel_irq_set(Accel *accel, unsigned gsi, bool level)
     if (klass->irq_set != NULL) {
         klass->irq_set(accel, gsi, level);
     }
+}
+
+void accel_msi(Accel *accel, uint64_t addr, uint32_t data)
+{
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    __atomic_fetch_add(&priv_of(accel)->msis, 1, __ATOMIC_RELAXED);
+    if (klass->msi != NULL) {
+        klass->msi(accel, addr, data);
+    }
+}
+
+uint64_t accel_msis(Accel *accel)
+{
+    return __atomic_load_n(&priv_of(accel)->msis, __ATOMIC_RELAXED);
 }
 
 unsigned accel_irq_lines(Accel *accel)

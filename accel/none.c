@@ -33,7 +33,7 @@ static void accel_none_class_init(AccelNoneClass *klass)
 
     ac->name = "none";
     ac->summary = "No CPUs";
-    ac->caps = ACCEL_CAP_RESET_IN_PLACE | ACCEL_CAP_LATE_RAM;
+    ac->caps = ACCEL_CAP_RESET_IN_PLACE | ACCEL_CAP_LATE_RAM | ACCEL_CAP_PAUSE;
     ac->cap_reasons = reasons;
     ac->close = close_none;
 }

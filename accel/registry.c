@@ -9,6 +9,7 @@
 #include "util/error.h"
 #include "util/keyval.h"
 #include "util/props.h"
+#include "util/target.h"
 
 /* In the order that -accel help lists them. */
 static GType (*const accel_types[])(void) = {
@@ -24,7 +25,7 @@ static AccelClass *find_class(const char *name)
     for (unsigned i = 0; registered != NULL && i < registered->len; i++) {
         AccelClass *klass = g_ptr_array_index(registered, i);
 
-        if (strcmp(klass->name, name) == 0) {
+        if (strcmp(klass->name, name) == 0 && target_offers(klass->targets)) {
             return klass;
         }
     }
@@ -40,9 +41,10 @@ static void register_class(AccelClass *klass)
     g_assert(klass->setup != NULL && klass->teardown != NULL);
     g_assert(klass->start != NULL);
     g_assert(irqchip == (klass->irq_connect != NULL) && irqchip == (klass->irq_set != NULL));
-    g_assert(!!(klass->caps & ACCEL_CAP_VCPUS) == (klass->vcpu_run != NULL));
+    g_assert((klass->caps & ACCEL_CAP_VCPUS) || klass->vcpu_run == NULL);
+    g_assert(!(klass->caps & ACCEL_CAP_VCPUS) || !(klass->caps & ACCEL_CAP_RESET_IN_PLACE) ||
+             klass->reset != NULL);
     g_assert((klass->fdt_fixup == NULL) == (klass->dtb_room == NULL));
-    g_assert(find_class(klass->name) == NULL);
     g_ptr_array_add(registered, klass);
 }
 
@@ -75,7 +77,11 @@ static AccelClass *class_by_name(const char *name, GError **error)
     }
     names = g_ptr_array_new();
     for (unsigned i = 0; i < registered->len; i++) {
-        g_ptr_array_add(names, (void *)((AccelClass *)g_ptr_array_index(registered, i))->name);
+        AccelClass *other = g_ptr_array_index(registered, i);
+
+        if (target_offers(other->targets)) {
+            g_ptr_array_add(names, (void *)other->name);
+        }
     }
     g_ptr_array_add(names, NULL);
     error_set_unknown(error, "accelerator", name, (const char *const *)names->pdata);
@@ -187,7 +193,9 @@ char *accel_help(void)
     for (unsigned i = 0; i < registered->len; i++) {
         AccelClass *klass = g_ptr_array_index(registered, i);
 
-        g_string_append_printf(out, "%-10s %s\n", klass->name, klass->summary);
+        if (target_offers(klass->targets)) {
+            g_string_append_printf(out, "%-10s %s\n", klass->name, klass->summary);
+        }
     }
     return g_string_free(out, FALSE);
 }

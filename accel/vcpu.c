@@ -58,6 +58,7 @@ struct VcpuSet {
     pthread_cond_t parked; /* a thread has parked or started */
     pthread_cond_t resume; /* request has changed */
     int request;           /* VcpuRequest: written under lock, read without */
+    unsigned life;         /* guarded by lock: counts restarts */
 };
 
 int64_t vcpu_hold_us = 20000;
@@ -160,17 +161,23 @@ static VcpuRequest current_request(VcpuSet *set)
     return __atomic_load_n(&set->request, __ATOMIC_SEQ_CST);
 }
 
-/* Waits while paused, or for good when done. FALSE: the thread is to end. */
-static bool park(Vcpu *vcpu, bool done)
+/* Waits while paused, or until the next life when done. FALSE: the thread is to end. */
+static bool park(Vcpu *vcpu, AccelRunResult *result)
 {
     VcpuSet *set = vcpu->set;
+    unsigned life;
     bool go;
 
     pthread_mutex_lock(&set->lock);
+    life = set->life;
     vcpu->parked = true;
     pthread_cond_broadcast(&set->parked);
-    while (current_request(set) == VCPU_PAUSE || (done && current_request(set) != VCPU_STOP)) {
+    while (current_request(set) == VCPU_PAUSE ||
+           (*result == ACCEL_RUN_DONE && life == set->life && current_request(set) != VCPU_STOP)) {
         pthread_cond_wait(&set->resume, &set->lock);
+    }
+    if (life != set->life) {
+        *result = ACCEL_RUN_AGAIN;
     }
     go = current_request(set) == VCPU_GO;
     vcpu->parked = !go;
@@ -195,9 +202,7 @@ static gpointer vcpu_thread(gpointer data)
     pthread_mutex_unlock(&set->lock);
 
     for (;;) {
-        bool done = result == ACCEL_RUN_DONE;
-
-        if ((done || current_request(set) != VCPU_GO) && !park(vcpu, done)) {
+        if ((result == ACCEL_RUN_DONE || current_request(set) != VCPU_GO) && !park(vcpu, &result)) {
             break;
         }
         __atomic_store_n(&vcpu->delivering, result == ACCEL_RUN_ANSWERED, __ATOMIC_SEQ_CST);
@@ -266,7 +271,7 @@ static void set_request(VcpuSet *set, VcpuRequest request)
     pthread_cond_broadcast(&set->resume);
 }
 
-bool vcpu_set_start(VcpuSet *set, bool paused, GError **error)
+bool vcpu_set_start(VcpuSet *set, GError **error)
 {
     install_kick_handler();
     pthread_mutex_lock(&set->lock);
@@ -286,9 +291,6 @@ bool vcpu_set_start(VcpuSet *set, bool paused, GError **error)
             return false;
         }
     }
-    if (!paused) {
-        vcpu_set_resume(set);
-    }
     return true;
 }
 
@@ -305,6 +307,14 @@ void vcpu_set_resume(VcpuSet *set)
 {
     pthread_mutex_lock(&set->lock);
     set_request(set, VCPU_GO);
+    pthread_mutex_unlock(&set->lock);
+}
+
+void vcpu_set_restart(VcpuSet *set)
+{
+    pthread_mutex_lock(&set->lock);
+    g_assert(current_request(set) == VCPU_PAUSE);
+    set->life++;
     pthread_mutex_unlock(&set->lock);
 }
 

@@ -22,10 +22,13 @@ AccelVcpu *vcpu_set_get(VcpuSet *set, unsigned index);
 pid_t vcpu_set_tid(VcpuSet *set, unsigned index);
 unsigned vcpu_set_size(const VcpuSet *set);
 
-/* Creates the threads; they enter the guest at once, or wait if paused. [main] */
-bool vcpu_set_start(VcpuSet *set, bool paused, GError **error);
+/* Creates the threads; they wait for vcpu_set_resume(). [main] */
+bool vcpu_set_start(VcpuSet *set, GError **error);
 /* Returns when every vCPU has left the guest. [main] */
 void vcpu_set_pause(VcpuSet *set);
 void vcpu_set_resume(VcpuSet *set);
+/* While paused: who was never to enter the guest again may, and an answer that was to be carried
+ * in is forgotten. [main] */
+void vcpu_set_restart(VcpuSet *set);
 /* Joins the threads; idempotent. [main], never in a vCPU thread */
 void vcpu_set_stop(VcpuSet *set);

@@ -29,10 +29,9 @@
 #include "runstate.h"
 #include "util/error.h"
 #include "util/event.h"
+#include "util/target.h"
 #include "util/trace.h"
 #include "vm.h"
-
-#define PROGRAM "humpy-system-aarch64"
 
 /* Always one line, whatever a file name in it holds. */
 static void print_line(const char *text)
@@ -44,7 +43,7 @@ static void print_line(const char *text)
             *c = ' ';
         }
     }
-    fprintf(stderr, PROGRAM ": %s\n", line);
+    fprintf(stderr, "%s: %s\n", target_program(), line);
 }
 
 static void log_line(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
@@ -79,18 +78,26 @@ static void emit_caused(const char *event, RunCause cause)
     event_emit(event, data);
 }
 
-/* TRUE: the reset is done, the same life goes on. */
-static bool reset_in_place(Vm *vm, RunCause cause)
+/* TRUE: the reset is done, the same life goes on. FALSE: it takes a new one, or order has become
+ * an end. */
+static bool reset_in_place(Vm *vm, RunOrder *order)
 {
+    g_autoptr(GError) error = NULL;
+
     if (!(accel_caps(vm_accel(vm)) & ACCEL_CAP_RESET_IN_PLACE)) {
         return false;
     }
-    vm_reset(vm);
+    runstate_clear();
+    if (!vm_reset(vm, &error)) {
+        order->request = RUN_FAIL;
+        g_free(order->message);
+        order->message = g_strdup(error->message);
+        return false;
+    }
     if (!runstate_is_running()) {
         runstate_stop(RUN_STATE_PRELAUNCH);
     }
-    runstate_clear();
-    emit_caused("RESET", cause);
+    emit_caused("RESET", order->cause);
     return true;
 }
 
@@ -121,7 +128,7 @@ static RunOrder serve(const VmConfig *config, Vm *vm)
         if (reset && config->no_reboot) {
             order.request = RUN_QUIT;
         }
-        if (reset && order.request == RUN_RESET ? !reset_in_place(vm, order.cause)
+        if (reset && order.request == RUN_RESET ? !reset_in_place(vm, &order)
                                                 : !stay(config, &order)) {
             return order;
         }
@@ -278,6 +285,7 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     bool ok;
 
+    target_set(HUMPY_TARGET);
     setlocale(LC_CTYPE, "");
     g_log_set_default_handler(log_line, NULL);
     hw_register_types();

@@ -7,6 +7,7 @@
 #include "net/net.h"
 #include "options.h"
 #include "util/error.h"
+#include "util/target.h"
 
 /* ---- handlers ---- */
 
@@ -156,7 +157,7 @@ static bool take_help(VmConfig *config, const char *arg, GError **error)
 
 static bool take_version(VmConfig *config, const char *arg, GError **error)
 {
-    config->output = g_strdup("humpy-system-aarch64 version " HUMPY_VERSION "\n");
+    config->output = g_strconcat(target_program(), " version " HUMPY_VERSION "\n", NULL);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "chardev/chardev.h"
 #include "hw/core/machine.h"
 #include "util/error.h"
+#include "util/target.h"
 
 const Option *options_find(const char *name)
 {
@@ -113,8 +114,9 @@ bool options_parse(VmConfig *config, int argc, char **argv, GError **error)
 
 char *options_help(void)
 {
-    GString *out = g_string_new("usage: humpy-system-aarch64 [options]\n");
+    GString *out = g_string_new(NULL);
 
+    g_string_append_printf(out, "usage: %s [options]\n", target_program());
     for (const OptionSection *s = option_sections; s->title != NULL; s++) {
         g_string_append_printf(out, "\n%s:\n", s->title);
         for (const Option *o = s->options; o->name != NULL; o++) {

@@ -69,6 +69,10 @@ bool runstate_cont(GError **error)
                     run_state_name(runstate_current()));
         return false;
     }
+    if (runstate_current() != RUN_STATE_PRELAUNCH && vm != NULL &&
+        !accel_require(vm_accel(vm), ACCEL_CAP_PAUSE, "cont without system_reset", error)) {
+        return false;
+    }
     set_state(RUN_STATE_RUNNING);
     event_emit("RESUME", NULL);
     clock_resume();

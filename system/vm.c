@@ -17,6 +17,7 @@
 #include "runstate.h"
 #include "serials.h"
 #include "util/error.h"
+#include "util/target.h"
 
 struct Vm {
     const VmConfig *config;
@@ -30,7 +31,8 @@ static const VmConfig *current_config;
 
 static bool make_accel(Vm *vm, GError **error)
 {
-    static const char *const by_default[] = { "gunyah", NULL };
+    static const char *const arm[] = { "gunyah", NULL };
+    static const char *const x86[] = { "kvm", "acrn", NULL };
     g_autoptr(GPtrArray) texts = g_ptr_array_new();
 
     for (unsigned i = 0; i < vm->config->accels->len; i++) {
@@ -42,7 +44,7 @@ static bool make_accel(Vm *vm, GError **error)
     } else if (HUMPY_MACHINE_GET_CLASS(vm->machine)->no_cpus) {
         vm->accel = accel_new_none();
     } else {
-        vm->accel = accel_create(by_default, error);
+        vm->accel = accel_create(target_current() == TARGET_X86_64 ? x86 : arm, error);
     }
     if (vm->accel == NULL) {
         return false;
@@ -342,14 +344,18 @@ Vm *vm_new(const VmConfig *config, const Serials *serials, Drives *drives, bool 
     return g_steal_pointer(&vm);
 }
 
-void vm_reset(Vm *vm)
+bool vm_reset(Vm *vm, GError **error)
 {
     g_assert(accel_caps(vm->accel) & ACCEL_CAP_RESET_IN_PLACE);
     accel_pause(vm->accel);
     machine_reset(vm->machine);
+    if ((accel_caps(vm->accel) & ACCEL_CAP_VCPUS) && !machine_boot(vm->machine, error)) {
+        return false;
+    }
     if (runstate_is_running()) {
         accel_resume(vm->accel);
     }
+    return true;
 }
 
 void vm_free(Vm *vm)

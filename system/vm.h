@@ -31,7 +31,8 @@ Vm *vm_new(const VmConfig *config, const Serials *serials, Drives *drives, bool 
            GError **error);
 /* -device and device_add: device_add() where drive= may also be the id of a -drive. [main] */
 bool vm_add_device(Vm *vm, KeyVal *kv, GError **error);
-/* All devices as after power-on, in place; needs ACCEL_CAP_RESET_IN_PLACE. */
-void vm_reset(Vm *vm);
+/* Devices and vCPUs as after power-on, in place, with the guest's images loaded again; needs
+ * ACCEL_CAP_RESET_IN_PLACE. FALSE: the guest cannot run any more. */
+bool vm_reset(Vm *vm, GError **error);
 void vm_free(Vm *vm); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)

@@ -11,6 +11,7 @@
 #include "gunyah-priv.h"
 #include "util/error.h"
 #include "util/props.h"
+#include "util/target.h"
 
 G_DEFINE_FINAL_TYPE(AccelGunyah, accel_gunyah, TYPE_ACCEL)
 
@@ -247,7 +248,8 @@ static void accel_gunyah_class_init(AccelGunyahClass *klass)
     props_install(G_OBJECT_CLASS(klass), gunyah_props, G_N_ELEMENTS(gunyah_props));
     ac->name = "gunyah";
     ac->summary = "Gunyah hypervisor through /dev/gunyah, or a userspace model of it";
-    ac->caps = ACCEL_CAP_IRQCHIP | ACCEL_CAP_VCPUS;
+    ac->targets = TARGET_AARCH64;
+    ac->caps = ACCEL_CAP_IRQCHIP | ACCEL_CAP_VCPUS | ACCEL_CAP_PAUSE;
     ac->cap_reasons = missing_caps;
     ac->open = gunyah_open;
     ac->close = gunyah_close;

@@ -55,7 +55,8 @@ static void accel_qtest_class_init(AccelQtestClass *klass)
     ac->name = "qtest";
     ac->summary = "no guest code: devices are driven by the qtest protocol (-qtest)";
     ac->caps = ACCEL_CAP_MEMORY_NODES | ACCEL_CAP_RESET_IN_PLACE | ACCEL_CAP_LATE_RAM |
-               ACCEL_CAP_ROM_SLOTS | ACCEL_CAP_MSI | ACCEL_CAP_HIGH_MMIO | ACCEL_CAP_MANUAL_CLOCK;
+               ACCEL_CAP_ROM_SLOTS | ACCEL_CAP_MSI | ACCEL_CAP_HIGH_MMIO | ACCEL_CAP_MANUAL_CLOCK |
+               ACCEL_CAP_PAUSE;
     ac->cap_reasons = missing_caps;
     ac->open = qtest_open;
     ac->close = qtest_close;

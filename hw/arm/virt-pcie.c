@@ -48,9 +48,10 @@ bool virt_add_pcie(VirtMachine *v, GError **error)
 
 bool virt_wire_pcie(VirtMachine *v, GError **error)
 {
-    if (bus_n_devices(HUMPY_BUS(gpex_bus(v->pcie))) <= 1 /* the bridge itself */) {
+    if (v->pcie_wired || bus_n_devices(HUMPY_BUS(gpex_bus(v->pcie))) <= 1 /* the bridge itself */) {
         return true;
     }
+    v->pcie_wired = true;
     for (unsigned i = 0; i < PCI_N_LINES; i++) {
         if (!virt_wire(HUMPY_MACHINE(v), VIRT_PCIE_SPI + i, ACCEL_IRQ_LEVEL, error)) {
             return false;

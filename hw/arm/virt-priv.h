@@ -22,6 +22,7 @@ struct _VirtMachine {
     Device *panic;
     FwCfg *fw_cfg;
     Gpex *pcie;
+    bool pcie_wired;
     Device *transports[VIRT_N_TRANSPORTS];
 };
 

@@ -20,6 +20,7 @@
 #include "hw/virtio/virtio-mmio.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/target.h"
 #include "virt-priv.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -256,6 +257,7 @@ static void virt_machine_class_init(VirtMachineClass *klass)
 
     mc->name = "virt-7.2";
     mc->alias = "virt";
+    mc->targets = TARGET_AARCH64;
     mc->summary = "Arm virtual machine, laid out as QEMU 7.2's";
     mc->default_ram = 128 * MIB;
     mc->max_cpus = VIRT_MAX_CPUS;

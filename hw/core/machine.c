@@ -6,6 +6,7 @@
 
 #include "core-priv.h"
 #include "util/error.h"
+#include "util/target.h"
 
 typedef struct {
     MachineConfig config; /* strings owned */
@@ -16,7 +17,8 @@ typedef struct {
     GPtrArray *cpus;      /* of Cpu, referenced */
     GPtrArray *devices;   /* of Device that no bus holds, referenced, in the order made */
     Numa *numa;
-    GString *roms; /* lines of info roms */
+    GString *roms;    /* lines of info roms */
+    gsize board_roms; /* how much of it is the board's, there before a boot */
     MachineRam ram;
 } MachinePrivate;
 
@@ -274,7 +276,11 @@ bool machine_init(Machine *m, GError **error)
     make_cpus(m);
     memory_region_init(&p->root, NULL, "system", UINT64_MAX);
     p->memory = address_space_new(&p->root, "memory");
-    return mc->init(m, error);
+    if (!mc->init(m, error)) {
+        return false;
+    }
+    p->board_roms = p->roms->len;
+    return true;
 }
 
 Machine *machine_current(void)
@@ -313,6 +319,7 @@ bool machine_boot(Machine *m, GError **error)
     MachineClass *mc = HUMPY_MACHINE_GET_CLASS(m);
 
     has_started = true;
+    g_string_truncate(priv(m)->roms, priv(m)->board_roms);
     return mc->boot == NULL || mc->boot(m, error);
 }
 
@@ -417,7 +424,11 @@ static void collect_classes(GType type, GPtrArray *classes)
     g_autofree GType *children = g_type_children(type, NULL);
 
     if (!G_TYPE_IS_ABSTRACT(type)) {
-        g_ptr_array_add(classes, g_type_class_ref(type));
+        MachineClass *mc = g_type_class_ref(type);
+
+        if (target_offers(mc->targets)) {
+            g_ptr_array_add(classes, mc);
+        }
     }
     for (GType *child = children; *child != 0; child++) {
         collect_classes(*child, classes);

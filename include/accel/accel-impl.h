@@ -38,6 +38,7 @@ struct _AccelClass {
     const char *name;    /* as in -accel NAME */
     const char *summary; /* one line for -accel help */
     uint64_t caps;       /* AccelCap bits: what the core may then ask for */
+    unsigned targets;    /* Target bits (util/target.h); 0: all */
     /* (optional) Why a capability is missing, for accel_require(). */
     const AccelCapReason *cap_reasons;
 
@@ -59,6 +60,8 @@ struct _AccelClass {
      * ACCEL_CAP_IRQCHIP, absent without. */
     bool (*irq_connect)(Accel *accel, unsigned gsi, AccelIrqMode mode, GError **error);
     void (*irq_set)(Accel *accel, unsigned gsi, bool level);
+    /* (optional) [any] accel_msi(). Without: the message is lost. */
+    void (*msi)(Accel *accel, uint64_t addr, uint32_t data);
 
     /* (optional pair) [main] after setup, before start. fdt is borrowed for the call. Without:
      * the tree stays as it is and its own size is room enough. */
@@ -70,10 +73,20 @@ struct _AccelClass {
 
     /* [main] Everything up to the moment vCPUs may enter. Mandatory. */
     bool (*start)(Accel *accel, const AccelBootInfo *boot, GError **error);
+    /* [main] The second and later accel_start(): between pause and resume, no vCPU is in the
+     * guest, devices have been reset. An answer that was still in hand is dropped. Mandatory with
+     * ACCEL_CAP_RESET_IN_PLACE and ACCEL_CAP_VCPUS. */
+    bool (*reset)(Accel *accel, const AccelBootInfo *boot, GError **error);
+    /* (optional) [main] Guest code stops and goes on, where the hypervisor has it in hand: resume
+     * is called after start and after reset unless paused, before the core's threads enter; pause
+     * when they have left. FALSE cannot be said: what fails is reported as an event. */
+    void (*pause)(Accel *accel);
+    void (*resume)(Accel *accel);
 
     /* [vcpu] One entry into the guest and the handling of its exit. Blocks; a kick (a signal
      * without SA_RESTART, repeated until the thread has seen the request) makes it return. All
-     * other asynchronous signals are blocked in this thread. Mandatory with ACCEL_CAP_VCPUS. */
+     * other asynchronous signals are blocked in this thread. Without, with ACCEL_CAP_VCPUS: the
+     * hypervisor runs them by itself, and the core makes no threads. */
     AccelRunResult (*vcpu_run)(Accel *accel, AccelVcpu *vcpu);
 };
 

@@ -32,6 +32,8 @@ typedef enum {
     ACCEL_CAP_HIGH_MMIO = 1 << 12,    /* accesses to devices above RAM reach user space */
     ACCEL_CAP_MANUAL_CLOCK = 1 << 13, /* virtual time stands still unless told to move */
     ACCEL_CAP_MEMORY_NODES = 1 << 14, /* the guest sees the memory nodes that the machine wrote */
+    ACCEL_CAP_PIT = 1 << 15,          /* x86, with IRQCHIP: has a 8254 and its gate at port 0x61 */
+    ACCEL_CAP_PAUSE = 1 << 16,        /* a running guest can be paused and go on as it was */
 } AccelCap;
 
 uint64_t accel_caps(Accel *accel);
@@ -61,6 +63,10 @@ typedef struct {
     AddressSpace *io;     /* ports, or NULL */
     unsigned n_vcpus;
     const char *vm_name;
+    /* Serves PCI_CONFIG requests, where the hypervisor makes them (ACRN, Xen); NULL: nothing is
+     * there. pci_opaque is borrowed until accel_teardown(). [any] */
+    IoReqPciConfigFn pci_config;
+    void *pci_opaque;
 } AccelMachineInfo;
 
 /* Makes the VM and starts following info->memory with a MemoryListener. [main] */
@@ -71,6 +77,9 @@ typedef enum { ACCEL_IRQ_EDGE, ACCEL_IRQ_LEVEL } AccelIrqMode;
 bool accel_irq_connect(Accel *accel, unsigned gsi, AccelIrqMode mode, GError **error);
 /* Drives a connected line. For EDGE a 0 to 1 change is one interrupt. [any] */
 void accel_irq_set(Accel *accel, unsigned gsi, bool level);
+/* A message that a device has written to the interrupt controller's address; needs ACCEL_CAP_MSI.
+ * What the hypervisor refuses is dropped and counted. [any] */
+void accel_msi(Accel *accel, uint64_t addr, uint32_t data);
 
 /* (optional in the back end) Adds what the hypervisor wants to the machine's device tree, and says
  * how large the memory range given as DTB must at least be. fdt is an opened tree with room
@@ -83,17 +92,39 @@ typedef struct {
 bool accel_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error);
 uint64_t accel_dtb_room(Accel *accel, uint64_t dtb_size);
 
+/* x86: how the boot vCPU starts, by the Intel SDM's names; the others wait for INIT and SIPI.
+ * Segments' attributes are as in a VMCS (bits 0-7 and 12-15 of the descriptor's second word,
+ * shifted right by 8). What is not said is as after power-on. */
 typedef struct {
-    uint64_t entry;    /* PC of the boot vCPU */
-    uint64_t dtb_gpa;  /* X0 */
-    uint64_t dtb_room; /* bytes reserved there */
-    uint64_t ram_base; /* first byte of the region that holds kernel and DTB */
+    uint16_t selector;
+    uint32_t attributes, limit;
+    uint64_t base;
+} AccelX86Segment;
+
+typedef struct {
+    uint64_t rip, rax, rbx, rsi;
+    uint64_t cr0;
+    uint64_t gdt_base;
+    uint16_t gdt_limit;
+    AccelX86Segment cs, data; /* data: DS, ES, SS, and FS, GS */
+    AccelX86Segment tr;       /* limit 0: none */
+} AccelX86State;
+
+typedef struct {
+    uint64_t entry;           /* PC of the boot vCPU */
+    uint64_t dtb_gpa;         /* X0 */
+    uint64_t dtb_room;        /* bytes reserved there */
+    uint64_t ram_base;        /* first byte of the region that holds kernel and DTB */
+    const AccelX86State *x86; /* x86: instead of all above; borrowed for the call */
 } AccelBootInfo;
 /* Where the accelerator can only start at a fixed place (Gunyah without SET_BOOT_CONTEXT: the first
  * byte of the RAM region that holds the DTB), sets *entry and returns TRUE. */
 bool accel_fixed_entry(Accel *accel, uint64_t region_base, uint64_t *entry);
 
-/* Regions, functions, DTB, START; then the vCPU threads run (or wait if paused). [main] */
+/* Regions, functions, DTB, START; then the vCPU threads run (or wait if paused). Called again on
+ * one that has started and is paused, which needs ACCEL_CAP_RESET_IN_PLACE: all vCPUs and the
+ * hypervisor's devices are as after power-on, memory keeps what is in it, and the guest starts
+ * anew with accel_resume(). [main] */
 bool accel_start(Accel *accel, const AccelBootInfo *boot, GError **error);
 
 /* ---- running ---- */
@@ -117,6 +148,7 @@ void accel_set_event_handler(Accel *accel, AccelEventFn fn, void *opaque);
 /* Interrupt lines connected, and changes of their levels, since setup. [any] */
 unsigned accel_irq_lines(Accel *accel);
 uint64_t accel_irq_changes(Accel *accel);
+uint64_t accel_msis(Accel *accel); /* messages, since setup */
 
 /* The kernel's number of a vCPU's thread; 0: there is none. [main] */
 int accel_vcpu_tid(Accel *accel, unsigned index);

@@ -10,6 +10,7 @@
 #include "node.h"
 #include "qapi-commands.h"
 #include "util/error.h"
+#include "util/target.h"
 #include "vm.h"
 
 /* ---- types ---- */
@@ -94,7 +95,7 @@ JsonNode *qmp_query_cpus_fast(JsonObject *args, GError **error)
         json_object_set_string_member(info, "qom-path", path);
         json_object_set_int_member(info, "thread-id", tid != 0 ? tid : getpid());
         json_object_set_object_member(info, "props", cpu_properties(cpu));
-        json_object_set_string_member(info, "target", "aarch64");
+        json_object_set_string_member(info, "target", target_name());
         json_array_add_object_element(all, info);
     }
     return node_array(all);

@@ -5,6 +5,7 @@
 #include "monitor/hmp.h"
 #include "node.h"
 #include "qapi-commands.h"
+#include "util/target.h"
 #include "vm.h"
 
 JsonNode *qmp_query_name(JsonObject *args, GError **error)
@@ -42,7 +43,7 @@ JsonNode *qmp_query_target(JsonObject *args, GError **error)
 {
     JsonObject *info = json_object_new();
 
-    json_object_set_string_member(info, "arch", "aarch64");
+    json_object_set_string_member(info, "arch", target_name());
     return node_object(info);
 }
 

@@ -8,6 +8,7 @@
 #include "runstate.h"
 #include "util/error.h"
 #include "util/event.h"
+#include "vm.h"
 
 JsonNode *qmp_query_status(JsonObject *args, GError **error)
 {
@@ -22,7 +23,12 @@ JsonNode *qmp_query_status(JsonObject *args, GError **error)
 
 JsonNode *qmp_stop(JsonObject *args, GError **error)
 {
-    runstate_stop(RUN_STATE_PAUSED);
+    Vm *vm = vm_current();
+
+    if (vm == NULL || !runstate_is_running() ||
+        accel_require(vm_accel(vm), ACCEL_CAP_PAUSE, "stop", error)) {
+        runstate_stop(RUN_STATE_PAUSED);
+    }
     return NULL;
 }
 

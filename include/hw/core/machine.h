@@ -35,6 +35,7 @@ struct _MachineClass {
     const char *name;  /* -machine NAME */
     const char *alias; /* a second name ("virt" for "virt-7.2"), or NULL */
     const char *summary;
+    unsigned targets; /* Target bits (util/target.h); 0: all */
     uint64_t default_ram;
     unsigned max_cpus;
     bool has_numa;                /* takes -numa */
