@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * A guest's report of a panic, from whichever thread it comes, is acted upon in the main context:
- * the reporting vCPU is inside a device then, and must get out before vCPUs can be stopped.
+ * A guest's report of a panic, or its wish to be reset or powered off, from whichever thread it
+ * comes, is acted upon in the main context: the reporting vCPU is inside a device then, and must
+ * get out before vCPUs can be stopped.
  */
 #include "panic.h"
 
@@ -42,11 +43,20 @@ static gboolean panicked(gpointer opaque)
 
 static void hear(void *opaque, MachineGuestReport report)
 {
-    if (report == MACHINE_GUEST_CRASH_LOADED) {
+    switch (report) {
+    case MACHINE_GUEST_PANICKED:
+        g_idle_add_full(G_PRIORITY_DEFAULT, panicked, NULL, NULL);
+        break;
+    case MACHINE_GUEST_CRASH_LOADED:
         emit("GUEST_CRASHLOADED", "run");
-        return;
+        break;
+    case MACHINE_GUEST_SHUTDOWN:
+        runstate_request(RUN_QUIT, CAUSE_GUEST_SHUTDOWN, NULL);
+        break;
+    case MACHINE_GUEST_RESET:
+        runstate_request(RUN_RESET, CAUSE_GUEST_RESET, NULL);
+        break;
     }
-    g_idle_add_full(G_PRIORITY_DEFAULT, panicked, NULL, NULL);
 }
 
 void panic_start(const VmConfig *vm_config)

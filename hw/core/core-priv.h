@@ -56,12 +56,14 @@ void bus_destroy(Bus *bus);
 typedef struct {
     MemoryRegion *mr;
     MemoryBackend *backend; /* referenced; NULL: mr is the machine's own */
-    bool mapped;
+    MemoryRegion *into;     /* where it is mapped, or NULL */
 } MachineRamPart;
 
 typedef struct {
     GArray *parts; /* of MachineRamPart, by address; NULL: not made */
     MemoryRegion own;
+    MemoryRegion all, below, above; /* of a split one: the parts in a row, and what shows them */
+    bool split;
 } MachineRam;
 
 void machine_ram_release(Machine *m);

@@ -67,7 +67,7 @@ static bool take_nodes(Machine *m, MachineRam *ram, GError **error)
     return true;
 }
 
-bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error)
+static bool make_parts(Machine *m, const char *name, GError **error)
 {
     const MachineConfig *config = machine_config(m);
     MachineRam *ram = machine_ram_of(m);
@@ -85,14 +85,58 @@ bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error)
     } else {
         ok = make_own(m, ram, name, error);
     }
-    for (unsigned i = 0; ok && i < ram->parts->len; i++) {
+    return ok;
+}
+
+static void map_parts(MachineRam *ram, MemoryRegion *into, hwaddr base)
+{
+    for (unsigned i = 0; i < ram->parts->len; i++) {
         MachineRamPart *part = &g_array_index(ram->parts, MachineRamPart, i);
 
-        memory_region_add_subregion(machine_system_memory(m), base, part->mr);
-        part->mapped = true;
+        memory_region_add_subregion(into, base, part->mr);
+        part->into = into;
         base += memory_region_size(part->mr);
     }
-    return ok;
+}
+
+bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error)
+{
+    if (!make_parts(m, name, error)) {
+        return false;
+    }
+    map_parts(machine_ram_of(m), machine_system_memory(m), base);
+    return true;
+}
+
+bool machine_ram_map_split(Machine *m, const char *name, uint64_t below, hwaddr above,
+                           GError **error)
+{
+    uint64_t size = machine_config(m)->ram_size;
+    MachineRam *ram = machine_ram_of(m);
+
+    if (size <= below) {
+        return machine_ram_map(m, name, 0, error);
+    }
+    if (!make_parts(m, name, error)) {
+        return false;
+    }
+    memory_region_init(&ram->all, NULL, name, size);
+    map_parts(ram, &ram->all, 0);
+    memory_region_init_alias(&ram->below, NULL, "ram-below-4g", &ram->all, 0, below);
+    memory_region_init_alias(&ram->above, NULL, "ram-above-4g", &ram->all, below, size - below);
+    memory_region_add_subregion(machine_system_memory(m), 0, &ram->below);
+    memory_region_add_subregion(machine_system_memory(m), above, &ram->above);
+    ram->split = true;
+    return true;
+}
+
+static void release_split(Machine *m, MachineRam *ram)
+{
+    memory_region_del_subregion(machine_system_memory(m), &ram->below);
+    memory_region_del_subregion(machine_system_memory(m), &ram->above);
+    memory_region_destroy(&ram->below);
+    memory_region_destroy(&ram->above);
+    ram->split = false;
 }
 
 MemoryRegion *machine_ram(Machine *m)
@@ -105,12 +149,16 @@ MemoryRegion *machine_ram(Machine *m)
 void machine_ram_release(Machine *m)
 {
     MachineRam *ram = machine_ram_of(m);
+    bool split = ram->split;
 
+    if (split) {
+        release_split(m, ram);
+    }
     for (unsigned i = 0; ram->parts != NULL && i < ram->parts->len; i++) {
         MachineRamPart *part = &g_array_index(ram->parts, MachineRamPart, i);
 
-        if (part->mapped) {
-            memory_region_del_subregion(machine_system_memory(m), part->mr);
+        if (part->into != NULL) {
+            memory_region_del_subregion(part->into, part->mr);
         }
         if (part->backend != NULL) {
             memory_backend_release(part->backend);
@@ -120,4 +168,7 @@ void machine_ram_release(Machine *m)
         }
     }
     g_clear_pointer(&ram->parts, g_array_unref);
+    if (split) {
+        memory_region_destroy(&ram->all);
+    }
 }

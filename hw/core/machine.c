@@ -8,14 +8,18 @@
 #include "util/error.h"
 #include "util/target.h"
 
+enum { PORTS = 0x10000 };
+
 typedef struct {
     MachineConfig config; /* strings owned */
     Accel *accel;
     struct Chardev **serials;
     MemoryRegion root;
     AddressSpace *memory; /* NULL before init and after finish */
-    GPtrArray *cpus;      /* of Cpu, referenced */
-    GPtrArray *devices;   /* of Device that no bus holds, referenced, in the order made */
+    MemoryRegion io_root;
+    AddressSpace *io;   /* or NULL: no ports */
+    GPtrArray *cpus;    /* of Cpu, referenced */
+    GPtrArray *devices; /* of Device that no bus holds, referenced, in the order made */
     Numa *numa;
     GString *roms;    /* lines of info roms */
     gsize board_roms; /* how much of it is the board's, there before a boot */
@@ -175,6 +179,16 @@ MemoryRegion *machine_system_memory(Machine *m)
     return &priv(m)->root;
 }
 
+AddressSpace *machine_io(Machine *m)
+{
+    return priv(m)->io;
+}
+
+MemoryRegion *machine_system_io(Machine *m)
+{
+    return priv(m)->io != NULL ? &priv(m)->io_root : NULL;
+}
+
 /* ---- life cycle ---- */
 
 /* How much RAM: a back end's size, -m, or the machine's default. */
@@ -276,6 +290,10 @@ bool machine_init(Machine *m, GError **error)
     make_cpus(m);
     memory_region_init(&p->root, NULL, "system", UINT64_MAX);
     p->memory = address_space_new(&p->root, "memory");
+    if (mc->has_ports) {
+        memory_region_init(&p->io_root, NULL, "io", PORTS);
+        p->io = address_space_new(&p->io_root, "I/O");
+    }
     if (!mc->init(m, error)) {
         return false;
     }
@@ -392,6 +410,10 @@ void machine_finish(Machine *m)
     g_string_truncate(p->roms, 0);
     g_clear_pointer(&p->memory, address_space_free);
     memory_region_destroy(&p->root);
+    if (p->io != NULL) {
+        g_clear_pointer(&p->io, address_space_free);
+        memory_region_destroy(&p->io_root);
+    }
 }
 
 void machine_add_device(Machine *m, Device *dev)

@@ -41,6 +41,7 @@ struct _MachineClass {
     bool has_numa;                /* takes -numa */
     bool no_cpus;                 /* has none, whatever -smp says, and so needs no accelerator */
     const char *const *cpu_types; /* values of -cpu, the default first; NULL-terminated */
+    bool has_ports;               /* has an I/O port space: machine_io() */
     unsigned n_serials;           /* serial ports that machine_set_serial() may fill */
     /* Devices and memory; the accelerator is set up inside. [main] */
     bool (*init)(Machine *m, GError **error);
@@ -81,14 +82,23 @@ struct Chardev *machine_serial(Machine *m, unsigned n); /* or NULL */
 
 AddressSpace *machine_memory(Machine *m);        /* guest physical memory */
 MemoryRegion *machine_system_memory(Machine *m); /* its root container */
+/* I/O ports 0 to 0xffff and their root container; NULL where MachineClass.has_ports is not set. */
+AddressSpace *machine_io(Machine *m);
+MemoryRegion *machine_system_io(Machine *m);
 
 /* -fw_cfg, between machine_init() and machine_boot(). UNSUPPORTED: the machine has no such device.
  */
 bool machine_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
 
-/* What a guest says of itself through a device. The handler is called in the reporting thread,
- * inside the device. NULL: nobody hears. [main, before the guest runs] */
-typedef enum { MACHINE_GUEST_PANICKED, MACHINE_GUEST_CRASH_LOADED } MachineGuestReport;
+/* What a guest says of itself, or asks for, through a device. The handler is called in the
+ * reporting thread, inside the device: what is asked for happens later. NULL: nobody hears. [main,
+ * before the guest runs] */
+typedef enum {
+    MACHINE_GUEST_PANICKED,
+    MACHINE_GUEST_CRASH_LOADED,
+    MACHINE_GUEST_SHUTDOWN, /* powers itself off */
+    MACHINE_GUEST_RESET,    /* wants to be reset */
+} MachineGuestReport;
 typedef void (*MachineGuestReportFn)(void *opaque, MachineGuestReport report);
 void machine_set_guest_report_handler(MachineGuestReportFn fn, void *opaque);
 void machine_report_guest(MachineGuestReport report); /* [any] */
@@ -113,6 +123,10 @@ void machine_finish(Machine *m);
 /* For machine types: makes the RAM (config->ram_size bytes; name is for info mtree) and maps it at
  * base of the system memory, in one piece or several. machine_finish() undoes it. */
 bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error);
+/* The same where the address space has a hole: the first below bytes are at 0, the rest from above
+ * on. */
+bool machine_ram_map_split(Machine *m, const char *name, uint64_t below, hwaddr above,
+                           GError **error);
 /* The lowest piece: what a kernel is loaded into. NULL: there is none. */
 MemoryRegion *machine_ram(Machine *m);
 
