@@ -39,10 +39,11 @@ struct Chardev {
     void *frontend_opaque;
     ChardevMux *mux; /* NULL without mux=on */
 
-    GMainContext *context; /* that serves the input; NULL: the default one */
-    int input_fd;          /* atomic; -1: nothing to read */
-    GSource *input_source; /* touched in the context's thread only */
-    int input_waiting;     /* atomic: the front end was full */
+    GMainContext *context;           /* that serves the input; NULL: the default one */
+    int input_fd;                    /* atomic; -1: nothing to read */
+    GSource *input_source;           /* touched in the context's thread only */
+    bool input_running, input_again; /* the same; the source is within its callback, twice */
+    int input_waiting;               /* atomic: the front end was full */
 
     pthread_mutex_t lock; /* of what write touches: the output side of state, stalled, dropped */
     bool is_socket;

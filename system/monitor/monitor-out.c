@@ -110,10 +110,13 @@ static gboolean writable(int fd, GIOCondition condition, gpointer data)
 void monitor_out_send(MonitorOut *out, const char *text, size_t len)
 {
     g_mutex_lock(&out->lock);
-    g_string_append_len(out->waiting, text, len);
-    if (out->source == NULL) {
-        write_some(out);
+    if (out->source == NULL) { /* nothing waits */
+        size_t n = chardev_try_write(out->chr, text, len);
+
+        text += n;
+        len -= n;
     }
+    g_string_append_len(out->waiting, text, len);
     if (out->source == NULL && backlog(out) > 0) {
         out->source = chardev_output_source(out->chr);
         if (out->source == NULL) {

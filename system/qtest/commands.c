@@ -56,7 +56,7 @@ static void store(const QtestLine *line)
 
     if (qtest_number(line, 1, &addr) && qtest_number(line, 2, &value)) {
         address_space_st(memory(), addr, size_of(line->word[0][5]), value);
-        qtest_send("OK", 2);
+        qtest_send("OK");
     }
 }
 
@@ -99,13 +99,13 @@ static void out(const QtestLine *line)
         if (ports() != NULL) {
             address_space_st(ports(), addr, size_of(line->word[0][3]), value);
         }
-        qtest_send("OK", 2);
+        qtest_send("OK");
     }
 }
 
 static void endianness(const QtestLine *line)
 {
-    qtest_send("OK little", 9);
+    qtest_send("OK little");
 }
 
 /* ---- the clock ---- */
@@ -147,7 +147,7 @@ static void set_clock(const QtestLine *line)
 /* There is nothing that could be loaded. */
 static void module_load(const QtestLine *line)
 {
-    qtest_send("FAIL", 4);
+    qtest_send("FAIL");
 }
 
 /* ---- by name ---- */

@@ -22,9 +22,15 @@ typedef struct {
 } QtestLine;
 
 /* ---- server.c ---- */
-/* One line to the client; a newline is added. [any] */
-void qtest_send(const char *text, size_t len);
+/* One line of less than 512 bytes to the client; a newline is added. [any] */
+void qtest_send(const char *text);
+/* The same; what is longer is cut off. */
 void qtest_sendf(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* A line of any length in parts, the last of which ends in a newline; between begin and end the
+ * thread does nothing else. [any] */
+void qtest_begin_line(void);
+void qtest_send_part(const char *text, size_t len);
+void qtest_end_line(void);
 
 /* ---- commands.c ---- */
 void qtest_command(const QtestLine *line);

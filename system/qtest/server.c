@@ -3,6 +3,7 @@
  * interrupts out, and the log of both. Each byte is looked at once, however it arrives.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 
 enum {
     ROOM = 1 << 20,                      /* taken from the chardev at once */
+    SHORT = 512,                         /* a reply that is sent at once, with its end */
     LONGEST = 2 * QTEST_MAX_DATA + 4096, /* a write of all of it in hex */
 };
 
@@ -36,29 +38,59 @@ static double elapsed(void)
 
 /* ---- out ---- */
 
-void qtest_send(const char *text, size_t len)
-{
-    g_autofree char *line = g_malloc(len + 1);
+/* A line may go in parts; no other comes between. Lock order: no other lock is taken within. */
+static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
 
-    memcpy(line, text, len);
-    line[len] = '\n';
-    monitor_out_send(server.out, line, len + 1);
+void qtest_begin_line(void)
+{
+    pthread_mutex_lock(&line_lock);
     if (server.log != NULL) {
-        fprintf(server.log, "[S +%f] %.*s\n", elapsed(), (int)len, text);
+        fprintf(server.log, "[S +%f] ", elapsed());
+    }
+}
+
+void qtest_send_part(const char *text, size_t len)
+{
+    monitor_out_send(server.out, text, len);
+    if (server.log != NULL) {
+        fwrite(text, 1, len, server.log);
+    }
+}
+
+void qtest_end_line(void)
+{
+    if (server.log != NULL) {
         fflush(server.log);
     }
+    pthread_mutex_unlock(&line_lock);
+}
+
+void qtest_send(const char *text)
+{
+    char line[SHORT + 1];
+    size_t len = strlen(text);
+
+    g_assert(len < SHORT);
+    memcpy(line, text, len);
+    line[len] = '\n';
+    pthread_mutex_lock(&line_lock);
+    monitor_out_send(server.out, line, len + 1);
+    if (server.log != NULL) {
+        fprintf(server.log, "[S +%f] %s\n", elapsed(), text);
+        fflush(server.log);
+    }
+    pthread_mutex_unlock(&line_lock);
 }
 
 void qtest_sendf(const char *fmt, ...)
 {
-    char text[512];
+    char text[SHORT];
     va_list args;
-    int len;
 
     va_start(args, fmt);
-    len = vsnprintf(text, sizeof(text), fmt, args);
+    vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    qtest_send(text, MIN(len, (int)sizeof(text) - 1));
+    qtest_send(text);
 }
 
 /* ---- in ---- */

@@ -36,7 +36,7 @@ static Device *find_device(const QtestLine *line)
     GObject *obj = line->n > 1 ? qom_resolve(line->word[1], NULL) : NULL;
 
     if (obj == NULL || !HUMPY_IS_DEVICE(obj)) {
-        qtest_send("FAIL Unknown device", 19);
+        qtest_send("FAIL Unknown device");
         return NULL;
     }
     return HUMPY_DEVICE(obj);
@@ -50,7 +50,7 @@ static void intercept(const QtestLine *line, bool outputs)
         return;
     }
     if (listened != NULL && listened != dev) {
-        qtest_send("FAIL IRQ intercept already enabled", 34);
+        qtest_send("FAIL IRQ intercept already enabled");
         return;
     }
     if (listened == NULL) {
@@ -64,7 +64,7 @@ static void intercept(const QtestLine *line, bool outputs)
             device_intercept_inputs(dev, heard, NULL);
         }
     }
-    qtest_send("OK", 2);
+    qtest_send("OK");
 }
 
 void qtest_intercept_in(const QtestLine *line)
@@ -91,5 +91,5 @@ void qtest_set_irq_in(const QtestLine *line)
         qtest_sendf("FAIL no input %.80s number %.20s", line->word[2], line->word[3]);
         return;
     }
-    qtest_send("OK", 2);
+    qtest_send("OK");
 }

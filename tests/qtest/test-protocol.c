@@ -59,6 +59,40 @@ static void base64(void)
     qtest_assert_reply(q, "ERR invalid argument size", "b64write " RAM " 3 A");
 }
 
+/* What one encoding writes the other reads, at the sizes around which the server changes its way:
+ * groups of three and six bytes, parts of 48 KiB. */
+static void encodings_agree(void)
+{
+    static const size_t sizes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 49151, 49152, 49153, 150001 };
+    g_autoptr(QTest) q = qtest_start("-machine virt");
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        size_t n = sizes[i], given;
+        g_autofree uint8_t *data = g_malloc(n);
+        g_autofree uint8_t *back = g_malloc(n);
+        g_autofree char *text = NULL, *ours = NULL;
+        g_autofree guchar *decoded = NULL;
+
+        for (size_t j = 0; j < n; j++) {
+            data[j] = g_test_rand_int();
+        }
+        text = g_base64_encode(data, n);
+        g_free(qtest_ok(q, "b64write " RAM " %zu %s", n, text));
+        qtest_read_bytes(q, 0x40000000, back, n);
+        g_assert_cmpmem(back, n, data, n);
+
+        data[n - 1] ^= 0xff;
+        qtest_write_bytes(q, 0x40000000, data, n);
+        ours = qtest_ok(q, "b64read " RAM " %zu", n);
+        decoded = g_base64_decode(ours, &given);
+        g_assert_cmpmem(decoded, given, data, n);
+        g_assert_cmpuint(strlen(ours), ==, (n + 2) / 3 * 4);
+    }
+    qtest_assert_reply(q, "ERR data is not hexadecimal", "write " RAM " 2 0x1g22");
+    qtest_assert_reply(q, "OK", "write " RAM " 3 0xaFfA09");
+    qtest_assert_reply(q, "OK 0xaffa09", "read " RAM " 3");
+}
+
 static void memset_command(void)
 {
     g_autoptr(QTest) q = qtest_start("-machine virt");
@@ -325,6 +359,7 @@ int main(int argc, char **argv)
         { "/qtest/numbers", numbers },
         { "/qtest/bytes", bytes },
         { "/qtest/base64", base64 },
+        { "/qtest/encodings-agree", encodings_agree },
         { "/qtest/memset", memset_command },
         { "/qtest/ports", ports },
         { "/qtest/endianness", endianness },
