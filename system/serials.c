@@ -73,10 +73,12 @@ Serials *serials_open(const VmConfig *config, GError **error)
         }
     }
     if (serials->ports->len == 0 && !config->nodefaults &&
-        (config->nographic || (!config->display_none && !terminal_is_taken(config))) &&
-        !open_short(serials, config->nographic ? "-nographic" : "the default -serial mon:stdio",
-                    "mon:stdio", error)) {
-        return NULL;
+        (config->nographic || (!config->display_none && !terminal_is_taken(config)))) {
+        if (!open_short(serials, config->nographic ? "-nographic" : "the default -serial mon:stdio",
+                        "mon:stdio", error)) {
+            return NULL;
+        }
+        g_array_index(serials->ports, SerialPort, 0).by_default = true;
     }
     return g_steal_pointer(&serials);
 }

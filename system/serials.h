@@ -9,6 +9,7 @@ typedef struct {
     char *option;        /* for messages */
     struct Chardev *chr; /* NULL: nothing is connected */
     bool has_monitor;    /* "mon:": a monitor behind Ctrl-A c */
+    bool by_default;     /* nobody asked for it: a machine may have no such port */
 } SerialPort;
 
 struct Serials {

@@ -106,6 +106,9 @@ static bool connect_serials(Vm *vm, const Serials *serials, GError **error)
     for (unsigned i = 0; i < serials->ports->len; i++) {
         const SerialPort *port = &g_array_index(serials->ports, SerialPort, i);
 
+        if (port->by_default && i >= HUMPY_MACHINE_GET_CLASS(vm->machine)->n_serials) {
+            continue;
+        }
         if (!machine_set_serial(vm->machine, i, port->chr, error)) {
             g_prefix_error(error, "%s: ", port->option);
             return false;

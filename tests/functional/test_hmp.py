@@ -55,6 +55,17 @@ def errors():
         check_equal(run(vm, "   "), "")
 
 
+@test("a machine without serial ports has its monitor behind Ctrl-A c")
+def no_serial_port():
+    with humpy.Process(["-machine", "none"]) as vm:
+        vm.type("\x01c")
+        at = vm.expect("(qemu) ")
+        vm.type("info status\n")
+        at = vm.expect("VM status: running", at)
+        vm.type("quit\n")
+        check_equal(vm.wait(), 0)
+
+
 @test("xp shows memory as written, in every format and size")
 def examine():
     with stopped() as vm, open(KERNEL, "rb") as image, \
