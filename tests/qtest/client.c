@@ -159,6 +159,11 @@ QTest *qtest_startf(const char *format, ...)
     return qtest_start(options);
 }
 
+GPid qtest_pid(QTest *q)
+{
+    return q->pid;
+}
+
 const char *qtest_dir(QTest *q)
 {
     return q->dir;

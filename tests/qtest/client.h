@@ -20,6 +20,7 @@ QTest *qtest_startf(const char *format, ...) G_GNUC_PRINTF(1, 2) G_GNUC_WARN_UNU
 /* Ends it with SIGTERM, which must give exit status 0. */
 void qtest_end(QTest *q);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QTest, qtest_end)
+GPid qtest_pid(QTest *q);
 const char *qtest_dir(QTest *q); /* for files of the test; removed at the end if empty */
 
 /* ---- the protocol ---- */

@@ -54,7 +54,7 @@ enum {
     L_STATUS = 0x12,
     L_CONFIG = 0x14, /* MSI-X is off */
 
-    PCI_DEVFN = 4 << 3,
+    FIRST_DEVFN = 4 << 3,
     PCI_VENDOR_VIRTIO = 0x1af4,
     PCI_CAP_VENDOR = 0x09,
 
@@ -112,24 +112,24 @@ static void find_structures(VirtioDev *dev)
 {
     uint64_t bars[6] = {};
 
-    for (unsigned at = qpci_find_capability(dev->q, PCI_DEVFN, PCI_CAP_VENDOR, 0); at != 0;
-         at = qpci_find_capability(dev->q, PCI_DEVFN, PCI_CAP_VENDOR, at)) {
-        unsigned type = qpci_config_read(dev->q, PCI_DEVFN, at + 3, 1);
-        unsigned bar = qpci_config_read(dev->q, PCI_DEVFN, at + 4, 1);
+    for (unsigned at = qpci_find_capability(dev->q, dev->devfn, PCI_CAP_VENDOR, 0); at != 0;
+         at = qpci_find_capability(dev->q, dev->devfn, PCI_CAP_VENDOR, at)) {
+        unsigned type = qpci_config_read(dev->q, dev->devfn, at + 3, 1);
+        unsigned bar = qpci_config_read(dev->q, dev->devfn, at + 4, 1);
         uint64_t where;
 
         if (type < 1 || type > 4 || bar > 5) {
             continue;
         }
         if (bars[bar] == 0) {
-            bars[bar] = qpci_map_bar(dev->q, PCI_DEVFN, bar);
+            bars[bar] = qpci_map_bar(dev->q, dev->devfn, bar);
         }
-        where = bars[bar] + qpci_config_read(dev->q, PCI_DEVFN, at + 8, 4);
+        where = bars[bar] + qpci_config_read(dev->q, dev->devfn, at + 8, 4);
         if (type == 1) {
             dev->common = where;
         } else if (type == 2) {
             dev->notify = where;
-            dev->notify_multiplier = qpci_config_read(dev->q, PCI_DEVFN, at + 16, 4);
+            dev->notify_multiplier = qpci_config_read(dev->q, dev->devfn, at + 16, 4);
         } else if (type == 3) {
             dev->isr = where;
         } else {
@@ -143,26 +143,32 @@ static void find_pci(VirtioDev *dev)
 {
     uint16_t id;
 
-    g_assert_cmphex(qpci_config_read(dev->q, PCI_DEVFN, 0, 2), ==, PCI_VENDOR_VIRTIO);
-    id = qpci_config_read(dev->q, PCI_DEVFN, 2, 2);
-    dev->device_id = id >= 0x1040 ? id - 0x1040u : qpci_config_read(dev->q, PCI_DEVFN, 0x2e, 2);
+    g_assert_cmphex(qpci_config_read(dev->q, dev->devfn, 0, 2), ==, PCI_VENDOR_VIRTIO);
+    id = qpci_config_read(dev->q, dev->devfn, 2, 2);
+    dev->device_id = id >= 0x1040 ? id - 0x1040u : qpci_config_read(dev->q, dev->devfn, 0x2e, 2);
     if (dev->transport == VIRTIO_PCI_LEGACY) {
-        dev->common = qpci_map_bar(dev->q, PCI_DEVFN, 0);
+        dev->common = qpci_map_bar(dev->q, dev->devfn, 0);
         dev->config = dev->common + L_CONFIG;
     } else {
         find_structures(dev);
     }
-    qpci_enable(dev->q, PCI_DEVFN);
+    qpci_enable(dev->q, dev->devfn);
 }
 
 void virtio_find(VirtioDev *dev, QTest *q, VirtioTransport transport)
 {
-    *dev = (VirtioDev){ .q = q, .transport = transport, .free = FREE_MEMORY };
+    *dev = (VirtioDev){ .q = q, .transport = transport, .devfn = FIRST_DEVFN, .free = FREE_MEMORY };
     if (is_mmio(dev)) {
         find_mmio(dev);
     } else {
         find_pci(dev);
     }
+}
+
+void virtio_find_pci(VirtioDev *dev, QTest *q, VirtioTransport transport, unsigned devfn)
+{
+    *dev = (VirtioDev){ .q = q, .transport = transport, .devfn = devfn, .free = FREE_MEMORY };
+    find_pci(dev);
 }
 
 /* ---- registers ---- */
@@ -330,14 +336,18 @@ void virtq_write_desc(VirtioDev *dev, unsigned n, unsigned index, uint64_t addr,
     qtest_write_bytes(dev->q, dev->queues[n].desc + 16 * index, &desc, sizeof(desc));
 }
 
+uint64_t virtio_notify_address(VirtioDev *dev, unsigned n)
+{
+    select_queue(dev, n);
+    return dev->notify + get(dev, C_QUEUE_NOTIFY_OFF, 2) * dev->notify_multiplier;
+}
+
 void virtq_notify(VirtioDev *dev, unsigned n)
 {
     if (is_mmio(dev)) {
         put(dev, M_QUEUE_NOTIFY, 4, n);
     } else if (virtio_is_modern(dev)) {
-        select_queue(dev, n);
-        qtest_write_value(
-            dev->q, dev->notify + get(dev, C_QUEUE_NOTIFY_OFF, 2) * dev->notify_multiplier, 2, n);
+        qtest_write_value(dev->q, virtio_notify_address(dev, n), 2, n);
     } else {
         put(dev, L_QUEUE_NOTIFY, 2, n);
     }

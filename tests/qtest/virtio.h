@@ -44,6 +44,7 @@ typedef struct {
 typedef struct {
     QTest *q;
     VirtioTransport transport;
+    unsigned devfn;                       /* on PCI */
     uint64_t common, notify, isr, config; /* where the parts are; MMIO: common is all */
     uint32_t notify_multiplier;
     uint16_t device_id; /* as in virtio 1.2, section 5 */
@@ -53,6 +54,10 @@ typedef struct {
 
 /* The device added first: in the last MMIO slot, or the PCI function at 04.0. */
 void virtio_find(VirtioDev *dev, QTest *q, VirtioTransport transport);
+/* The one at a PCI function. */
+void virtio_find_pci(VirtioDev *dev, QTest *q, VirtioTransport transport, unsigned devfn);
+/* Where a driver writes the queue's number to notify it (PCI, modern). */
+uint64_t virtio_notify_address(VirtioDev *dev, unsigned n);
 bool virtio_is_modern(const VirtioDev *dev);
 
 uint8_t virtio_status(VirtioDev *dev);
