@@ -5,6 +5,7 @@
 #include "hw/arm/virt.h"
 #include "hw/block/pflash-cfi01.h"
 #include "hw/char/pl011.h"
+#include "hw/char/serial.h"
 #include "hw/core/device.h"
 #include "hw/core/hostmem.h"
 #include "hw/core/machine.h"
@@ -37,6 +38,7 @@ static GType (*const types[])(void) = {
     /* char, rtc */
     pl011_get_type,
     pl031_get_type,
+    serial_get_type,
     /* platform */
     arm_gicv3_get_type,
     fw_cfg_get_type,

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * PL011 through the memory API, against Arm DDI 0183 chapter 3. The character device is a double:
- * it records what was written and offers input when a test says so.
+ * PL011 through the memory API, against Arm DDI 0183 chapter 3.
  */
 #include <string.h>
 
-#include "chardev/chardev.h"
+#include "chardev-double.h"
 #include "hw/char/pl011.h"
 #include "util/error.h"
 
@@ -38,55 +37,6 @@ enum {
     RXFF = 0x40,
     TXFE = 0x80,
 };
-
-/* ---- the double ---- */
-
-struct Chardev {
-    const ChardevFrontend *fe;
-    void *opaque;
-    GString *written;
-    unsigned accepted;
-    bool refuse;
-};
-
-bool chardev_attach(Chardev *chr, const ChardevFrontend *fe, void *opaque, GError **error)
-{
-    if (chr->refuse) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "in use");
-        return false;
-    }
-    chr->fe = fe;
-    chr->opaque = opaque;
-    return true;
-}
-
-void chardev_detach(Chardev *chr)
-{
-    chr->fe = NULL;
-}
-
-void chardev_accept_input(Chardev *chr)
-{
-    chr->accepted++;
-}
-
-size_t chardev_write(Chardev *chr, const void *buf, size_t len)
-{
-    g_string_append_len(chr->written, buf, len);
-    return len;
-}
-
-/* Offers text as a back end does: never more than can_receive(). Returns what was taken. */
-static size_t type(Chardev *chr, const char *text)
-{
-    size_t room = chr->fe->can_receive(chr->opaque); /* once: other threads change it */
-    size_t len = MIN(strlen(text), room);
-
-    if (len > 0) {
-        chr->fe->receive(chr->opaque, (const uint8_t *)text, len);
-    }
-    return len;
-}
 
 /* ---- the bench ---- */
 
@@ -233,10 +183,10 @@ static void mask_gates_the_line(Bench *b, gconstpointer data)
 
 static void receiver_off_takes_nothing(Bench *b, gconstpointer data)
 {
-    g_assert_cmpuint(type(&b->chr, "x"), ==, 0);
+    g_assert_cmpuint(chardev_double_type(&b->chr, "x"), ==, 0);
     wr(b, CR, ENABLED);
     g_assert_cmpuint(b->chr.accepted, >, 0);
-    g_assert_cmpuint(type(&b->chr, "x"), ==, 1);
+    g_assert_cmpuint(chardev_double_type(&b->chr, "x"), ==, 1);
     g_assert_cmphex(rd(b, DR), ==, 'x');
 }
 
@@ -244,7 +194,7 @@ static void character_mode_is_one_deep(Bench *b, gconstpointer data)
 {
     wr(b, CR, ENABLED);
     wr(b, IMSC, INT_RX);
-    g_assert_cmpuint(type(&b->chr, "ab"), ==, 1);
+    g_assert_cmpuint(chardev_double_type(&b->chr, "ab"), ==, 1);
     g_assert_cmphex(rd(b, FR) & (RXFF | RXFE), ==, RXFF);
     g_assert_cmpint(b->level, ==, 1);
     g_assert_cmphex(rd(b, DR), ==, 'a');
@@ -256,7 +206,7 @@ static void fifo_is_sixteen_deep(Bench *b, gconstpointer data)
 {
     wr(b, LCR_H, FEN);
     wr(b, CR, ENABLED);
-    g_assert_cmpuint(type(&b->chr, "0123456789abcdefghij"), ==, 16);
+    g_assert_cmpuint(chardev_double_type(&b->chr, "0123456789abcdefghij"), ==, 16);
     g_assert_cmphex(rd(b, FR) & RXFF, ==, RXFF);
     for (unsigned i = 0; i < 16; i++) {
         g_assert_cmphex(rd(b, DR), ==, "0123456789abcdef"[i]);
@@ -271,7 +221,7 @@ static void full_fifo_asks_again(Bench *b, gconstpointer data)
 
     wr(b, LCR_H, FEN);
     wr(b, CR, ENABLED);
-    type(&b->chr, "0123456789abcdef");
+    chardev_double_type(&b->chr, "0123456789abcdef");
     before = b->chr.accepted;
     rd(b, DR);
     g_assert_cmpuint(b->chr.accepted, ==, before + 1);
@@ -286,7 +236,7 @@ static void trigger_levels(Bench *b, gconstpointer data)
         wr(b, LCR_H, FEN);
         wr(b, IFLS, i << 3);
         for (unsigned n = 1; n <= 16; n++) {
-            type(&b->chr, "z");
+            chardev_double_type(&b->chr, "z");
             g_assert_cmphex(rd(b, RIS) & INT_RX, ==, n >= levels[i] ? INT_RX : 0);
         }
         for (unsigned n = 16; n-- > 0;) {
@@ -302,7 +252,7 @@ static void timeout_below_trigger(Bench *b, gconstpointer data)
     wr(b, LCR_H, FEN);
     wr(b, CR, ENABLED);
     wr(b, IMSC, INT_RT);
-    type(&b->chr, "ab");
+    chardev_double_type(&b->chr, "ab");
     g_assert_cmphex(rd(b, RIS), ==, INT_RT);
     g_assert_cmpint(b->level, ==, 1);
     rd(b, DR);
@@ -318,7 +268,7 @@ static void loopback_returns_data(Bench *b, gconstpointer data)
     wr(b, CR, ENABLED | LBE);
     wr(b, DR, 'L');
     g_assert_cmpstr(b->chr.written->str, ==, "");
-    g_assert_cmpuint(type(&b->chr, "x"), ==, 0);
+    g_assert_cmpuint(chardev_double_type(&b->chr, "x"), ==, 0);
     g_assert_cmphex(rd(b, DR), ==, 'L');
 }
 
@@ -388,7 +338,7 @@ static void fifo_switch_empties(Bench *b, gconstpointer data)
 {
     wr(b, LCR_H, FEN);
     wr(b, CR, ENABLED);
-    type(&b->chr, "abc");
+    chardev_double_type(&b->chr, "abc");
     wr(b, LCR_H, 0);
     g_assert_cmphex(rd(b, FR) & RXFE, ==, RXFE);
     g_assert_cmphex(rd(b, RIS) & (INT_RX | INT_RT), ==, 0);
@@ -420,7 +370,7 @@ static void threads_share_it(Bench *b, gconstpointer data)
         threads[i] = g_thread_new("vcpu", vcpu, b);
     }
     for (unsigned i = 0; i < 2000; i++) {
-        type(&b->chr, "abc");
+        chardev_double_type(&b->chr, "abc");
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++) {
         g_thread_join(threads[i]);
@@ -446,7 +396,7 @@ static void holes_read_zero(Bench *b, gconstpointer data)
         wr(b, reg, UINT32_MAX);
         g_assert_cmphex(rd(b, reg), ==, 0);
     }
-    type(&b->chr, "q");
+    chardev_double_type(&b->chr, "q");
     g_assert_cmpuint(address_space_ld(b->as, 0x9000001, 1, &value), ==, MEMTX_OK);
     g_assert_cmphex(value, ==, 0);
 }

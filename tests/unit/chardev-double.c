@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * See chardev-double.h.
+ */
+#include "chardev-double.h"
+
+#include <string.h>
+
+#include "util/error.h"
+
+bool chardev_attach(Chardev *chr, const ChardevFrontend *fe, void *opaque, GError **error)
+{
+    if (chr->refuse) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "in use");
+        return false;
+    }
+    chr->fe = fe;
+    chr->opaque = opaque;
+    return true;
+}
+
+void chardev_detach(Chardev *chr)
+{
+    chr->fe = NULL;
+}
+
+void chardev_accept_input(Chardev *chr)
+{
+    chr->accepted++;
+}
+
+size_t chardev_write(Chardev *chr, const void *buf, size_t len)
+{
+    g_string_append_len(chr->written, buf, len);
+    return len;
+}
+
+size_t chardev_double_type(Chardev *chr, const char *text)
+{
+    size_t room = chr->fe->can_receive(chr->opaque); /* once: other threads change it */
+    size_t len = MIN(strlen(text), room);
+
+    if (len > 0) {
+        chr->fe->receive(chr->opaque, (const uint8_t *)text, len);
+    }
+    return len;
+}
