@@ -13,8 +13,8 @@ typedef __int128 Int128; /* addresses below 0 and above 2^64 appear while aliase
 
 /* ---- thread.c: what each thread keeps for its accesses ---- */
 enum {
-    MEM_CACHE_SIZE = 32, /* last hits, see flatview_lookup() */
-    MEM_MAX_DEPTH = 16,  /* accesses made from inside accesses */
+    MEM_CACHE_BITS = 7, /* last hits, see flatview_lookup() */
+    MEM_MAX_DEPTH = 16, /* accesses made from inside accesses */
 };
 
 typedef struct {
@@ -28,7 +28,7 @@ typedef struct MemThread {
     unsigned depth;  /* regions this thread is inside through accesses */
     unsigned n_held; /* MemoryLocks */
     const MemoryRegion *inside[MEM_MAX_DEPTH];
-    MemCacheEntry cache[MEM_CACHE_SIZE];
+    MemCacheEntry cache[1 << MEM_CACHE_BITS];
     uint64_t unassigned_reads, unassigned_writes; /* relaxed, read by others */
     struct MemThread *next, **prev;               /* registered threads */
 } MemThread;
@@ -203,9 +203,15 @@ void flat_range_acquire(FlatRange *range);
  * live on in the view's successor. Not in a read section. */
 void flatview_retire(FlatView *view, const FlatSlice *slices, size_t n_slices);
 
+/* Devices are 512 bytes or a power of two above that apart: a product spreads all of these. */
+static inline unsigned mem_cache_slot(hwaddr addr)
+{
+    return (uint32_t)(addr >> 9) * 0x9e3779b1u >> (32 - MEM_CACHE_BITS);
+}
+
 static inline const FlatRange *flatview_lookup(MemThread *t, const FlatView *view, hwaddr addr)
 {
-    MemCacheEntry *hit = &t->cache[(addr >> 9) % MEM_CACHE_SIZE];
+    MemCacheEntry *hit = &t->cache[mem_cache_slot(addr)];
     size_t i;
 
     if (hit->generation == view->generation &&
