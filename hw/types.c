@@ -13,6 +13,8 @@
 #include "hw/display/ramfb.h"
 #include "hw/gpio/gpio-key.h"
 #include "hw/gpio/pl061.h"
+#include "hw/i386/microvm.h"
+#include "hw/i386/pci-ports.h"
 #include "hw/intc/arm-gicv3.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
@@ -47,6 +49,7 @@ static GType (*const types[])(void) = {
     pl061_get_type,
     pvpanic_mmio_get_type,
     ramfb_get_type,
+    pci_ports_get_type,
     /* virtio */
     virtio_mmio_get_type,
     virtio_9p_get_type,
@@ -74,6 +77,7 @@ static GType (*const types[])(void) = {
     /* machines */
     none_machine_get_type,
     virt_machine_get_type,
+    microvm_machine_get_type,
 };
 
 void hw_register_types(void)

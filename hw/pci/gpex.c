@@ -119,7 +119,11 @@ static void add_windows(Gpex *s)
     memory_region_init_alias(&s->mem_window, owner, "pcie-mmio", &s->mem, l->mem, l->mem_size);
     memory_region_transaction_begin();
     memory_region_add_subregion(s->system, l->ecam, &s->ecam);
-    memory_region_add_subregion(s->system, l->io, &s->io);
+    if (l->ports != NULL) { /* behind everything that the board itself has there */
+        memory_region_add_subregion_overlap(l->ports, 0, &s->io, -1);
+    } else {
+        memory_region_add_subregion(s->system, l->io, &s->io);
+    }
     memory_region_add_subregion(s->system, l->mem, &s->mem_window);
     if (l->mem64_size != 0) {
         memory_region_init_alias(&s->mem64_window, owner, "pcie-mmio-high", &s->mem, l->mem64,
@@ -133,7 +137,7 @@ static void remove_windows(Gpex *s)
 {
     memory_region_transaction_begin();
     memory_region_del_subregion(s->system, &s->ecam);
-    memory_region_del_subregion(s->system, &s->io);
+    memory_region_del_subregion(s->layout.ports != NULL ? s->layout.ports : s->system, &s->io);
     memory_region_del_subregion(s->system, &s->mem_window);
     if (s->layout.mem64_size != 0) {
         memory_region_del_subregion(s->system, &s->mem64_window);

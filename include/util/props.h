@@ -28,6 +28,9 @@ typedef enum {
     PROP_KIND_ONOFFAUTO, /* int field: 0 auto, 1 on, 2 off */
 } PropKind;
 
+/* Values of a PROP_KIND_ONOFFAUTO field. */
+enum { PROP_AUTO, PROP_ON, PROP_OFF };
+
 typedef struct {
     const char *name;
     PropKind kind;

@@ -51,3 +51,5 @@ bool loader_copy(LoaderStream *stream, const LoaderDest *dest, uint64_t at, uint
 
 /* TRUE if head starts as gzip data does (RFC 1952). */
 bool loader_is_gzip(const void *head, size_t len);
+/* What a file that starts with head seems to be, as in "but X"; NULL: nothing known. */
+const char *loader_kind(const void *head, size_t len);

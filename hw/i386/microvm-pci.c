@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The microvm machine's PCI Express host: one root bus, reached through ECAM, through ports 0xcf8
+ * and 0xcfc, and by hypervisors that decode those ports themselves; its lines; and the addresses to
+ * which message-signalled interrupts are written, which is the accelerator's business.
+ */
+#include "hw/i386/pci-ports.h"
+#include "microvm-priv.h"
+
+IoReqResult microvm_pci_config(void *opaque, IoRequest *req)
+{
+    MicrovmMachine *s = opaque;
+    unsigned devfn = PCI_MAKE_DEVFN(req->pci.dev, req->pci.fn);
+
+    if (s->pci == NULL || req->pci.segment != 0 || req->pci.dev >= 32 || req->pci.fn >= 8 ||
+        req->pci.reg >= PCIE_CONFIG_SIZE || req->pci.reg % req->size != 0) {
+        return IOREQ_FAULT;
+    }
+    if (req->is_write) {
+        pci_root_config_write(gpex_bus(s->pci), req->pci.bus, devfn, req->pci.reg, req->data,
+                              req->size);
+    } else {
+        req->data =
+            pci_root_config_read(gpex_bus(s->pci), req->pci.bus, devfn, req->pci.reg, req->size);
+    }
+    return IOREQ_HANDLED;
+}
+
+/* ---- messages ---- */
+
+/* What a CPU reads there is its own local APIC, which never comes here. */
+static uint64_t msi_read(void *opaque, hwaddr offset, unsigned size)
+{
+    return 0;
+}
+
+static void msi_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
+{
+    accel_msi(opaque, MICROVM_LAPIC + offset, value);
+}
+
+static const MemoryRegionOps msi_ops = {
+    .read = msi_read,
+    .write = msi_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 4, .max_access_size = 4 },
+    .impl = { .min_access_size = 4, .max_access_size = 4 },
+};
+
+static void add_msi(MicrovmMachine *s)
+{
+    Machine *m = HUMPY_MACHINE(s);
+
+    memory_region_init_io(&s->msi, NULL, &msi_ops, machine_accel(m), "msi", MICROVM_LAPIC_SIZE);
+    memory_region_add_subregion(machine_system_memory(m), MICROVM_LAPIC, &s->msi);
+    s->has_msi = true;
+}
+
+/* ---- the host ---- */
+
+static bool add_host(MicrovmMachine *s, uint64_t caps, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(s);
+    bool high = !(caps & ACCEL_CAP_VCPUS) || (caps & ACCEL_CAP_HIGH_MMIO);
+    GpexLayout layout = {
+        .ecam = MICROVM_ECAM,
+        .ecam_size = MICROVM_ECAM_SIZE,
+        .ports = machine_system_io(m),
+        .mem = MICROVM_PCI_MEM,
+        .mem_size = MICROVM_PCI_MEM_SIZE,
+        .mem64 = MICROVM_PCI_HIGH,
+        .mem64_size = high ? MICROVM_PCI_HIGH_SIZE : 0,
+    };
+    Device *dev = g_object_new(TYPE_GPEX, NULL);
+
+    gpex_set_up(HUMPY_GPEX(dev), &layout, machine_system_memory(m), machine_memory(m), s->has_msi);
+    for (unsigned i = 0; i < PCI_N_LINES; i++) {
+        device_connect_irq(dev, i, x86_gsi_line(s->gsis, MICROVM_PCI_GSI + i));
+    }
+    if (!microvm_add_device(s, dev, error)) {
+        return false;
+    }
+    s->pci = HUMPY_GPEX(dev);
+    return true;
+}
+
+static bool add_ports(MicrovmMachine *s, GError **error)
+{
+    MemoryRegion *io = machine_system_io(HUMPY_MACHINE(s));
+    Device *dev = g_object_new(TYPE_PCI_PORTS, NULL);
+
+    pci_ports_set_bus(HUMPY_PCI_PORTS(dev), s->pci != NULL ? gpex_bus(s->pci) : NULL);
+    if (!microvm_add_device(s, dev, error)) {
+        return false;
+    }
+    device_map(dev, 0, io, PCI_PORTS_CONFIG);
+    device_map(dev, 1, io, PCI_PORTS_92);
+    return true;
+}
+
+bool microvm_add_pci(MicrovmMachine *s, GError **error)
+{
+    uint64_t caps = accel_caps(machine_accel(HUMPY_MACHINE(s)));
+
+    if (caps & ACCEL_CAP_MSI) {
+        add_msi(s);
+    }
+    return (s->pcie == PROP_OFF || add_host(s, caps, error)) && add_ports(s, error);
+}
+
+void microvm_release_pci(MicrovmMachine *s)
+{
+    if (s->has_msi) {
+        memory_region_del_subregion(machine_system_memory(HUMPY_MACHINE(s)), &s->msi);
+        memory_region_destroy(&s->msi);
+        s->has_msi = false;
+    }
+    s->pci = NULL;
+}

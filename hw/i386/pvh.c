@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * ELF files with a PVH entry: a note of Xen's says at which physical address they want to be
+ * started in 32-bit mode. 32 and 64 bit files differ in the layout of their headers only.
+ */
+#include <elf.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "hw/i386/kernel.h"
+#include "util/error.h"
+
+enum {
+    XEN_PHYS32_ENTRY = 18, /* XEN_ELFNOTE_PHYS32_ENTRY */
+    MAX_HEADERS = 256,
+    MAX_NOTES = 64 << 10, /* bytes of one PT_NOTE that are looked at */
+};
+
+/* One program header of either class. */
+typedef struct {
+    uint32_t type;
+    uint64_t offset, paddr, file_size, memory_size, align;
+} Header;
+
+typedef struct {
+    LoaderStream *stream;
+    bool wide; /* 64 bit */
+    uint64_t headers;
+    unsigned n_headers, header_size;
+} Elf;
+
+bool x86_kernel_is_elf(const void *head, size_t len)
+{
+    return len >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0;
+}
+
+static bool fail(GError **error, int code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+
+static bool fail(GError **error, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    g_propagate_error(error, g_error_new_valist(HUMPY_ERROR, code, fmt, ap));
+    va_end(ap);
+    return false;
+}
+
+static bool check_ident(const uint8_t *p, Elf *elf, GError **error)
+{
+    unsigned machine = get_le16(p + G_STRUCT_OFFSET(Elf32_Ehdr, e_machine)); /* in both at 18 */
+
+    if ((p[EI_CLASS] != ELFCLASS32 && p[EI_CLASS] != ELFCLASS64) || p[EI_DATA] != ELFDATA2LSB) {
+        return fail(error, HUMPY_ERROR_SYNTAX,
+                    "is an ELF file of class %u and byte order %u; a little-endian one of 32 or 64 "
+                    "bits is needed",
+                    p[EI_CLASS], p[EI_DATA]);
+    }
+    if (machine != EM_386 && machine != EM_X86_64) {
+        return fail(error, HUMPY_ERROR_SYNTAX, "is an ELF file for machine type %u, not for x86",
+                    machine);
+    }
+    elf->wide = p[EI_CLASS] == ELFCLASS64;
+    return true;
+}
+
+static bool read_start(Elf *elf, GError **error)
+{
+    uint8_t p[sizeof(Elf64_Ehdr)] = {};
+    unsigned smallest;
+    size_t got;
+
+    if (!loader_peek(elf->stream, 0, p, sizeof(p), &got, error)) {
+        return false;
+    }
+    if (!x86_kernel_is_elf(p, got) || got < sizeof(Elf32_Ehdr)) {
+        return fail(error, HUMPY_ERROR_SYNTAX, "ends inside its ELF header");
+    }
+    if (!check_ident(p, elf, error)) {
+        return false;
+    }
+    if (elf->wide) {
+        elf->headers = get_le64(p + G_STRUCT_OFFSET(Elf64_Ehdr, e_phoff));
+        elf->header_size = get_le16(p + G_STRUCT_OFFSET(Elf64_Ehdr, e_phentsize));
+        elf->n_headers = get_le16(p + G_STRUCT_OFFSET(Elf64_Ehdr, e_phnum));
+        smallest = sizeof(Elf64_Phdr);
+    } else {
+        elf->headers = get_le32(p + G_STRUCT_OFFSET(Elf32_Ehdr, e_phoff));
+        elf->header_size = get_le16(p + G_STRUCT_OFFSET(Elf32_Ehdr, e_phentsize));
+        elf->n_headers = get_le16(p + G_STRUCT_OFFSET(Elf32_Ehdr, e_phnum));
+        smallest = sizeof(Elf32_Phdr);
+    }
+    if (elf->n_headers == 0 || elf->n_headers > MAX_HEADERS || elf->header_size < smallest) {
+        return fail(error, HUMPY_ERROR_SYNTAX,
+                    "has %u program headers of %u bytes; 1 to %d of at least %u are needed",
+                    elf->n_headers, elf->header_size, MAX_HEADERS, smallest);
+    }
+    return true;
+}
+
+static void decode(const uint8_t *p, bool wide, Header *h)
+{
+    h->type = get_le32(p);
+    if (wide) {
+        h->offset = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_offset));
+        h->paddr = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_paddr));
+        h->file_size = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_filesz));
+        h->memory_size = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_memsz));
+        h->align = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_align));
+    } else {
+        h->offset = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_offset));
+        h->paddr = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_paddr));
+        h->file_size = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_filesz));
+        h->memory_size = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_memsz));
+        h->align = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_align));
+    }
+}
+
+static bool read_header(const Elf *elf, unsigned i, Header *h, GError **error)
+{
+    uint8_t p[sizeof(Elf64_Phdr)];
+    size_t want = elf->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr), got = 0;
+    uint64_t at = elf->headers + (uint64_t)i * elf->header_size;
+
+    if (at >= elf->headers && !loader_peek(elf->stream, at, p, want, &got, error)) {
+        return false;
+    }
+    if (got < want) {
+        return fail(error, HUMPY_ERROR_RANGE, "ends before its program header %u", i);
+    }
+    decode(p, elf->wide, h);
+    if (h->offset > loader_size(elf->stream) ||
+        h->file_size > loader_size(elf->stream) - h->offset) {
+        if (h->type != PT_LOAD && h->type != PT_NOTE) {
+            return true; /* of no interest here */
+        }
+        return fail(error, HUMPY_ERROR_RANGE, "is cut short: program header %u is about more", i);
+    }
+    return true;
+}
+
+/* ---- notes ---- */
+
+static uint64_t align_up(uint64_t value, uint64_t align)
+{
+    return (value + align - 1) & ~(align - 1);
+}
+
+/* TRUE: the entry was among the len bytes of notes. */
+static bool search_notes(const uint8_t *p, size_t len, unsigned align, uint64_t *entry)
+{
+    enum { NOTE = 12 };
+    size_t at = 0;
+
+    while (len - at >= NOTE) {
+        uint32_t name_size = get_le32(p + at), desc_size = get_le32(p + at + 4);
+        uint64_t desc = align_up(at + NOTE + (uint64_t)name_size, align);
+        uint64_t next = align_up(desc + desc_size, align);
+
+        if (desc + desc_size > len) {
+            return false;
+        }
+        if (get_le32(p + at + 8) == XEN_PHYS32_ENTRY && name_size == 4 &&
+            memcmp(p + at + NOTE, "Xen", 4) == 0 && desc_size >= 4) {
+            *entry = desc_size >= 8 ? get_le64(p + desc) : get_le32(p + desc);
+            return true;
+        }
+        if (next >= len) {
+            return false;
+        }
+        at = next;
+    }
+    return false;
+}
+
+/* FALSE: could not be read. *found says whether the entry is known now. */
+static bool read_notes(const Elf *elf, const Header *h, uint64_t *entry, bool *found,
+                       GError **error)
+{
+    size_t len = MIN(h->file_size, (uint64_t)MAX_NOTES), got;
+    g_autofree uint8_t *notes = g_malloc(len + 1);
+
+    if (!loader_peek(elf->stream, h->offset, notes, len, &got, error)) {
+        return false;
+    }
+    *found = search_notes(notes, got, h->align == 8 ? 8 : 4, entry);
+    return true;
+}
+
+/* ---- segments ---- */
+
+static bool add_segment(PvhImage *image, const Header *h, unsigned i, GError **error)
+{
+    if (h->memory_size == 0) {
+        return true;
+    }
+    if (h->file_size > h->memory_size || h->paddr > UINT64_MAX - h->memory_size) {
+        return fail(error, HUMPY_ERROR_SYNTAX,
+                    "has a program header %u of 0x%" G_GINT64_MODIFIER
+                    "x bytes for 0x%" G_GINT64_MODIFIER "x bytes at 0x%" G_GINT64_MODIFIER "x",
+                    i, h->file_size, h->memory_size, h->paddr);
+    }
+    if (h->paddr < X86_KERNEL_LOW) {
+        return fail(error, HUMPY_ERROR_RANGE,
+                    "wants to be loaded at 0x%" G_GINT64_MODIFIER "x; kernels start from 0x%x on",
+                    h->paddr, X86_KERNEL_LOW);
+    }
+    if (image->n == PVH_MAX_SEGMENTS) {
+        return fail(error, HUMPY_ERROR_RANGE, "has more than %d segments", PVH_MAX_SEGMENTS);
+    }
+    image->segment[image->n++] = (PvhSegment){ h->offset, h->file_size, h->paddr, h->memory_size };
+    image->start = image->n == 1 ? h->paddr : MIN(image->start, h->paddr);
+    image->end = MAX(image->end, h->paddr + h->memory_size);
+    return true;
+}
+
+static bool check_entry(PvhImage *image, uint64_t entry, GError **error)
+{
+    for (unsigned i = 0; i < image->n; i++) {
+        const PvhSegment *s = &image->segment[i];
+
+        if (entry >= s->addr && entry - s->addr < s->memory_size && entry <= UINT32_MAX) {
+            image->entry = entry;
+            return true;
+        }
+    }
+    return fail(error, HUMPY_ERROR_RANGE,
+                "has its PVH entry at 0x%" G_GINT64_MODIFIER "x, where it loads nothing%s", entry,
+                entry > UINT32_MAX ? " (above 4 GiB)" : "");
+}
+
+bool pvh_parse(LoaderStream *stream, PvhImage *image, GError **error)
+{
+    Elf elf = { .stream = stream };
+    uint64_t entry = 0;
+    bool found = false;
+
+    *image = (PvhImage){};
+    if (!read_start(&elf, error)) {
+        return false;
+    }
+    for (unsigned i = 0; i < elf.n_headers; i++) {
+        Header h = {};
+
+        if (!read_header(&elf, i, &h, error) ||
+            (h.type == PT_LOAD && !add_segment(image, &h, i, error)) ||
+            (h.type == PT_NOTE && !found && !read_notes(&elf, &h, &entry, &found, error))) {
+            return false;
+        }
+    }
+    if (!found) {
+        return fail(error, HUMPY_ERROR_UNSUPPORTED,
+                    "is an ELF file without a PVH entry (Linux: CONFIG_PVH; a bzImage will do, "
+                    "too)");
+    }
+    return check_entry(image, entry, error);
+}
