@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The microvm machine's interrupt lines and the devices at ISA's classic ports.
  */
+#include "hw/char/serial.h"
 #include "microvm-priv.h"
 
 /* ---- interrupts ---- */
@@ -34,9 +35,37 @@ void microvm_release_irqs(MicrovmMachine *s)
     g_clear_pointer(&s->gsis, x86_gsis_free);
 }
 
+/* ---- serial ports ---- */
+
+/* COM1 is there for its own sake, the others for who asked for them. Two share an interrupt. */
+static bool add_serials(MicrovmMachine *s, GError **error)
+{
+    static const struct {
+        unsigned port, irq;
+    } places[MICROVM_N_SERIALS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+    Machine *m = HUMPY_MACHINE(s);
+
+    for (unsigned i = 0; s->isa_serial && i < MICROVM_N_SERIALS; i++) {
+        struct Chardev *chr = machine_serial(m, i);
+        Device *dev;
+
+        if (i > 0 && chr == NULL) {
+            continue;
+        }
+        dev = serial_new(chr);
+        device_connect_irq(dev, 0, x86_gsi_line(s->gsis, places[i].irq));
+        if (!microvm_add_device(s, dev, error)) {
+            return false;
+        }
+        device_map(dev, 0, machine_system_io(m), places[i].port);
+        s->serials[i] = dev;
+    }
+    return true;
+}
+
 /* ---- all ---- */
 
 bool microvm_add_isa(MicrovmMachine *s, GError **error)
 {
-    return true;
+    return add_serials(s, error);
 }

@@ -18,7 +18,8 @@ struct _MicrovmMachine {
     X86Gsis *gsis;
     MemoryRegion msi;
     bool has_msi;
-    Gpex *pci; /* or NULL; owned by the machine's list, as the rest */
+    Gpex *pci;                          /* or NULL; owned by the machine's list, as the rest */
+    Device *serials[MICROVM_N_SERIALS]; /* or NULL: not there */
     Device *transports[MICROVM_N_TRANSPORTS];
 };
 

@@ -73,6 +73,7 @@ static void microvm_finish(Machine *m)
     MicrovmMachine *s = HUMPY_MICROVM_MACHINE(m);
 
     memset(s->transports, 0, sizeof(s->transports));
+    memset(s->serials, 0, sizeof(s->serials));
     microvm_release_pci(s);
     microvm_release_irqs(s);
 }
