@@ -30,6 +30,7 @@ typedef struct {
     GHashTable *gsis; /* connected line numbers */
     uint64_t irq_changes;
     uint64_t msis;
+    uint64_t dropped_caps;
     pthread_mutex_t event_lock;
     AccelEventFn event_fn;
     void *event_opaque;
@@ -51,7 +52,12 @@ static bool fail(Accel *accel, GError **error)
 
 uint64_t accel_caps(Accel *accel)
 {
-    return HUMPY_ACCEL_GET_CLASS(accel)->caps;
+    return HUMPY_ACCEL_GET_CLASS(accel)->caps & ~priv_of(accel)->dropped_caps;
+}
+
+void accel_drop_caps(Accel *accel, uint64_t caps)
+{
+    priv_of(accel)->dropped_caps |= caps;
 }
 
 const char *accel_name(Accel *accel)
@@ -359,6 +365,11 @@ AccelVcpu *accel_vcpu(Accel *accel, unsigned index)
     VcpuSet *vcpus = priv_of(accel)->vcpus;
 
     return vcpus != NULL ? vcpu_set_get(vcpus, index) : NULL;
+}
+
+void accel_vcpu_kick(AccelVcpu *vcpu)
+{
+    vcpu_set_kick(priv_of(vcpu->accel)->vcpus, vcpu->index);
 }
 
 int accel_vcpu_tid(Accel *accel, unsigned index)

@@ -4,8 +4,9 @@
  * A kick is a request (an atomic word that every thread reads before each entry) plus a signal
  * directed at the thread, repeated until the thread has parked: a signal that arrives between the
  * reading of the request and the entry is lost, and a vCPU in WFI sleeps in the kernel where
- * nothing but a signal wakes it. The signal's handler is empty and without SA_RESTART. No other
- * asynchronous signal may reach these threads, for each one could cost a read its answer.
+ * nothing but a signal wakes it. The signal's handler, without SA_RESTART, only sets the back
+ * end's flag where it has one (accel_set_kick_flag()). No other asynchronous signal may reach
+ * these threads, for each one could cost a read its answer.
  *
  * An entry that carries the answer of a read is left alone for a while: on Gunyah a signal would
  * make the kernel drop the answer. A thread that has not entered yet sees the request and parks
@@ -64,9 +65,18 @@ struct VcpuSet {
 int64_t vcpu_hold_us = 20000;
 
 static __thread bool in_vcpu_thread;
+static __thread uint8_t *kick_flag;
 
 static void on_kick(int sig)
 {
+    if (kick_flag != NULL) {
+        __atomic_store_n(kick_flag, 1, __ATOMIC_RELAXED);
+    }
+}
+
+void accel_set_kick_flag(uint8_t *flag)
+{
+    kick_flag = flag;
 }
 
 static void install_kick_handler(void)
@@ -303,6 +313,15 @@ void vcpu_set_pause(VcpuSet *set)
     pthread_mutex_unlock(&set->lock);
 }
 
+void vcpu_set_kick(VcpuSet *set, unsigned index)
+{
+    pthread_mutex_lock(&set->lock);
+    if (set->vcpus[index]->started) {
+        pthread_kill(set->vcpus[index]->id, KICK_SIGNAL);
+    }
+    pthread_mutex_unlock(&set->lock);
+}
+
 void vcpu_set_resume(VcpuSet *set)
 {
     pthread_mutex_lock(&set->lock);
@@ -324,6 +343,9 @@ void vcpu_set_stop(VcpuSet *set)
     pthread_mutex_lock(&set->lock);
     set_request(set, VCPU_STOP);
     kick_until_parked(set);
+    for (unsigned i = 0; i < set->n; i++) {
+        set->vcpus[i]->started = false;
+    }
     pthread_mutex_unlock(&set->lock);
     for (unsigned i = 0; i < set->n; i++) {
         g_clear_pointer(&set->vcpus[i]->thread, g_thread_join);

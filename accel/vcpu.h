@@ -27,6 +27,8 @@ bool vcpu_set_start(VcpuSet *set, GError **error);
 /* Returns when every vCPU has left the guest. [main] */
 void vcpu_set_pause(VcpuSet *set);
 void vcpu_set_resume(VcpuSet *set);
+/* One signal to one thread that has started. [any] */
+void vcpu_set_kick(VcpuSet *set, unsigned index);
 /* While paused: who was never to enter the guest again may, and an answer that was to be carried
  * in is forgotten. [main] */
 void vcpu_set_restart(VcpuSet *set);

@@ -104,6 +104,8 @@ static bool virt_init(Machine *m, GError **error)
         .memory = machine_memory(m),
         .n_vcpus = config->smp,
         .vm_name = config->name,
+        .gicd_base = VIRT_GICD,
+        .gicr_base = VIRT_GICR,
     };
 
     return virt_check_options(v, config, accel, error) &&

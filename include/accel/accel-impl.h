@@ -98,6 +98,16 @@ void accel_register_type(GType type);
  * the formatted message, later ones only the debug log. fmt may be NULL. [any] */
 void accel_report_event(Accel *accel, AccelEvent event, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
+/* [main] From open: this instance lacks some of its class's capabilities. */
+void accel_drop_caps(Accel *accel, uint64_t caps);
+
+/* [vcpu] Where a kick leaves a 1 before the entry that it would have interrupted, so that one that
+ * comes too early for the signal is not lost (KVM's immediate_exit). For the calling thread, until
+ * the next call; the back end clears it when it has been seen. */
+void accel_set_kick_flag(uint8_t *flag);
+/* Sends one kick, if the thread runs; it may come before the entry that it is meant for. [any] */
+void accel_vcpu_kick(AccelVcpu *vcpu);
+
 /* Number of vCPUs, and one of them; borrowed. Between setup and teardown. [any] */
 unsigned accel_n_vcpus(Accel *accel);
 AccelVcpu *accel_vcpu(Accel *accel, unsigned index);

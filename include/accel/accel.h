@@ -36,7 +36,7 @@ typedef enum {
     ACCEL_CAP_PAUSE = 1 << 16,        /* a running guest can be paused and go on as it was */
 } AccelCap;
 
-uint64_t accel_caps(Accel *accel);
+uint64_t accel_caps(Accel *accel); /* once opened: as its properties leave them */
 const char *accel_name(Accel *accel);
 /* TRUE if accel has cap; else *error: "<what> is not supported by accelerator '<name>': <why>". */
 bool accel_require(Accel *accel, AccelCap cap, const char *what, GError **error);
@@ -67,6 +67,8 @@ typedef struct {
      * there. pci_opaque is borrowed until accel_teardown(). [any] */
     IoReqPciConfigFn pci_config;
     void *pci_opaque;
+    /* Arm, for an accelerator with ACCEL_CAP_IRQCHIP: where the machine wants its GICv3. */
+    uint64_t gicd_base, gicr_base;
 } AccelMachineInfo;
 
 /* Makes the VM and starts following info->memory with a MemoryListener. [main] */
