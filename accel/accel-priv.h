@@ -10,4 +10,5 @@
 bool accel_open(Accel *accel, GError **error);
 
 GType accel_gunyah_get_type(void);
+GType accel_kvm_get_type(void);
 GType accel_qtest_get_type(void);

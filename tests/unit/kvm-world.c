@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The machine of kvm-world.h.
+ */
+#include "kvm-world.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "util/target.h"
+
+static void see(World *w, bool write, uint64_t addr, unsigned size, uint64_t value)
+{
+    if (w->n_seen < MAX_SEEN) {
+        w->seen[w->n_seen] = (Seen){ write, addr, size, value };
+    }
+    w->n_seen++;
+    pthread_cond_broadcast(&w->cond);
+}
+
+static MemTxResult on_read(void *opaque, hwaddr offset, uint64_t *value, unsigned size)
+{
+    World *w = opaque;
+
+    pthread_mutex_lock(&w->lock);
+    *value = w->to_read;
+    w->to_read += w->step;
+    see(w, false, offset, size, 0);
+    w->in_read++;
+    pthread_cond_broadcast(&w->cond);
+    while (w->hold_reads) {
+        pthread_cond_wait(&w->cond, &w->lock);
+    }
+    w->in_read--;
+    pthread_mutex_unlock(&w->lock);
+    return MEMTX_OK;
+}
+
+static MemTxResult on_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
+{
+    World *w = opaque;
+
+    pthread_mutex_lock(&w->lock);
+    see(w, true, offset, size, value);
+    pthread_mutex_unlock(&w->lock);
+    return MEMTX_OK;
+}
+
+static MemTxResult on_tell(void *opaque, hwaddr offset, uint64_t value, unsigned size)
+{
+    World *w = opaque;
+    uint32_t word = value;
+
+    pthread_mutex_lock(&w->lock);
+    g_array_append_val(w->told, word);
+    pthread_cond_broadcast(&w->cond);
+    pthread_mutex_unlock(&w->lock);
+    return MEMTX_OK;
+}
+
+static MemTxResult on_ask(void *opaque, hwaddr offset, uint64_t *value, unsigned size)
+{
+    *value = 0;
+    return MEMTX_OK;
+}
+
+static const MemoryRegionOps device_ops = {
+    .read_with_result = on_read,
+    .write_with_result = on_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { 1, 8, true },
+    .impl = { 1, 8, true },
+};
+
+static const MemoryRegionOps tell_ops = {
+    .read_with_result = on_ask,
+    .write_with_result = on_tell,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { 1, 4, true },
+    .impl = { 1, 4, true },
+};
+
+void world_init(World *w, gconstpointer data)
+{
+    static const AccelX86Segment code = { .attributes = 0x9b, .limit = 0xffff };
+    static const AccelX86Segment flat = { .attributes = 0x93, .limit = 0xffff };
+
+    memset(w, 0, sizeof(*w));
+    target_set(TARGET_X86_64);
+    memory_region_init(&w->root, NULL, "root", UINT64_MAX);
+    g_assert_true(memory_region_init_ram(&w->ram, NULL, "ram", RAM_SIZE, NULL));
+    memory_region_add_subregion(&w->root, 0, &w->ram);
+    memory_region_init_io(&w->device, NULL, &device_ops, w, "device", DEVICE_SIZE);
+    memory_region_add_subregion(&w->root, DEVICE_BASE, &w->device);
+    w->as = address_space_new(&w->root, "memory");
+    memory_region_init(&w->io_root, NULL, "io", 0x10000);
+    memory_region_init_io(&w->ports, NULL, &device_ops, w, "ports", PORT_SIZE);
+    memory_region_add_subregion(&w->io_root, PORT_BASE, &w->ports);
+    memory_region_init_io(&w->tell, NULL, &tell_ops, w, "tell", 4);
+    memory_region_add_subregion(&w->io_root, PORT_TELL, &w->tell);
+    w->io = address_space_new(&w->io_root, "io");
+    w->x86 = (AccelX86State){ .rip = CODE_ADDR, .cr0 = 0x10, .cs = code, .data = flat };
+    w->boot.x86 = &w->x86;
+    w->told = g_array_new(false, false, sizeof(uint32_t));
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->cond, NULL);
+}
+
+void world_clear(World *w, gconstpointer data)
+{
+    g_clear_object(&w->accel);
+    address_space_free(w->as);
+    address_space_free(w->io);
+    memory_region_del_subregion(&w->root, &w->device);
+    memory_region_del_subregion(&w->root, &w->ram);
+    memory_region_del_subregion(&w->io_root, &w->ports);
+    memory_region_del_subregion(&w->io_root, &w->tell);
+    memory_region_destroy(&w->device);
+    memory_region_destroy(&w->ram);
+    memory_region_destroy(&w->root);
+    memory_region_destroy(&w->ports);
+    memory_region_destroy(&w->tell);
+    memory_region_destroy(&w->io_root);
+    g_array_unref(w->told);
+    g_free(w->message);
+    pthread_mutex_destroy(&w->lock);
+    pthread_cond_destroy(&w->cond);
+    memory_drain();
+}
+
+static void on_event(void *opaque, AccelEvent event, const char *message)
+{
+    World *w = opaque;
+
+    pthread_mutex_lock(&w->lock);
+    w->n_events++;
+    w->event = event;
+    g_free(w->message);
+    w->message = g_strdup(message);
+    pthread_cond_broadcast(&w->cond);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void world_setup(World *w, const char *text, unsigned n_vcpus)
+{
+    g_autofree char *whole = g_strconcat("kvm,device=/dev/kvm", text, NULL);
+    const char *texts[] = { whole, NULL };
+    AccelMachineInfo info = {
+        .memory = w->as,
+        .io = w->io,
+        .n_vcpus = n_vcpus,
+        .vm_name = "test-vm",
+    };
+    GError *error = NULL;
+
+    w->accel = accel_create(texts, &error);
+    g_assert_no_error(error);
+    accel_setup(w->accel, &info, &error);
+    g_assert_no_error(error);
+    accel_set_event_handler(w->accel, on_event, w);
+}
+
+void world_load(World *w, const uint8_t *code, size_t size)
+{
+    g_assert_cmpint(address_space_write(w->as, CODE_ADDR, code, size), ==, MEMTX_OK);
+}
+
+void world_start(World *w)
+{
+    GError *error = NULL;
+
+    accel_start(w->accel, &w->boot, &error);
+    g_assert_no_error(error);
+}
+
+void world_run(World *w, const uint8_t *code, size_t size)
+{
+    world_setup(w, "", 1);
+    world_load(w, code, size);
+    world_start(w);
+}
+
+static void assert_alive(World *w)
+{
+    if (w->n_events != 0) {
+        g_error("the VM ended: %s", w->message);
+    }
+}
+
+uint32_t world_hear(World *w)
+{
+    uint32_t word;
+
+    pthread_mutex_lock(&w->lock);
+    while (w->told->len == w->told_taken) {
+        assert_alive(w);
+        pthread_cond_wait(&w->cond, &w->lock);
+    }
+    word = g_array_index(w->told, uint32_t, w->told_taken++);
+    pthread_mutex_unlock(&w->lock);
+    return word;
+}
+
+void world_wait_event(World *w)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->n_events == 0) {
+        pthread_cond_wait(&w->cond, &w->lock);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+Seen world_seen(World *w, unsigned i)
+{
+    Seen seen;
+
+    pthread_mutex_lock(&w->lock);
+    g_assert_cmpuint(i, <, MIN(w->n_seen, MAX_SEEN));
+    seen = w->seen[i];
+    pthread_mutex_unlock(&w->lock);
+    return seen;
+}
+
+unsigned world_n_seen(World *w)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&w->lock);
+    n = w->n_seen;
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
+void world_assert_seen(World *w, unsigned i, bool write, uint64_t addr, unsigned size,
+                       uint64_t value)
+{
+    Seen seen = world_seen(w, i);
+
+    g_assert_cmpint(seen.write, ==, write);
+    g_assert_cmphex(seen.addr, ==, addr);
+    g_assert_cmpuint(seen.size, ==, size);
+    g_assert_cmphex(seen.value, ==, value);
+}
+
+uint32_t world_ram32(World *w, uint64_t addr)
+{
+    return address_space_ldl_le(w->as, addr, NULL);
+}
+
+void world_set_ram32(World *w, uint64_t addr, uint32_t value)
+{
+    address_space_stl_le(w->as, addr, value, NULL);
+}
+
+static void skip(void)
+{
+    g_test_skip("no /dev/kvm");
+}
+
+void world_test(const char *path, void (*fn)(World *w, gconstpointer data))
+{
+    if (access("/dev/kvm", F_OK) == 0) {
+        g_test_add(path, World, NULL, world_init, fn, world_clear);
+    } else {
+        g_test_add_func(path, skip);
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * A small PC for tests of accel/kvm on the host's own /dev/kvm: RAM below 640K, a recording device
+ * in memory and one in I/O ports, and real-mode payloads that are assembled into the test.
+ *
+ *     PAYLOAD(store, "movb $1, 0x2000; hlt");
+ *     world_load(w, PAYLOAD_OF(store));
+ *
+ * The device keeps the last writes in order. A payload tells the test something by writing to
+ * PORT_TELL, and the test waits for it.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "accel/accel.h"
+#include "util/error.h"
+
+enum {
+    RAM_SIZE = 0xa0000,
+    CODE_ADDR = 0x1000,
+    DEVICE_BASE = 0xd0000,
+    DEVICE_SIZE = 0x2000,
+    PORT_BASE = 0x500,
+    PORT_SIZE = 0x10,
+    PORT_TELL = 0x600, /* size 4 */
+    MAX_SEEN = 256,
+};
+
+/* Code of a payload, for CS = DS = ES = SS = 0 and IP = CODE_ADDR. */
+#define PAYLOAD(name, text)                                                                        \
+    extern const uint8_t payload_##name[], payload_##name##_end[];                                 \
+    __asm__(".pushsection .rodata\n.code16\npayload_" #name ":\n" text "\npayload_" #name          \
+            "_end:\n.code64\n.popsection\n")
+#define PAYLOAD_OF(name) payload_##name, payload_##name##_end - payload_##name
+
+typedef struct {
+    bool write;
+    uint64_t addr; /* in the region */
+    unsigned size;
+    uint64_t value;
+} Seen;
+
+typedef struct {
+    MemoryRegion root, ram, device, io_root, ports, tell;
+    AddressSpace *as, *io;
+    Accel *accel;
+    AccelX86State x86;
+    AccelBootInfo boot;
+
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    Seen seen[MAX_SEEN]; /* accesses to device and ports */
+    unsigned n_seen;
+    uint64_t to_read; /* what reads give; after each one it grows by step */
+    uint64_t step;
+    bool hold_reads; /* reads wait until it is cleared */
+    unsigned in_read;
+    GArray *told; /* uint32_t */
+    unsigned told_taken;
+    unsigned n_events;
+    AccelEvent event;
+    char *message;
+} World;
+
+void world_init(World *w, gconstpointer data);
+void world_clear(World *w, gconstpointer data);
+/* Creates the accelerator from -accel kvm,device=/dev/kvm and text, and sets it up. */
+void world_setup(World *w, const char *text, unsigned n_vcpus);
+void world_load(World *w, const uint8_t *code, size_t size);
+void world_start(World *w);
+/* All three with one vCPU. */
+void world_run(World *w, const uint8_t *code, size_t size);
+
+/* Waits for the next word that the payload tells. */
+uint32_t world_hear(World *w);
+void world_wait_event(World *w);
+Seen world_seen(World *w, unsigned i);
+unsigned world_n_seen(World *w);
+void world_assert_seen(World *w, unsigned i, bool write, uint64_t addr, unsigned size,
+                       uint64_t value);
+uint32_t world_ram32(World *w, uint64_t addr);
+void world_set_ram32(World *w, uint64_t addr, uint32_t value);
+
+/* g_test_add() with World, and the skip where there is no KVM. */
+void world_test(const char *path, void (*fn)(World *w, gconstpointer data));
