@@ -2,6 +2,7 @@
  * Every device and machine type of this build, in the order in which help lists them. A new type
  * is one line here; constructors would be dropped by the linker with the rest of their object.
  */
+#include "hw/acpi/pm.h"
 #include "hw/arm/virt.h"
 #include "hw/block/pflash-cfi01.h"
 #include "hw/char/pl011.h"
@@ -15,6 +16,7 @@
 #include "hw/gpio/pl061.h"
 #include "hw/i386/microvm.h"
 #include "hw/i386/pci-ports.h"
+#include "hw/input/i8042.h"
 #include "hw/intc/arm-gicv3.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
@@ -42,9 +44,11 @@ static GType (*const types[])(void) = {
     pl031_get_type,
     serial_get_type,
     /* platform */
+    acpi_pm_get_type,
     arm_gicv3_get_type,
     fw_cfg_get_type,
     gpio_key_get_type,
+    i8042_get_type,
     pflash_cfi01_get_type,
     pl061_get_type,
     pvpanic_mmio_get_type,
