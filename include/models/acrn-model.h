@@ -3,7 +3,7 @@
  * models. Knobs come from the HUMPY_MODEL_ACRN variable or from acrn_model_configure(); a device
  * that is opened keeps the knobs of that moment.
  *
- *     engine=NAME   what executes the guest; "script" is the one this build has for x86
+ *     engine=NAME   what executes the guest: "kvm" (default where the host has it), or "script"
  *     cpus=N        physical CPUs (1 to 8, default 8): what an affinity may name
  *     page=4K|2M|1G size of the pages that back guest memory, for the driver's limit of operations
  *                   in one call; default: as the mapping says

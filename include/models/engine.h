@@ -33,6 +33,7 @@ typedef enum {
     ENGINE_EXIT_SYSTEM_OFF,    /* PSCI */
     ENGINE_EXIT_SYSTEM_RESET,  /* PSCI */
     ENGINE_EXIT_SYSTEM_RESET2, /* PSCI */
+    ENGINE_EXIT_TRIPLE_FAULT,  /* x86: the CPU has shut down */
     ENGINE_EXIT_ERROR,         /* the engine cannot go on; text says why */
 } EngineExitKind;
 
@@ -45,6 +46,22 @@ typedef struct {
     bool fault;       /* MMIO, before re-entry: the access aborts instead of completing */
     const char *text; /* ERROR: static or owned by the vCPU */
 } EngineExit;
+
+/* x86: registers by the Intel SDM's names. Attributes are as in a VMCS (bits 0-7 and 12-15 of the
+ * descriptor's second word, shifted right by 8; bit 16: unusable). */
+typedef struct {
+    uint16_t selector;
+    uint32_t attributes, limit;
+    uint64_t base;
+} EngineX86Segment;
+
+typedef struct {
+    uint64_t gprs[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8 ... r15 */
+    uint64_t rflags, cr0, cr3, cr4, efer;
+    uint64_t gdt_base, idt_base;
+    uint16_t gdt_limit, idt_limit;
+    EngineX86Segment cs, ss, ds, es, fs, gs, ldt, tr;
+} EngineX86Regs;
 
 typedef struct {
     /* [vcpu] Called at least every few milliseconds while guest code runs and whenever a sleeper
@@ -60,7 +77,8 @@ typedef struct {
 } EngineRunHooks;
 
 typedef struct {
-    const char *name; /* "a64", "kvm", "script" */
+    const char *name;  /* "a64", "kvm", "script" */
+    const char *guest; /* what it executes: "arm64", "x86"; NULL: nothing */
 
     EngineVm *(*vm_new)(const EngineVmConfig *config, GError **error);
     /* [main] All vCPUs have returned. NULL is fine. */
@@ -79,22 +97,34 @@ typedef struct {
     void (*vm_set_line)(EngineVm *vm, unsigned gsi, bool level);
     void (*vm_msi)(EngineVm *vm, uint64_t addr, uint32_t data);
 
-    /* [main] The vCPU exists powered off; boot() powers it on at pc with x0, EL1h, MMU off. */
+    /* x86 (optional): [main] All vCPUs have returned. They, the interrupt controllers and the
+     * levels of their inputs are as in a new VM, with no vCPU booted; mappings stay. FALSE: the VM
+     * is only good to be freed. */
+    bool (*vm_reset)(EngineVm *vm, GError **error);
+
+    /* [main] The vCPU exists powered off; boot() powers it on at pc with x0, EL1h, MMU off.
+     * x86: vCPU 0 at RIP pc with RSI x0, all else as set or as after power-on; the others wait for
+     * INIT and SIPI. */
     EngineVcpu *(*vcpu_new)(EngineVm *vm, unsigned index, GError **error);
     void (*vcpu_free)(EngineVcpu *vcpu);
     void (*vcpu_boot)(EngineVcpu *vcpu, uint64_t pc, uint64_t x0);
     /* [main] Before boot: one general register (0-30), 31 = SP_EL1, 32 = PC. FALSE: no such one. */
     bool (*vcpu_set_reg)(EngineVcpu *vcpu, unsigned reg, uint64_t value);
+    /* x86 (optional): [main] before boot, vCPU 0's registers. FALSE: not that vCPU's. What the CPU
+     * does not take is an ERROR exit of the first run. */
+    bool (*vcpu_set_x86)(EngineVcpu *vcpu, const EngineX86Regs *regs);
 
     /* [vcpu] Runs until an exit; sleeps (interruptibly, see hooks) in WFI and while powered off.
      * After an MMIO read exit the caller puts the answer into exit->data and calls again with the
-     * same exit. After SYSTEM_* or ERROR the VM must not be run again. */
+     * same exit. After SYSTEM_*, TRIPLE_FAULT or ERROR the VM
+     * must not be run again before a reset. */
     void (*vcpu_run)(EngineVcpu *vcpu, EngineExit *exit, const EngineRunHooks *hooks);
 
     /* [any] Async-signal-safe: makes a present or the next vcpu_run() return INTERRUPTED. */
     void (*vcpu_kick)(EngineVcpu *vcpu);
 } EngineOps;
 
-/* The engine called name, or the best one for this host if name is NULL ("a64" today).
- * NULL with *error (UNSUPPORTED) if this build has none. */
+/* The engine called name; NULL with *error (UNSUPPORTED) if this build has none. */
 const EngineOps *engine_get(const char *name, GError **error);
+/* The best one that executes guests ("arm64", "x86") in this build, or NULL with *error. */
+const EngineOps *engine_for(const char *guest, GError **error);

@@ -38,14 +38,17 @@ struct HvVm {
     bool levels[ACRN_N_GSIS];
     EngineVm *engine;
     GArray *maps; /* of HvMap */
+    bool has_bsp; /* bsp has been set since creation or reset */
     struct acrn_regs bsp;
     unsigned n_vcpus;
     HvVcpu vcpus[ACRN_MAX_CPUS];
 };
 
-/* hv-vcpu.c, all [locked] */
+/* hv-vcpu.c and, the registers, hv-regs.c; all [locked] */
 bool hv_engine_new(HvVm *vm);
 void hv_engine_free(HvVm *vm);
+bool hv_engine_reset(HvVm *vm);
 bool hv_engine_map(HvVm *vm, const HvMap *map);
+void hv_boot(HvVm *vm); /* vCPU 0, by the registers that were set */
 void hv_vcpus_start(HvVm *vm);
 void hv_vcpus_stop(HvVm *vm); /* unlocks while it waits for the threads */

@@ -8,6 +8,8 @@
 
 #include "hv-priv.h"
 
+enum { PM1A_CONTROL = 0x404, PM1A_SLEEP_ENABLE = 1 << 13, PM1A_S5 = 5 << 10 };
+
 bool hv_engine_map(HvVm *vm, const HvMap *map)
 {
     g_autoptr(GError) error = NULL;
@@ -53,6 +55,20 @@ void hv_engine_free(HvVm *vm)
     }
     vm->ops->vm_free(vm->engine);
     vm->engine = NULL;
+}
+
+bool hv_engine_reset(HvVm *vm)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (vm->ops->vm_reset && vm->ops->vm_reset(vm->engine, &error)) {
+        return true;
+    }
+    if (error) {
+        acrn_log("hv: vm %u: %s", vm->id, error->message);
+    }
+    hv_engine_free(vm);
+    return hv_engine_new(vm);
 }
 
 static bool is_leaving(HvVm *vm)
@@ -138,6 +154,19 @@ static bool exchange(HvVcpu *v, EngineExit *exit)
     return true;
 }
 
+/* What the hypervisor makes of a triple fault: the write to PM1a control, at the port where its
+ * device model has it, that powers a User VM off. The vCPU does not go on. */
+static void power_off(HvVcpu *v)
+{
+    EngineExit write = { .kind = ENGINE_EXIT_PIO,
+                         .gpa = PM1A_CONTROL,
+                         .data = PM1A_SLEEP_ENABLE | PM1A_S5,
+                         .len = 2,
+                         .is_write = true };
+
+    exchange(v, &write);
+}
+
 /* ---- threads ---- */
 
 static gpointer vcpu_thread(gpointer data)
@@ -151,9 +180,14 @@ static gpointer vcpu_thread(gpointer data)
         if (exit.kind == ENGINE_EXIT_INTERRUPTED) {
             continue;
         }
+        if (exit.kind == ENGINE_EXIT_TRIPLE_FAULT) {
+            acrn_log("hv: vm %u: vcpu %u: triple fault", v->vm->id, v->index);
+            power_off(v);
+            break;
+        }
         if (exit.kind != ENGINE_EXIT_MMIO && exit.kind != ENGINE_EXIT_PIO) {
             acrn_log("hv: vm %u: vcpu %u: fatal (%s)", v->vm->id, v->index,
-                     exit.kind == ENGINE_EXIT_ERROR ? exit.text : "triple fault");
+                     exit.kind == ENGINE_EXIT_ERROR ? exit.text : "not a PC's exit");
             break;
         }
         if (!exchange(v, &exit)) {
@@ -169,14 +203,13 @@ void hv_vcpus_start(HvVm *vm)
     sigset_t all, old;
 
     __atomic_store_n(&vm->leaving, false, __ATOMIC_RELEASE);
+    hv_boot(vm);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     for (unsigned i = 0; i < vm->n_vcpus; i++) {
         vm->vcpus[i].thread = g_thread_new("acrn-vcpu", vcpu_thread, &vm->vcpus[i]);
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    vm->ops->vcpu_boot(vm->vcpus[0].engine, GUINT64_FROM_LE(vm->bsp.rip),
-                       GUINT64_FROM_LE(vm->bsp.gprs.rsi));
 }
 
 void hv_vcpus_stop(HvVm *vm)

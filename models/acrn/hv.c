@@ -80,6 +80,22 @@ static long vm_enter(HvVm *vm, struct acrn_vm_creation *args)
     return DENIED;
 }
 
+static const EngineOps *choose_engine(const AcrnKnobs *knobs)
+{
+    g_autoptr(GError) error = NULL;
+    const EngineOps *ops =
+        knobs->engine[0] ? engine_get(knobs->engine, &error) : engine_for("x86", &error);
+
+    if (ops && !ops->vm_msi) {
+        acrn_log("hv: engine '%s' has no x86 guests", ops->name);
+        return NULL;
+    }
+    if (!ops) {
+        acrn_log("hv: %s", error->message);
+    }
+    return ops;
+}
+
 static long create(struct acrn_vm_creation *args)
 {
     const uint64_t known = ACRN_VM_FLAG_SECURE_WORLD | ACRN_VM_FLAG_LAPIC_PASSTHROUGH |
@@ -95,9 +111,8 @@ static long create(struct acrn_vm_creation *args)
         return DENIED;
     }
     vm = g_new0(HvVm, 1);
-    vm->ops = engine_get(knobs.engine[0] ? knobs.engine : "script", NULL);
-    if (!vm->ops || !vm->ops->vm_msi) {
-        acrn_log("hv: no engine for x86 guests called '%s'", knobs.engine);
+    vm->ops = choose_engine(&knobs);
+    if (!vm->ops) {
         g_free(vm);
         return DENIED;
     }
@@ -152,10 +167,9 @@ static long reset(HvVm *vm)
     if (vm->state != HV_PAUSED) {
         return DENIED;
     }
-    hv_engine_free(vm);
     memset(vm->levels, 0, sizeof(vm->levels));
-    memset(&vm->bsp, 0, sizeof(vm->bsp));
-    if (!hv_engine_new(vm)) {
+    vm->has_bsp = false;
+    if (!hv_engine_reset(vm)) {
         vm->state = HV_POWERED_OFF;
         return DENIED;
     }
@@ -200,6 +214,7 @@ static long set_regs(HvVm *vm, const struct acrn_vcpu_regs *regs)
     }
     if (regs->vcpu_id == 0) {
         vm->bsp = regs->vcpu_regs;
+        vm->has_bsp = true;
     }
     return 0;
 }

@@ -9,3 +9,6 @@ extern const EngineOps engine_script_ops;
 #ifdef HAVE_ENGINE_A64
 extern const EngineOps engine_a64_ops;
 #endif
+#ifdef HAVE_ENGINE_KVM
+extern const EngineOps engine_kvm_ops;
+#endif

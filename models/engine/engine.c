@@ -4,7 +4,11 @@
 #include "engine-priv.h"
 #include "util/error.h"
 
+/* The scripted engine executes nothing: only by name. */
 static const EngineOps *const engines[] = {
+#ifdef HAVE_ENGINE_KVM
+    &engine_kvm_ops,
+#endif
 #ifdef HAVE_ENGINE_A64
     &engine_a64_ops,
 #endif
@@ -14,17 +18,23 @@ static const EngineOps *const engines[] = {
 const EngineOps *engine_get(const char *name, GError **error)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
-        /* The scripted engine executes nothing: only by name. */
-        if (name ? g_str_equal(name, engines[i]->name) : engines[i] != &engine_script_ops) {
+        if (g_str_equal(name, engines[i]->name)) {
             return engines[i];
         }
     }
-    if (name) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "engine '%s' is not part of this build", name);
-    } else {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "this build has no engine that executes arm64 code (libdynarmic was missing)");
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "engine '%s' is not part of this build",
+                name);
+    return NULL;
+}
+
+const EngineOps *engine_for(const char *guest, GError **error)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
+        if (g_strcmp0(guest, engines[i]->guest) == 0) {
+            return engines[i];
+        }
     }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                "this build has no engine that executes %s code", guest);
     return NULL;
 }

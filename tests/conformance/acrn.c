@@ -32,6 +32,15 @@ char *acrn_log_text(void)
     return engine_script_take_log();
 }
 
+void acrn_configure(const char *knobs)
+{
+    g_autofree char *text = g_strdup_printf("engine=script%s", knobs);
+    g_autoptr(GError) error = NULL;
+
+    acrn_model_configure(text, &error);
+    g_assert_no_error(error);
+}
+
 int acrn_open(void)
 {
     int fd = acrn_ops->open("/dev/acrn_hsm", O_RDWR | O_CLOEXEC);
@@ -140,6 +149,7 @@ void acrn_expect_log(const char *text)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    acrn_configure("");
     if (argc == 3 && g_str_equal(argv[1], "--host") && g_str_equal(argv[2], "kernel")) {
         acrn_ops = &hostdev_kernel_ops;
         acrn_on_model = false;

@@ -26,6 +26,8 @@ typedef struct {
 extern const HostDevOps *acrn_ops;
 extern bool acrn_on_model;
 
+/* The model's knobs, beside engine=script: ",cpus=2" */
+void acrn_configure(const char *knobs);
 /* The script that vCPUs of the model play; NULL: nothing. */
 void acrn_script(const char *text);
 /* What the guest saw since the last call. */

@@ -139,6 +139,7 @@ static gpointer cpu_thread(gpointer data)
             }
             break;
         case ENGINE_EXIT_PIO: /* no such thing on arm64 */
+        case ENGINE_EXIT_TRIPLE_FAULT:
         case ENGINE_EXIT_INTERRUPTED:
             break;
         case ENGINE_EXIT_SYSTEM_OFF:

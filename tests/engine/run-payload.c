@@ -123,6 +123,7 @@ static void *vcpu_main(void *opaque)
             mmio(&exit);
             break;
         case ENGINE_EXIT_PIO: /* no such thing on arm64 */
+        case ENGINE_EXIT_TRIPLE_FAULT:
         case ENGINE_EXIT_INTERRUPTED:
             break;
         case ENGINE_EXIT_SYSTEM_OFF:

@@ -276,6 +276,7 @@ static void vcpu_kick(EngineVcpu *vcpu)
 
 const EngineOps engine_a64_ops = {
     .name = "a64",
+    .guest = "arm64",
     .vm_new = vm_new,
     .vm_free = vm_free,
     .vm_map = vm_map,
