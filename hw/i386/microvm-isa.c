@@ -2,6 +2,7 @@
  * The microvm machine's interrupt lines and the devices at ISA's classic ports.
  */
 #include "hw/char/serial.h"
+#include "hw/input/i8042.h"
 #include "microvm-priv.h"
 
 /* ---- interrupts ---- */
@@ -63,9 +64,44 @@ static bool add_serials(MicrovmMachine *s, GError **error)
     return true;
 }
 
-/* ---- all ---- */
+/* ---- the rest of the board ---- */
+
+/* Nothing is plugged into it: it resets. */
+static bool add_keyboard_controller(MicrovmMachine *s, GError **error)
+{
+    MemoryRegion *io = machine_system_io(HUMPY_MACHINE(s));
+    Device *dev = g_object_new(TYPE_I8042, NULL);
+
+    device_connect_irq(dev, 0, x86_gsi_line(s->gsis, 1));
+    device_connect_irq(dev, 1, x86_gsi_line(s->gsis, 12));
+    if (!microvm_add_device(s, dev, error)) {
+        return false;
+    }
+    device_map(dev, I8042_DATA, io, 0x60);
+    device_map(dev, I8042_COMMAND, io, 0x64);
+    device_map(dev, I8042_PORT_A, io, 0x92);
+    return true;
+}
+
+static bool add_pm(MicrovmMachine *s, GError **error)
+{
+    Device *dev = g_object_new(TYPE_ACPI_PM, NULL);
+
+    device_connect_irq(dev, 0, x86_gsi_line(s->gsis, MICROVM_SCI));
+    if (!microvm_add_device(s, dev, error)) {
+        return false;
+    }
+    device_map(dev, 0, machine_system_io(HUMPY_MACHINE(s)), MICROVM_ACPI_PM);
+    s->pm = HUMPY_ACPI_PM(dev);
+    return true;
+}
+
+void microvm_powerdown(Machine *m)
+{
+    acpi_pm_power_button(HUMPY_MICROVM_MACHINE(m)->pm);
+}
 
 bool microvm_add_isa(MicrovmMachine *s, GError **error)
 {
-    return add_serials(s, error);
+    return add_serials(s, error) && add_keyboard_controller(s, error) && add_pm(s, error);
 }

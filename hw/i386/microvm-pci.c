@@ -93,7 +93,6 @@ static bool add_ports(MicrovmMachine *s, GError **error)
         return false;
     }
     device_map(dev, 0, io, PCI_PORTS_CONFIG);
-    device_map(dev, 1, io, PCI_PORTS_92);
     return true;
 }
 

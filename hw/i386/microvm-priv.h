@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "hw/acpi/pm.h"
 #include "hw/i386/gsi.h"
 #include "hw/i386/memmap.h"
 #include "hw/i386/microvm.h"
@@ -18,7 +19,8 @@ struct _MicrovmMachine {
     X86Gsis *gsis;
     MemoryRegion msi;
     bool has_msi;
-    Gpex *pci;                          /* or NULL; owned by the machine's list, as the rest */
+    Gpex *pci; /* or NULL; owned by the machine's list, as the rest */
+    AcpiPm *pm;
     Device *serials[MICROVM_N_SERIALS]; /* or NULL: not there */
     Device *transports[MICROVM_N_TRANSPORTS];
 };
@@ -32,6 +34,7 @@ bool microvm_add_device(MicrovmMachine *s, Device *dev, GError **error);
 /* Lines to the accelerator's interrupt controllers, or to those that it makes. */
 bool microvm_add_irqs(MicrovmMachine *s, GError **error);
 bool microvm_add_isa(MicrovmMachine *s, GError **error);
+void microvm_powerdown(Machine *m);
 void microvm_release_irqs(MicrovmMachine *s);
 
 /* ---- microvm-pci.c ---- */

@@ -74,6 +74,7 @@ static void microvm_finish(Machine *m)
 
     memset(s->transports, 0, sizeof(s->transports));
     memset(s->serials, 0, sizeof(s->serials));
+    s->pm = NULL;
     microvm_release_pci(s);
     microvm_release_irqs(s);
 }
@@ -197,5 +198,6 @@ static void microvm_machine_class_init(MicrovmMachineClass *klass)
     mc->finish = microvm_finish;
     mc->plugged = microvm_plugged;
     mc->boot = microvm_boot;
+    mc->powerdown = microvm_powerdown;
     microvm_install_options(klass);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The chipset's ports. The address register is one register for all CPUs, as on real machines: a
- * guest locks around the pair. Only accesses of four bytes reach it; of the others in its place the
- * one to 0xcf9 means the reset control register (Intel ICH9 datasheet, section 13.7.5).
+ * PCI configuration by ports. The address register is one register for all CPUs, as on real
+ * machines: a guest locks around the pair. Only accesses of four bytes reach it; of the others in
+ * its place the one to 0xcf9 means the reset control register (Intel ICH9 datasheet,
+ * section 13.7.5).
  */
 #include "hw/i386/pci-ports.h"
 
@@ -18,17 +19,14 @@ enum {
     RESET_SYSTEM = 1 << 1,
     RESET_CPU = 1 << 2, /* resets as it goes from 0 to 1 */
     RESET_FULL = 1 << 3,
-
-    PORT92_RESET = 1 << 0,
-    PORT92_A20 = 1 << 1,
 };
 
 struct _PciPorts {
     Device parent_instance;
     PciBus *root;
-    MemoryRegion config_mr, port92_mr;
-    uint32_t address; /* atomic, as the next two */
-    uint8_t reset_control, port92;
+    MemoryRegion mr;
+    uint32_t address; /* atomic, as the next */
+    uint8_t reset_control;
 };
 
 DEVICE_DEFINE_TYPE(PciPorts, pci_ports, "x86-pci-ports", TYPE_DEVICE)
@@ -59,12 +57,13 @@ static void data_write(PciPorts *s, unsigned offset, uint32_t value, unsigned si
     }
 }
 
-/* A bit that asks for a reset as it goes from 0 to 1. */
-static void write_reset(uint8_t *reg, uint8_t value, uint8_t reset_bit)
+static void reset_control_write(PciPorts *s, uint8_t value)
 {
-    uint8_t before = __atomic_exchange_n(reg, value, __ATOMIC_RELAXED);
+    uint8_t before;
 
-    if (value & ~before & reset_bit) {
+    value &= RESET_SYSTEM | RESET_CPU | RESET_FULL;
+    before = __atomic_exchange_n(&s->reset_control, value, __ATOMIC_RELAXED);
+    if (value & ~before & RESET_CPU) {
         machine_report_guest(MACHINE_GUEST_RESET);
     }
 }
@@ -93,7 +92,7 @@ static void config_write(void *opaque, hwaddr offset, uint64_t value, unsigned s
     } else if (offset == ADDRESS && size == 4) {
         __atomic_store_n(&s->address, value & ADDRESS_MASK, __ATOMIC_RELAXED);
     } else if (offset == RESET_CONTROL && size == 1) {
-        write_reset(&s->reset_control, value & (RESET_SYSTEM | RESET_CPU | RESET_FULL), RESET_CPU);
+        reset_control_write(s, value);
     }
 }
 
@@ -106,27 +105,6 @@ static const MemoryRegionOps config_ops = {
     .impl = { .min_access_size = 1, .max_access_size = 4 },
 };
 
-static uint64_t port92_read(void *opaque, hwaddr offset, unsigned size)
-{
-    return __atomic_load_n(&((PciPorts *)opaque)->port92, __ATOMIC_RELAXED);
-}
-
-/* A20 is always open: the bit is kept for who reads it back. */
-static void port92_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
-{
-    PciPorts *s = opaque;
-
-    write_reset(&s->port92, value & (PORT92_RESET | PORT92_A20), PORT92_RESET);
-}
-
-static const MemoryRegionOps port92_ops = {
-    .read = port92_read,
-    .write = port92_write,
-    .endianness = DEVICE_LITTLE_ENDIAN,
-    .valid = { .min_access_size = 1, .max_access_size = 1 },
-    .impl = { .min_access_size = 1, .max_access_size = 1 },
-};
-
 void pci_ports_set_bus(PciPorts *s, PciBus *root)
 {
     s->root = root;
@@ -136,19 +114,15 @@ static bool pci_ports_realize(Device *dev, GError **error)
 {
     PciPorts *s = HUMPY_PCI_PORTS(dev);
 
-    memory_region_init_io(&s->config_mr, G_OBJECT(dev), &config_ops, s, "pci-config-ports", 8);
-    memory_region_init_io(&s->port92_mr, G_OBJECT(dev), &port92_ops, s, "port92", 1);
-    device_add_mmio(dev, &s->config_mr);
-    device_add_mmio(dev, &s->port92_mr);
-    memory_region_set_lock(&s->config_mr, NULL);
-    memory_region_set_lock(&s->port92_mr, NULL);
+    memory_region_init_io(&s->mr, G_OBJECT(dev), &config_ops, s, "pci-config-ports", 8);
+    device_add_mmio(dev, &s->mr);
+    memory_region_set_lock(&s->mr, NULL);
     return true;
 }
 
 static void pci_ports_unrealize(Device *dev)
 {
-    memory_region_destroy(&HUMPY_PCI_PORTS(dev)->config_mr);
-    memory_region_destroy(&HUMPY_PCI_PORTS(dev)->port92_mr);
+    memory_region_destroy(&HUMPY_PCI_PORTS(dev)->mr);
 }
 
 static void pci_ports_reset(Device *dev)
@@ -157,12 +131,10 @@ static void pci_ports_reset(Device *dev)
 
     __atomic_store_n(&s->address, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&s->reset_control, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&s->port92, PORT92_A20, __ATOMIC_RELAXED);
 }
 
 static void pci_ports_init(PciPorts *s)
 {
-    s->port92 = PORT92_A20;
 }
 
 static void pci_ports_class_init(PciPortsClass *klass)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Ports of an x86 chipset that a guest expects beside its devices: PCI configuration mechanism 1 at
- * 0xcf8 to 0xcff (PCI Local Bus 3.0, section 3.2.2.3.2) with the reset control register at 0xcf9,
- * and port 0x92, which resets, too.
+ * PCI configuration mechanism 1 at ports 0xcf8 to 0xcff (PCI Local Bus 3.0, section 3.2.2.3.2), and
+ * amid it, at 0xcf9, the reset control register of a PC chipset. One region of eight bytes.
  */
 #pragma once
 
@@ -11,10 +10,9 @@
 G_DECLARE_FINAL_TYPE(PciPorts, pci_ports, HUMPY, PCI_PORTS, Device)
 
 enum {
-    PCI_PORTS_CONFIG = 0xcf8, /* where region 0 belongs */
+    PCI_PORTS_CONFIG = 0xcf8, /* where it belongs */
     PCI_PORTS_RESET = 0xcf9,
     PCI_PORTS_RESET_VALUE = 0x06, /* written there resets the machine */
-    PCI_PORTS_92 = 0x92,          /* where region 1 belongs */
 };
 
 /* The root bus, borrowed, or NULL: there is no PCI. Before realize. */
