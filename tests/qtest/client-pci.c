@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The PCI part of client.h: configuration space through the virt machine's ECAM at its high place,
- * BARs handed out one after the other from the machine's windows.
+ * The PCI part of client.h: configuration space through the machine's ECAM, BARs handed out one
+ * after the other from its windows.
  */
 #include "client.h"
-
-#define ECAM          UINT64_C(0x4010000000)
-#define IO_WINDOW     UINT64_C(0x3eff0000)
-#define MEMORY_WINDOW UINT64_C(0x10000000)
 
 enum {
     COMMAND = 0x04,
@@ -20,7 +16,7 @@ enum {
 
 static uint64_t config_address(unsigned devfn, unsigned offset)
 {
-    return ECAM + devfn * UINT64_C(4096) + offset;
+    return qtest_board()->ecam + devfn * UINT64_C(4096) + offset;
 }
 
 uint32_t qpci_config_read(QTest *q, unsigned devfn, unsigned offset, unsigned size)
@@ -51,14 +47,20 @@ uint64_t qpci_map_bar(QTest *q, unsigned devfn, unsigned n)
 {
     /* A place for each slot and BAR: 4 MiB of memory, 512 ports. */
     unsigned place = devfn / 8 * 6 + n;
-    uint64_t memory = MEMORY_WINDOW + place * UINT64_C(0x400000), port = 0x200 * (place + 1);
+    uint64_t memory = qtest_board()->pci_memory + place * UINT64_C(0x400000);
+    uint64_t window = qtest_board()->pci_ports, port = 0x200 * (place + 1);
     unsigned bar = BAR0 + 4 * n;
     uint32_t kind = qpci_config_read(q, devfn, bar, 4);
 
     g_assert_cmpuint(devfn, <, 16 * 8);
     if (kind & BAR_IO) {
+        /* Behind the window's base in memory is port 0; where ports are ports, it starts high. */
+        if (window & QTEST_PORTS) {
+            port = (uint16_t)(window + port % 0x8000);
+            window = QTEST_PORTS;
+        }
         qpci_config_write(q, devfn, bar, 4, port);
-        return IO_WINDOW + port;
+        return window + port;
     }
     qpci_config_write(q, devfn, bar, 4, memory);
     if (kind & BAR_64) {

@@ -266,15 +266,47 @@ static char letter_of(unsigned size)
     return size == 1 ? 'b' : size == 2 ? 'w' : size == 4 ? 'l' : 'q';
 }
 
+const QTestBoard *qtest_board(void)
+{
+    static const QTestBoard virt = {
+        .machine = "virt",
+        .memory = 0x42000000,
+        .mmio_last = 0x0a003e00,
+        .ecam = UINT64_C(0x4010000000),
+        .pci_memory = 0x10000000,
+        .pci_ports = 0x3eff0000,
+    };
+    static const QTestBoard microvm = {
+        .machine = "microvm",
+        .memory = 0x2000000,
+        .mmio_last = 0xfeb00e00,
+        .ecam = 0xe0000000,
+        .pci_memory = 0xc0000000,
+        .pci_ports = QTEST_PORTS | 0x8000,
+    };
+    const char *binary = g_getenv("HUMPY");
+
+    return binary != NULL && g_str_has_suffix(binary, "x86_64") ? &microvm : &virt;
+}
+
 uint64_t qtest_read_value(QTest *q, uint64_t addr, unsigned size)
 {
-    g_autofree char *text = qtest_ok(q, "read%c 0x%" G_GINT64_MODIFIER "x", letter_of(size), addr);
+    g_autofree char *text = NULL;
 
+    if (addr & QTEST_PORTS) {
+        text = qtest_ok(q, "in%c 0x%x", letter_of(size), (unsigned)addr);
+    } else {
+        text = qtest_ok(q, "read%c 0x%" G_GINT64_MODIFIER "x", letter_of(size), addr);
+    }
     return g_ascii_strtoull(text, NULL, 16);
 }
 
 void qtest_write_value(QTest *q, uint64_t addr, unsigned size, uint64_t value)
 {
+    if (addr & QTEST_PORTS) {
+        g_free(qtest_ok(q, "out%c 0x%x 0x%x", letter_of(size), (unsigned)addr, (unsigned)value));
+        return;
+    }
     g_free(qtest_ok(q, "write%c 0x%" G_GINT64_MODIFIER "x 0x%" G_GINT64_MODIFIER "x",
                     letter_of(size), addr, value));
 }

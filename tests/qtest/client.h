@@ -37,6 +37,18 @@ char *qtest_ok(QTest *q, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void qtest_send_raw(QTest *q, const void *bytes, size_t len);
 char *qtest_next_line(QTest *q); /* the next reply, for what was sent raw */
 
+/* What a test of devices must know about the machine to find them: the virt machine's places, or
+ * the microvm machine's where $HUMPY is the x86 program. */
+typedef struct {
+    const char *machine;
+    uint64_t memory; /* RAM from here on is the test's: 32 MiB at least */
+    uint64_t mmio_last;
+    uint64_t ecam, pci_memory, pci_ports;
+} QTestBoard;
+const QTestBoard *qtest_board(void);
+
+/* Where addresses mean ports, in a board's pci_ports and in the next two. */
+#define QTEST_PORTS (UINT64_C(1) << 63)
 uint64_t qtest_read_value(QTest *q, uint64_t addr, unsigned size); /* size 1, 2, 4 or 8 */
 void qtest_write_value(QTest *q, uint64_t addr, unsigned size, uint64_t value);
 static inline uint32_t qtest_readl(QTest *q, uint64_t addr)
@@ -63,7 +75,7 @@ char *qtest_qmp_error(QTest *q, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Waits for an event of that name; those before it are forgotten. Its data, or an empty object. */
 JsonObject *qtest_event(QTest *q, const char *name);
 
-/* ---- PCI through the virt machine's ECAM ---- */
+/* ---- PCI through ECAM ---- */
 uint32_t qpci_config_read(QTest *q, unsigned devfn, unsigned offset, unsigned size);
 void qpci_config_write(QTest *q, unsigned devfn, unsigned offset, unsigned size, uint32_t value);
 /* Offset of the first capability with that id from start on (0: from the first), or 0. */

@@ -173,9 +173,10 @@ static QTest *start(const DeviceRow *row, VirtioTransport transport, VirtioDev *
 
     g_string_append_printf(device, "%s%s", mmio ? "-device" : "-pci,addr=04.0", row->props);
     g_string_replace(device, "DIR", dir, 0);
-    q = qtest_startf("-machine virt -nodefaults %s %s -device %s,id=dut",
-                     transport == VIRTIO_MMIO_MODERN ? "-global virtio-mmio.force-legacy=off" : "",
-                     row->backend, device->str);
+    q = qtest_startf(
+        "-machine %s -nodefaults -global virtio-mmio.force-legacy=%s %s -device %s,id=dut",
+        qtest_board()->machine, transport == VIRTIO_MMIO_MODERN ? "off" : "on", row->backend,
+        device->str);
 
     virtio_find(dev, q, transport);
     return q;
@@ -252,20 +253,21 @@ static void system_reset(const DeviceRow *row, VirtioTransport transport)
 /* After each broken ring the machine lives, and so does the device once it is reset. */
 static void hostile_rings(const DeviceRow *row, VirtioTransport transport)
 {
-    static const struct {
+    uint64_t memory = qtest_board()->memory;
+    const struct {
         uint64_t addr;
         uint32_t len;
         uint16_t flags, next, head;
     } rings[] = {
-        { 0x42000000, 16, VIRTQ_NEXT, 0, 0 },               /* a loop */
-        { 0x42000000, 16, VIRTQ_NEXT, 0x7fff, 0 },          /* next out of range */
-        { 0x42000000, 16, 0, 0, 0xfff0 },                   /* head out of range */
-        { UINT64_C(0xffffffffffff0000), 0x20000, 0, 0, 0 }, /* around the end */
-        { 0x0a000000, 4096, VIRTQ_WRITE, 0, 0 },            /* registers */
-        { 0x42000000, UINT32_MAX, 0, 0, 0 },                /* 4 GiB */
-        { 0x42000000, 0, 0, 0, 0 },                         /* nothing */
-        { 0x42000000, 16, VIRTQ_INDIRECT, 0, 0 },           /* not negotiated */
-        { 0x42000000, 16, VIRTQ_INDIRECT | VIRTQ_NEXT, 0, 0 },
+        { memory, 16, VIRTQ_NEXT, 0, 0 },                      /* a loop */
+        { memory, 16, VIRTQ_NEXT, 0x7fff, 0 },                 /* next out of range */
+        { memory, 16, 0, 0, 0xfff0 },                          /* head out of range */
+        { UINT64_C(0xffffffffffff0000), 0x20000, 0, 0, 0 },    /* around the end */
+        { qtest_board()->mmio_last, 4096, VIRTQ_WRITE, 0, 0 }, /* registers */
+        { memory, UINT32_MAX, 0, 0, 0 },                       /* 4 GiB */
+        { memory, 0, 0, 0, 0 },                                /* nothing */
+        { memory, 16, VIRTQ_INDIRECT, 0, 0 },                  /* not negotiated */
+        { memory, 16, VIRTQ_INDIRECT | VIRTQ_NEXT, 0, 0 },
     };
     VirtioDev dev;
     g_autoptr(QTest) q = start(row, transport, &dev);

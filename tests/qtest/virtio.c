@@ -8,7 +8,6 @@
 
 enum {
     /* MMIO */
-    MMIO_LAST = 0x0a003e00,
     M_MAGIC = 0x00,
     M_VERSION = 0x04,
     M_DEVICE_ID = 0x08,
@@ -62,8 +61,6 @@ enum {
     MAX_RING = 64, /* entries we use where the device lets us choose */
 };
 
-#define FREE_MEMORY UINT64_C(0x42000000)
-
 const char *const virtio_transport_names[N_VIRTIO_TRANSPORTS] = { "mmio-legacy", "mmio-modern",
                                                                   "pci-legacy", "pci-modern" };
 
@@ -97,8 +94,8 @@ static void put64(VirtioDev *dev, unsigned reg, uint64_t value)
 
 static void find_mmio(VirtioDev *dev)
 {
-    dev->common = MMIO_LAST;
-    dev->config = MMIO_LAST + M_CONFIG;
+    dev->common = qtest_board()->mmio_last;
+    dev->config = dev->common + M_CONFIG;
     g_assert_cmphex(get(dev, M_MAGIC, 4), ==, 0x74726976);
     g_assert_cmpuint(get(dev, M_VERSION, 4), ==, dev->transport == VIRTIO_MMIO_LEGACY ? 1 : 2);
     dev->device_id = get(dev, M_DEVICE_ID, 4);
@@ -157,7 +154,9 @@ static void find_pci(VirtioDev *dev)
 
 void virtio_find(VirtioDev *dev, QTest *q, VirtioTransport transport)
 {
-    *dev = (VirtioDev){ .q = q, .transport = transport, .devfn = FIRST_DEVFN, .free = FREE_MEMORY };
+    *dev = (VirtioDev){
+        .q = q, .transport = transport, .devfn = FIRST_DEVFN, .free = qtest_board()->memory
+    };
     if (is_mmio(dev)) {
         find_mmio(dev);
     } else {
@@ -167,7 +166,9 @@ void virtio_find(VirtioDev *dev, QTest *q, VirtioTransport transport)
 
 void virtio_find_pci(VirtioDev *dev, QTest *q, VirtioTransport transport, unsigned devfn)
 {
-    *dev = (VirtioDev){ .q = q, .transport = transport, .devfn = devfn, .free = FREE_MEMORY };
+    *dev = (VirtioDev){
+        .q = q, .transport = transport, .devfn = devfn, .free = qtest_board()->memory
+    };
     find_pci(dev);
 }
 
