@@ -9,6 +9,7 @@
 /* [main] FALSE: *error is prefixed with "-accel NAME: ". */
 bool accel_open(Accel *accel, GError **error);
 
+GType accel_acrn_get_type(void);
 GType accel_gunyah_get_type(void);
 GType accel_kvm_get_type(void);
 GType accel_qtest_get_type(void);

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The VM's I/O request client. A request is in a vCPU's slot of the shared page; it is ours from
+ * the moment its state is PROCESSING and kernel_handled is 0 until NOTIFY_REQUEST_FINISH. It is
+ * copied out once and checked; the slot is not looked at again but for putting in the answer.
+ *
+ * The first server waits in ATTACH, which is level-triggered: it returns at once while any request
+ * is unfinished, also one that somebody is at. Usually it serves all by itself, in place, without
+ * waking anybody. Each other server is awake only while there is traffic, and then looks every
+ * TICK_US whether the one before it has been in the same request since the last look: if so, it
+ * serves the other slots until that is over. So no device holds up a vCPU that is in another one,
+ * and the usual request costs no hand-over.
+ */
+#define G_LOG_DOMAIN "humpy-acrn"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "acrn-priv.h"
+#include "monocond.h"
+#include "util/error.h"
+
+enum {
+    TICK_US = 1000,
+    TAKEOVER_US = 50, /* between looks at the slots for somebody who is held up */
+    IDLE_TICKS = 64,  /* without a request: sleep until there is one */
+};
+
+static uint32_t load32(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+/* ---- one slot ---- */
+
+static bool is_ours(const struct acrn_io_request *slot)
+{
+    return __atomic_load_n(&slot->processed, __ATOMIC_ACQUIRE) == ACRN_IOREQ_STATE_PROCESSING &&
+           load32(&slot->kernel_handled) == 0;
+}
+
+static bool is_size(uint64_t size, unsigned largest)
+{
+    return size <= largest && (size == 1 || size == 2 || size == 4 || size == 8);
+}
+
+/* Copies what is in slot. NULL, or what is wrong with it. */
+static const char *take_out(const struct acrn_io_request *slot, IoRequest *req)
+{
+    union {
+        struct acrn_pio_request pio;
+        struct acrn_pci_request pci;
+        struct acrn_mmio_request mmio;
+        uint64_t data[8];
+    } r;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(r.data); i++) {
+        r.data[i] = __atomic_load_n(&slot->reqs.data[i], __ATOMIC_RELAXED);
+    }
+    req->raw_type = load32(&slot->type);
+    req->completion =
+        load32(&slot->completion_polling) != 0 ? IOREQ_COMPLETE_POLL : IOREQ_COMPLETE_NOTIFY;
+    if (r.mmio.direction > ACRN_IOREQ_DIR_WRITE) {
+        return "its direction is neither read nor write";
+    }
+    req->is_write = r.mmio.direction == ACRN_IOREQ_DIR_WRITE;
+    switch (req->raw_type) {
+    case ACRN_IOREQ_TYPE_PORTIO:
+        if (!is_size(r.pio.size, 4) || r.pio.address + r.pio.size > 0x10000 ||
+            r.pio.address > UINT16_MAX) {
+            return "it is no access to ports";
+        }
+        req->space = IOREQ_PIO;
+        req->addr = r.pio.address;
+        req->size = r.pio.size;
+        req->data = r.pio.value;
+        return NULL;
+    case ACRN_IOREQ_TYPE_MMIO:
+    case ACRN_IOREQ_TYPE_WP:
+        if (!is_size(r.mmio.size, 8) || r.mmio.address + r.mmio.size < r.mmio.address) {
+            return "it is no access to memory";
+        }
+        req->space = req->raw_type == ACRN_IOREQ_TYPE_MMIO ? IOREQ_MMIO : IOREQ_WRITE_PROTECT;
+        req->addr = r.mmio.address;
+        req->size = r.mmio.size;
+        req->data = r.mmio.value;
+        return NULL;
+    case ACRN_IOREQ_TYPE_PCICFG:
+        if (!is_size(r.pci.size, 4) || r.pci.bus > 255 || r.pci.dev > 31 || r.pci.func > 7 ||
+            r.pci.reg >= 4096 || r.pci.reg + r.pci.size > 4096) {
+            return "it is no access to PCI configuration";
+        }
+        req->space = IOREQ_PCI_CONFIG;
+        req->addr = r.pci.reg;
+        req->size = r.pci.size;
+        req->data = r.pci.value;
+        req->pci.bus = r.pci.bus;
+        req->pci.dev = r.pci.dev;
+        req->pci.fn = r.pci.func;
+        req->pci.reg = r.pci.reg;
+        req->raw_port = r.data[1]; /* the driver leaves the port there */
+        return NULL;
+    default:
+        return "its type is unknown";
+    }
+}
+
+/* Where the value is, in all that could be a request. */
+static void put_in(struct acrn_io_request *slot, uint32_t type, uint64_t value)
+{
+    switch (type) {
+    case ACRN_IOREQ_TYPE_MMIO:
+    case ACRN_IOREQ_TYPE_WP:
+        __atomic_store_n(&slot->reqs.mmio_request.value, value, __ATOMIC_RELAXED);
+        break;
+    default:
+        __atomic_store_n(&slot->reqs.pio_request.value, (uint32_t)value, __ATOMIC_RELAXED);
+        break;
+    }
+}
+
+static void complain(AccelAcrn *acrn, unsigned index, const IoRequest *req, const char *what)
+{
+    if (!__atomic_exchange_n(&acrn->client.complained, true, __ATOMIC_RELAXED)) {
+        g_warning("-accel acrn: the request of vCPU %u (type %u) cannot be served: %s; it and the "
+                  "like of it read as ones",
+                  index, req->raw_type, what);
+    }
+}
+
+static bool finish(AccelAcrn *acrn, unsigned index)
+{
+    struct acrn_ioreq_notify arg = { .vcpu = index };
+
+    if (acrn_ioctl(acrn, ACRN_IOCTL_NOTIFY_REQUEST_FINISH, &arg) != 0) {
+        accel_report_event(HUMPY_ACCEL(acrn), ACCEL_EVENT_CRASH,
+                           "-accel acrn: cannot finish the request of vCPU %u: %s", index,
+                           g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void serve_slot(AccelAcrn *acrn, unsigned index)
+{
+    struct acrn_io_request *slot = &acrn->page->req_slot[index];
+    AccelVcpu *vcpu = accel_vcpu(HUMPY_ACCEL(acrn), index);
+    IoRequest req = {
+        .origin = { .backend = acrn, .vcpu = index, .cookie = index },
+        .count = 1,
+        .step = 1,
+    };
+    const char *wrong = take_out(slot, &req);
+
+    if (wrong != NULL) {
+        complain(acrn, index, &req, wrong);
+        req.data = UINT64_MAX;
+        req.is_write = false;
+    } else {
+        ioreq_dispatch(acrn->dispatcher, &req, &vcpu->stats);
+    }
+    if (!req.is_write) {
+        put_in(slot, req.raw_type, req.data);
+    }
+    finish(acrn, index);
+}
+
+/* ---- servers ---- */
+
+static bool is_quitting(AccelAcrn *acrn)
+{
+    return __atomic_load_n(&acrn->client.quit, __ATOMIC_ACQUIRE);
+}
+
+static void wake_next(AccelAcrn *acrn, const AcrnServer *self)
+{
+    AcrnClient *c = &acrn->client;
+    AcrnServer *next = &c->servers[self->number + 1];
+
+    if (self->number + 1 == c->n_servers || __atomic_load_n(&next->awake, __ATOMIC_SEQ_CST)) {
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    __atomic_store_n(&next->awake, true, __ATOMIC_SEQ_CST);
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Serves each slot that is ours and that nobody is at; how many there were. */
+static unsigned serve_all(AccelAcrn *acrn, AcrnServer *self)
+{
+    AcrnClient *c = &acrn->client;
+    unsigned served = 0;
+
+    for (unsigned i = 0; i < c->n_servers && !is_quitting(acrn); i++) {
+        uint32_t bit = 1U << i;
+
+        if (!is_ours(&acrn->page->req_slot[i]) ||
+            (__atomic_fetch_or(&c->taken, bit, __ATOMIC_ACQUIRE) & bit)) {
+            continue;
+        }
+        /* Whoever was at it may have finished meanwhile. */
+        if (is_ours(&acrn->page->req_slot[i])) {
+            __atomic_add_fetch(&self->turns, 1, __ATOMIC_SEQ_CST);
+            wake_next(acrn, self);
+            serve_slot(acrn, i);
+            __atomic_add_fetch(&self->turns, 1, __ATOMIC_SEQ_CST);
+            served++;
+        }
+        __atomic_fetch_and(&c->taken, ~bit, __ATOMIC_RELEASE);
+    }
+    return served;
+}
+
+/* FALSE: quit. */
+static bool rest(AccelAcrn *acrn, int64_t us)
+{
+    AcrnClient *c = &acrn->client;
+
+    pthread_mutex_lock(&c->lock);
+    if (!c->quit) {
+        monocond_wait_until(&c->changed, &c->lock, g_get_monotonic_time() + us);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return !is_quitting(acrn);
+}
+
+static void lead(AccelAcrn *acrn, AcrnServer *self)
+{
+    while (!is_quitting(acrn)) {
+        if (acrn_ioctl(acrn, ACRN_IOCTL_ATTACH_IOREQ_CLIENT, NULL) != 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            if (errno != ENODEV || !is_quitting(acrn)) {
+                accel_report_event(HUMPY_ACCEL(acrn), ACCEL_EVENT_CRASH,
+                                   "-accel acrn: cannot wait for requests: %s", g_strerror(errno));
+            }
+            return;
+        }
+        if (serve_all(acrn, self) == 0 && __atomic_load_n(&acrn->client.taken, __ATOMIC_RELAXED)) {
+            rest(acrn, TAKEOVER_US); /* others are at what made ATTACH return */
+        }
+    }
+}
+
+/* Asleep until the server before this one wakes it. FALSE: quit. */
+static bool sleep_until_needed(AccelAcrn *acrn, AcrnServer *self)
+{
+    AcrnClient *c = &acrn->client;
+
+    pthread_mutex_lock(&c->lock);
+    while (!self->awake && !c->quit) {
+        pthread_cond_wait(&c->changed, &c->lock);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return !is_quitting(acrn);
+}
+
+static void stand_by(AccelAcrn *acrn, AcrnServer *self)
+{
+    const uint64_t *before = &acrn->client.servers[self->number - 1].turns;
+
+    while (sleep_until_needed(acrn, self)) {
+        uint64_t last = __atomic_load_n(before, __ATOMIC_SEQ_CST);
+        unsigned idle = 0;
+
+        while (idle < IDLE_TICKS && rest(acrn, TICK_US)) {
+            uint64_t now = __atomic_load_n(before, __ATOMIC_SEQ_CST);
+
+            idle = now == last ? idle + 1 : 0;
+            while (now == last && now % 2 != 0 && rest(acrn, TAKEOVER_US)) {
+                serve_all(acrn, self);
+                now = __atomic_load_n(before, __ATOMIC_SEQ_CST);
+                idle = 0;
+            }
+            last = now;
+        }
+        __atomic_store_n(&self->awake, false, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(before, __ATOMIC_SEQ_CST) != last) {
+            __atomic_store_n(&self->awake, true, __ATOMIC_SEQ_CST); /* it did not see the change */
+        }
+    }
+}
+
+static gpointer server_thread(gpointer data)
+{
+    AcrnServer *self = data;
+
+    memory_thread_register();
+    if (self->number == 0) {
+        lead(self->acrn, self);
+    } else {
+        stand_by(self->acrn, self);
+    }
+    memory_thread_unregister();
+    return NULL;
+}
+
+/* ---- life ---- */
+
+void acrn_client_init(AccelAcrn *acrn)
+{
+    pthread_mutex_init(&acrn->client.lock, NULL);
+    monocond_init(&acrn->client.changed);
+}
+
+void acrn_client_clear(AccelAcrn *acrn)
+{
+    pthread_mutex_destroy(&acrn->client.lock);
+    pthread_cond_destroy(&acrn->client.changed);
+}
+
+/* The program's signals stay with its own threads: here one would only make ATTACH return. */
+static bool start_threads(AccelAcrn *acrn, GError **error)
+{
+    AcrnClient *c = &acrn->client;
+    sigset_t all, old;
+    bool ok = true;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (unsigned i = 0; i < c->n_servers && ok; i++) {
+        AcrnServer *s = &c->servers[i];
+        g_autofree char *name = g_strdup_printf("ioreq %u/acrn", i);
+        g_autoptr(GError) cause = NULL;
+
+        s->acrn = acrn;
+        s->number = i;
+        s->thread = g_thread_try_new(name, server_thread, s, &cause);
+        if (s->thread == NULL) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "cannot create request thread %u: %s",
+                        i, cause->message);
+            ok = false;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return ok;
+}
+
+bool acrn_client_start(AccelAcrn *acrn, GError **error)
+{
+    AcrnClient *c = &acrn->client;
+
+    if (acrn_ioctl(acrn, ACRN_IOCTL_CREATE_IOREQ_CLIENT, NULL) != 0) {
+        error_set_errno(error, errno, "cannot become the VM's request client");
+        return false;
+    }
+    c->exists = true;
+    c->n_servers = acrn->info->n_vcpus;
+    c->servers = g_new0(AcrnServer, c->n_servers);
+    return start_threads(acrn, error);
+}
+
+static bool is_busy(const AccelAcrn *acrn)
+{
+    for (unsigned i = 0; i < acrn->client.n_servers; i++) {
+        if (is_ours(&acrn->page->req_slot[i])) {
+            return true;
+        }
+    }
+    return __atomic_load_n(&acrn->client.taken, __ATOMIC_ACQUIRE) != 0;
+}
+
+void acrn_client_drain(AccelAcrn *acrn)
+{
+    AcrnClient *c = &acrn->client;
+
+    pthread_mutex_lock(&c->lock);
+    while (c->exists && is_busy(acrn)) {
+        monocond_wait_until(&c->changed, &c->lock, g_get_monotonic_time() + TAKEOVER_US);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* DESTROY wakes ATTACH, and frees what it waits on: only the first server, which is joined next, is
+ * ever in there. */
+void acrn_client_stop(AccelAcrn *acrn)
+{
+    AcrnClient *c = &acrn->client;
+
+    if (!c->exists) {
+        return;
+    }
+    c->exists = false;
+    pthread_mutex_lock(&c->lock);
+    __atomic_store_n(&c->quit, true, __ATOMIC_RELEASE);
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    acrn_ioctl(acrn, ACRN_IOCTL_DESTROY_IOREQ_CLIENT, NULL);
+    for (unsigned i = 0; i < c->n_servers; i++) {
+        if (c->servers[i].thread != NULL) {
+            g_thread_join(c->servers[i].thread);
+        }
+    }
+    g_clear_pointer(&c->servers, g_free);
+}
