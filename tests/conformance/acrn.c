@@ -2,7 +2,7 @@
  * The ACRN conformance suite: one named test for each rule of /dev/acrn_hsm.
  *
  *     conformance-acrn                   against the model
- *     conformance-acrn --host kernel     against a board; tests that need a guest are left out
+ *     conformance-acrn --host kernel     against a board; tests that need a script are left out
  */
 #include "acrn.h"
 
@@ -34,10 +34,9 @@ char *acrn_log_text(void)
 
 void acrn_configure(const char *knobs)
 {
-    g_autofree char *text = g_strdup_printf("engine=script%s", knobs);
     g_autoptr(GError) error = NULL;
 
-    acrn_model_configure(text, &error);
+    acrn_model_configure(knobs, &error);
     g_assert_no_error(error);
 }
 
@@ -149,7 +148,7 @@ void acrn_expect_log(const char *text)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    acrn_configure("");
+    acrn_configure("engine=script");
     if (argc == 3 && g_str_equal(argv[1], "--host") && g_str_equal(argv[2], "kernel")) {
         acrn_ops = &hostdev_kernel_ops;
         acrn_on_model = false;
@@ -159,5 +158,6 @@ int main(int argc, char **argv)
         acrn_add_ioreq_tests();
         acrn_add_eventfd_tests();
     }
+    acrn_add_guest_tests();
     return g_test_run();
 }

@@ -26,7 +26,7 @@ typedef struct {
 extern const HostDevOps *acrn_ops;
 extern bool acrn_on_model;
 
-/* The model's knobs, beside engine=script: ",cpus=2" */
+/* The model's knobs; "engine=script" unless a test says otherwise. */
 void acrn_configure(const char *knobs);
 /* The script that vCPUs of the model play; NULL: nothing. */
 void acrn_script(const char *text);
@@ -54,3 +54,4 @@ void acrn_expect_log(const char *text);
 void acrn_add_vm_tests(void);
 void acrn_add_ioreq_tests(void);
 void acrn_add_eventfd_tests(void);
+void acrn_add_guest_tests(void);
