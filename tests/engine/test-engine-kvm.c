@@ -366,9 +366,9 @@ static void reset_forgets_an_access(void)
 
 static void reset_inside_a_string(void)
 {
-    /* mov $0x2000, %di; mov $0xf000, %cx; cld; mov $0x220, %dx; rep insb */
-    static const uint8_t code[] = { 0xbf, 0x00, 0x20, 0xb9, 0x00, 0xd0, 0xfc,
-                                    0xba, 0x20, 0x02, 0xf3, 0x6c, 0xeb, 0xfe };
+    /* out %al, $0x12; mov $0x2000, %di; mov $0xd000, %cx; cld; mov $0x220, %dx; rep insb */
+    static const uint8_t code[] = { 0xe6, 0x12, 0xbf, 0x00, 0x20, 0xb9, 0x00, 0xd0,
+                                    0xfc, 0xba, 0x20, 0x02, 0xf3, 0x6c, 0xeb, 0xfe };
     g_autoptr(GError) error = NULL;
     Guest *g = guest_new(code, sizeof(code));
 
@@ -376,10 +376,21 @@ static void reset_inside_a_string(void)
         EngineExit exit = { 0 };
 
         boot(g);
+        expect_out(g, &exit, 0x12, 0);
         for (unsigned n = 0; n < i * 700 + 1; n++) {
             run(g, &exit);
             g_assert_cmpint(exit.kind, ==, ENGINE_EXIT_PIO);
-            exit.data = n;
+            g_assert_cmphex(exit.gpa, ==, 0x220);
+            exit.data = n & 0x7f;
+        }
+        g_assert_true(ops->vm_reset(g->vm, &error));
+        g_assert_no_error(error);
+        memset(g->ram + 0x2000, 0xee, 0xd000);
+        boot(g);
+        expect_out(g, &exit, 0x12, 0);
+        run(g, &exit);
+        for (unsigned n = 0; n < 0xd000; n++) {
+            g_assert_cmphex(g->ram[0x2000 + n], ==, 0xee); /* nothing of the old life arrives */
         }
         g_assert_true(ops->vm_reset(g->vm, &error));
         g_assert_no_error(error);
