@@ -98,3 +98,4 @@ void test_smp(void);
 void test_cpuid(void);
 void test_reset(void);
 void test_storm(void);
+void test_bench(void);
