@@ -18,6 +18,7 @@
 #include "hw/i386/pci-ports.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/arm-gicv3.h"
+#include "hw/misc/pc-testdev.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/pci/gpex.h"
@@ -54,6 +55,7 @@ static GType (*const types[])(void) = {
     pvpanic_mmio_get_type,
     ramfb_get_type,
     pci_ports_get_type,
+    pc_testdev_get_type,
     /* virtio */
     virtio_mmio_get_type,
     virtio_9p_get_type,
@@ -76,6 +78,7 @@ static GType (*const types[])(void) = {
     gpex_root_get_type,
     root_port_get_type,
     pvpanic_pci_get_type,
+    edu_get_type,
     virtio_pci_bus_get_type,
     virtio_pci_register_types,
     /* machines */

@@ -3,7 +3,9 @@
  */
 #include "hw/char/serial.h"
 #include "hw/input/i8042.h"
+#include "hw/misc/pc-testdev.h"
 #include "microvm-priv.h"
+#include "util/error.h"
 
 /* ---- interrupts ---- */
 
@@ -99,6 +101,25 @@ static bool add_pm(MicrovmMachine *s, GError **error)
 void microvm_powerdown(Machine *m)
 {
     acpi_pm_power_button(HUMPY_MICROVM_MACHINE(m)->pm);
+}
+
+bool microvm_plug_testdev(MicrovmMachine *s, Device *dev, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(s);
+
+    if (s->testdev != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there already is a '%s'",
+                    device_type(dev));
+        return false;
+    }
+    for (unsigned i = 0; i < PC_TESTDEV_N_LINES; i++) {
+        device_connect_irq(dev, i, x86_gsi_line(s->gsis, i));
+    }
+    device_map(dev, PC_TESTDEV_SCRATCH, machine_system_io(m), PC_TESTDEV_SCRATCH_PORT);
+    device_map(dev, PC_TESTDEV_LINES, machine_system_io(m), PC_TESTDEV_LINES_PORT);
+    device_map(dev, PC_TESTDEV_MEMORY, machine_system_memory(m), PC_TESTDEV_MEMORY_ADDR);
+    s->testdev = dev;
+    return true;
 }
 
 bool microvm_add_isa(MicrovmMachine *s, GError **error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The microvm machine's PCI Express host: one root bus, reached through ECAM, through ports 0xcf8
- * and 0xcfc, and by hypervisors that decode those ports themselves; its lines; and the addresses to
- * which message-signalled interrupts are written, which is the accelerator's business.
+ * and 0xcfc, and by hypervisors that decode those ports themselves; its lines; its messages, which
+ * the accelerator delivers.
  */
 #include "hw/i386/pci-ports.h"
 #include "microvm-priv.h"
@@ -25,34 +25,12 @@ IoReqResult microvm_pci_config(void *opaque, IoRequest *req)
     return IOREQ_HANDLED;
 }
 
-/* ---- messages ---- */
-
-/* What a CPU reads there is its own local APIC, which never comes here. */
-static uint64_t msi_read(void *opaque, hwaddr offset, unsigned size)
+/* Messages are for local APICs, or writes that mean nothing. [any] */
+static void send_msi(void *opaque, uint64_t addr, uint32_t data)
 {
-    return 0;
-}
-
-static void msi_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
-{
-    accel_msi(opaque, MICROVM_LAPIC + offset, value);
-}
-
-static const MemoryRegionOps msi_ops = {
-    .read = msi_read,
-    .write = msi_write,
-    .endianness = DEVICE_LITTLE_ENDIAN,
-    .valid = { .min_access_size = 4, .max_access_size = 4 },
-    .impl = { .min_access_size = 4, .max_access_size = 4 },
-};
-
-static void add_msi(MicrovmMachine *s)
-{
-    Machine *m = HUMPY_MACHINE(s);
-
-    memory_region_init_io(&s->msi, NULL, &msi_ops, machine_accel(m), "msi", MICROVM_LAPIC_SIZE);
-    memory_region_add_subregion(machine_system_memory(m), MICROVM_LAPIC, &s->msi);
-    s->has_msi = true;
+    if (addr >= MICROVM_LAPIC && addr - MICROVM_LAPIC < MICROVM_LAPIC_SIZE) {
+        accel_msi(opaque, addr, data);
+    }
 }
 
 /* ---- the host ---- */
@@ -72,7 +50,9 @@ static bool add_host(MicrovmMachine *s, uint64_t caps, GError **error)
     };
     Device *dev = g_object_new(TYPE_GPEX, NULL);
 
-    gpex_set_up(HUMPY_GPEX(dev), &layout, machine_system_memory(m), machine_memory(m), s->has_msi);
+    gpex_set_up(HUMPY_GPEX(dev), &layout, machine_system_memory(m), machine_memory(m),
+                caps & ACCEL_CAP_MSI);
+    gpex_set_msi_target(HUMPY_GPEX(dev), send_msi, machine_accel(m));
     for (unsigned i = 0; i < PCI_N_LINES; i++) {
         device_connect_irq(dev, i, x86_gsi_line(s->gsis, MICROVM_PCI_GSI + i));
     }
@@ -100,18 +80,5 @@ bool microvm_add_pci(MicrovmMachine *s, GError **error)
 {
     uint64_t caps = accel_caps(machine_accel(HUMPY_MACHINE(s)));
 
-    if (caps & ACCEL_CAP_MSI) {
-        add_msi(s);
-    }
     return (s->pcie == PROP_OFF || add_host(s, caps, error)) && add_ports(s, error);
-}
-
-void microvm_release_pci(MicrovmMachine *s)
-{
-    if (s->has_msi) {
-        memory_region_del_subregion(machine_system_memory(HUMPY_MACHINE(s)), &s->msi);
-        memory_region_destroy(&s->msi);
-        s->has_msi = false;
-    }
-    s->pci = NULL;
 }

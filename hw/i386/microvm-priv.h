@@ -17,10 +17,9 @@ struct _MicrovmMachine {
     bool isa_serial, auto_kernel_cmdline;
 
     X86Gsis *gsis;
-    MemoryRegion msi;
-    bool has_msi;
     Gpex *pci; /* or NULL; owned by the machine's list, as the rest */
     AcpiPm *pm;
+    Device *testdev;
     Device *serials[MICROVM_N_SERIALS]; /* or NULL: not there */
     Device *transports[MICROVM_N_TRANSPORTS];
 };
@@ -35,12 +34,12 @@ bool microvm_add_device(MicrovmMachine *s, Device *dev, GError **error);
 bool microvm_add_irqs(MicrovmMachine *s, GError **error);
 bool microvm_add_isa(MicrovmMachine *s, GError **error);
 void microvm_powerdown(Machine *m);
+bool microvm_plug_testdev(MicrovmMachine *s, Device *dev, GError **error);
 void microvm_release_irqs(MicrovmMachine *s);
 
 /* ---- microvm-pci.c ---- */
-/* The host bridge, the configuration ports, the messages' region. */
+/* The host bridge and the configuration ports. */
 bool microvm_add_pci(MicrovmMachine *s, GError **error);
-void microvm_release_pci(MicrovmMachine *s);
 /* An IoReqPciConfigFn for the machine. */
 IoReqResult microvm_pci_config(void *opaque, IoRequest *req);
 

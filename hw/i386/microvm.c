@@ -9,6 +9,7 @@
 
 #include "hw/core/bus.h"
 #include "hw/i386/boot.h"
+#include "hw/misc/pc-testdev.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "microvm-priv.h"
 #include "util/error.h"
@@ -75,7 +76,8 @@ static void microvm_finish(Machine *m)
     memset(s->transports, 0, sizeof(s->transports));
     memset(s->serials, 0, sizeof(s->serials));
     s->pm = NULL;
-    microvm_release_pci(s);
+    s->pci = NULL;
+    s->testdev = NULL;
     microvm_release_irqs(s);
 }
 
@@ -83,6 +85,9 @@ static bool microvm_plugged(Machine *m, Device *dev, GError **error)
 {
     if (device_parent_bus(dev) != NULL) {
         return true;
+    }
+    if (HUMPY_IS_PC_TESTDEV(dev)) {
+        return microvm_plug_testdev(HUMPY_MICROVM_MACHINE(m), dev, error);
     }
     g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                 "machine 'microvm' has no place for a '%s'", device_type(dev));

@@ -14,6 +14,8 @@ struct _Gpex {
     MemoryRegion *system;
     AddressSpace *dma;
     bool msi;
+    void (*send_msi)(void *opaque, uint64_t addr, uint32_t data);
+    void *msi_opaque;
 
     PciBus *bus;
     MemoryRegion ecam, mem, io;            /* configuration, PCI memory, ports */
@@ -91,6 +93,15 @@ static void set_line(void *opaque, unsigned line, int level)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void send_msi(void *opaque, uint64_t addr, uint32_t data)
+{
+    Gpex *s = opaque;
+
+    if (s->send_msi != NULL) {
+        s->send_msi(s->msi_opaque, addr, data);
+    }
+}
+
 /* ---- life ---- */
 
 void gpex_set_up(Gpex *s, const GpexLayout *layout, MemoryRegion *system, AddressSpace *dma,
@@ -101,6 +112,13 @@ void gpex_set_up(Gpex *s, const GpexLayout *layout, MemoryRegion *system, Addres
     s->system = system;
     s->dma = dma;
     s->msi = msi;
+}
+
+void gpex_set_msi_target(Gpex *s, void (*send)(void *opaque, uint64_t addr, uint32_t data),
+                         void *opaque)
+{
+    s->send_msi = send;
+    s->msi_opaque = opaque;
 }
 
 PciBus *gpex_bus(Gpex *s)
@@ -166,6 +184,7 @@ static bool gpex_realize(Device *dev, GError **error)
         .io = &s->io,
         .dma = s->dma,
         .set_line = set_line,
+        .send_msi = send_msi,
         .opaque = s,
         .msi = s->msi,
     };

@@ -26,7 +26,7 @@ static uint32_t entry_long(const PciMsix *x, unsigned vector, unsigned field)
 
 /* ---- messages ---- */
 
-static void send(PciDevice *dev, uint64_t addr, uint32_t data)
+void pci_send_message(PciDevice *dev, uint64_t addr, uint32_t data)
 {
     const PciRootOps *root = &pci_device_bus(dev)->root;
     uint64_t len = sizeof(data);
@@ -66,10 +66,10 @@ static void send_or_keep(PciDevice *dev, unsigned vector)
         return;
     }
     x->pending[vector / 64] &= ~bit;
-    send(dev,
-         (uint64_t)entry_long(x, vector, PCI_MSIX_ENTRY_UPPER_ADDR) << 32 |
-             entry_long(x, vector, PCI_MSIX_ENTRY_LOWER_ADDR),
-         entry_long(x, vector, PCI_MSIX_ENTRY_DATA));
+    pci_send_message(dev,
+                     (uint64_t)entry_long(x, vector, PCI_MSIX_ENTRY_UPPER_ADDR) << 32 |
+                         entry_long(x, vector, PCI_MSIX_ENTRY_LOWER_ADDR),
+                     entry_long(x, vector, PCI_MSIX_ENTRY_DATA));
 }
 
 void pci_msix_notify(PciDevice *dev, unsigned vector)

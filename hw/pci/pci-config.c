@@ -226,6 +226,9 @@ void pci_config_write_locked(PciDevice *dev, unsigned reg, uint32_t value, unsig
     if (p->msix != NULL && touches(reg, size, p->msix->cap, p->msix->cap + 3)) {
         pci_msix_config_written(dev);
     }
+    if (p->msi != 0 && touches(reg, size, p->msi, p->msi + 3)) {
+        pci_irq_update(dev);
+    }
     if (pc->config_written != NULL) {
         pc->config_written(dev, reg, size);
     }

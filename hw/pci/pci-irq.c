@@ -49,7 +49,7 @@ void pci_irq_update(PciDevice *dev)
 {
     PciDevicePrivate *p = pci_priv(dev);
     bool hidden = (pci_config_word(dev, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) != 0 ||
-                  pci_msix_enabled(dev); /* PCI 3.0, section 6.8.2 */
+                  pci_msix_enabled(dev) || pci_msi_enabled(dev); /* PCI 3.0, section 6.8.2 */
 
     pthread_mutex_lock(&p->irq_lock);
     p->hidden = hidden;

@@ -40,6 +40,7 @@ typedef struct {
     PciBar bars[PCI_N_BARS];
     unsigned cap_end; /* first byte of the capability area that is free */
     PciMsix *msix;    /* or NULL */
+    unsigned msi;     /* offset of the MSI capability, or 0 */
 
     bool master; /* atomic: copy of the command register's bit */
 
@@ -82,6 +83,8 @@ void pci_irq_drop(PciDevice *dev);
 void pci_bus_set_line(PciBus *bus, unsigned devfn, unsigned pin, int level);
 
 /* ---- msix.c ---- */
+/* A message as a write of four bytes. [any] */
+void pci_send_message(PciDevice *dev, uint64_t addr, uint32_t data);
 void pci_msix_config_written(PciDevice *dev); /* [device lock] */
 void pci_msix_flush(PciDevice *dev);          /* bus mastering was switched on */
 void pci_msix_reset(PciDevice *dev);          /* [device lock] */

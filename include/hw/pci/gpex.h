@@ -31,5 +31,8 @@ typedef struct {
  * receives message-signalled interrupts, or a test looks for them in RAM. */
 void gpex_set_up(Gpex *gpex, const GpexLayout *layout, MemoryRegion *system, AddressSpace *dma,
                  bool msi);
+/* Before realize. Where messages go that are not for RAM, as PciRootOps.send_msi. */
+void gpex_set_msi_target(Gpex *gpex, void (*send)(void *opaque, uint64_t addr, uint32_t data),
+                         void *opaque);
 /* The root bus; borrowed. After realize. */
 PciBus *gpex_bus(Gpex *gpex);

@@ -182,6 +182,12 @@ void pci_use_pin(PciDevice *dev, unsigned pin);
 /* Level of the function's INTx wish; the command register can hide it. [any] */
 void pci_set_irq(PciDevice *dev, int level);
 
+/* [realize] MSI with one message. */
+void pci_msi_init(PciDevice *dev);
+bool pci_msi_enabled(PciDevice *dev); /* by the guest. [device lock] */
+/* Sends the message, if MSI is enabled and the function is bus master. [device lock] */
+void pci_msi_notify(PciDevice *dev);
+
 enum { PCI_MSIX_MAX_VECTORS = 2048 };
 /* [realize] MSI-X with its table and pending bits in BAR bar, which holds nothing else. */
 void pci_msix_init(PciDevice *dev, unsigned vectors, unsigned bar);
