@@ -3,7 +3,14 @@
  * ring, doorbells (virtio 1.2, sections 2.6 and 4.2.2). Each call waits until no
  * request is served.
  */
-#include "virtio-priv.h"
+#include <linux/virtio_config.h>
+
+#include "queue-priv.h"
+
+static bool is_packed(const VirtQueue *vq)
+{
+    return virtio_has_feature(vq->vdev, VIRTIO_F_RING_PACKED);
+}
 
 unsigned virtio_n_queues(VirtIODevice *vdev)
 {
@@ -33,7 +40,8 @@ void virtio_queue_set_size(VirtIODevice *vdev, unsigned n, uint32_t size)
     }
     queue_lock_idle(vq);
     if (!vq->ready) {
-        vq->size = size <= vq->max_size && (size & (size - 1)) == 0 ? size : 0;
+        /* Only a split ring needs a power of two (section 2.7, 2.8.10.1). */
+        vq->size = size <= vq->max_size && (is_packed(vq) || (size & (size - 1)) == 0) ? size : 0;
     }
     queue_unlock(vq);
 }
@@ -100,7 +108,7 @@ uint16_t virtio_queue_avail_index(VirtIODevice *vdev, unsigned n)
         return 0;
     }
     queue_lock_idle(vq);
-    index = vq->last_avail;
+    index = is_packed(vq) ? queue_packed_off_wrap(vq->size, vq->last_avail) : vq->last_avail;
     queue_unlock(vq);
     virtio_queue_kick(vq);
     return index;
@@ -109,14 +117,19 @@ uint16_t virtio_queue_avail_index(VirtIODevice *vdev, unsigned n)
 void virtio_queue_set_avail_index(VirtIODevice *vdev, unsigned n, uint16_t index)
 {
     VirtQueue *vq = virtio_queue(vdev, n);
+    uint32_t next = index;
 
     if (vq == NULL) {
         return;
     }
     queue_lock_idle(vq);
-    vq->last_avail = index;
-    vq->seen_avail = index;
-    vq->used_idx = index; /* requests complete in order: all before it were returned */
+    if (is_packed(vq) && !queue_packed_place(vq->size, index, &next)) {
+        next = UINT16_MAX; /* no place in any ring: an error when the queue is mapped */
+    }
+    queue_unmap(vq);
+    vq->last_avail = next;
+    vq->seen_avail = next;
+    vq->used_idx = next; /* requests complete in order: all before it were returned */
     vq->signalled_valid = false;
     queue_unlock(vq);
 }

@@ -1,61 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The device side of a split virtqueue (virtio 1.2, section 2.7): taking and returning requests,
- * suppression of notifications in both directions, and the run of a queue's handler in the I/O
- * thread. How guest addresses become host memory is in queue-map.c.
+ * The device side of a virtqueue (virtio 1.2, section 2.6), whatever the format of its ring: taking
+ * and returning requests, and the run of a queue's handler in the I/O thread. The formats are in
+ * queue-split.c and queue-packed.c, how guest addresses become host memory is in queue-map.c.
  */
-#include <endian.h>
 #include <errno.h>
-#include <linux/virtio_config.h>
 #include <sys/eventfd.h>
 
+#include "queue-priv.h"
 #include "util/error.h"
 #include "util/fd.h"
-#include "virtio-priv.h"
-
-/* Both sides publish an index and then read the other's wish about notifications (section 2.7.7.2,
- * 2.7.10); sequential consistency of these four keeps them from missing each other. */
-static uint16_t load16(const __virtio16 *p)
-{
-    return le16toh(__atomic_load_n(p, __ATOMIC_SEQ_CST));
-}
-
-static void store16(__virtio16 *p, uint16_t value)
-{
-    __atomic_store_n(p, htole16(value), __ATOMIC_SEQ_CST);
-}
-
-/* Behind the rings, when event indices were negotiated. */
-static const __virtio16 *used_event(const VirtQueue *vq)
-{
-    return &vq->avail->ring[vq->size];
-}
-
-static __virtio16 *avail_event(const VirtQueue *vq)
-{
-    return (__virtio16 *)&vq->used->ring[vq->size];
-}
 
 static bool may_pop(const VirtQueue *vq)
 {
     return g_atomic_int_get(&vq->core->running) && !g_atomic_int_get(&vq->stopping);
-}
-
-/* TRUE if the driver made entries available that were not taken yet. */
-static bool has_next(VirtQueue *vq)
-{
-    uint16_t idx;
-
-    if (vq->seen_avail != vq->last_avail) {
-        return true;
-    }
-    idx = load16(&vq->avail->idx);
-    if ((uint16_t)(idx - vq->last_avail) > vq->size) {
-        virtio_error(vq->vdev, "queue %u: available index moved from %u to %u with %u entries",
-                     vq->index, vq->last_avail, idx, vq->size);
-        return false;
-    }
-    vq->seen_avail = idx;
-    return idx != vq->last_avail;
 }
 
 VirtQueueElement *virtio_queue_pop(VirtQueue *vq)
@@ -65,7 +22,7 @@ VirtQueueElement *virtio_queue_pop(VirtQueue *vq)
     if (!may_pop(vq) || !vq->mapped) {
         return NULL;
     }
-    if (!has_next(vq)) {
+    if (!vq->ring->has_next(vq)) {
         vq->ran_dry = true;
         return NULL;
     }
@@ -73,47 +30,48 @@ VirtQueueElement *virtio_queue_pop(VirtQueue *vq)
         vq->restart = true;
         return NULL;
     }
-    elem = queue_map_chain(vq, load16(&vq->avail->ring[vq->last_avail & (vq->size - 1)]));
+    if (vq->taken >= vq->size) {
+        virtio_error(vq->vdev, "queue %u: a request while all %u entries are in use", vq->index,
+                     vq->size);
+        return NULL;
+    }
+    elem = vq->ring->take(vq);
     if (elem != NULL) {
-        vq->last_avail++;
         vq->budget--;
         vq->in_flight++;
+        vq->taken += elem->n_desc;
     }
     return elem;
 }
 
+static bool is_outdated(const VirtQueue *vq, const VirtQueueElement *elem)
+{
+    return elem->epoch != vq->epoch;
+}
+
 static void finish(VirtQueue *vq, VirtQueueElement *elem)
 {
-    queue_unmap_chain(vq, elem);
+    queue_unmap_element(vq, elem);
     g_assert(vq->in_flight > 0);
     vq->in_flight--;
+    if (!is_outdated(vq, elem)) {
+        vq->taken -= elem->n_desc;
+    }
     g_free(elem);
 }
 
 void virtio_queue_fill(VirtQueue *vq, VirtQueueElement *elem, uint32_t written)
 {
-    bool outdated = elem->epoch != vq->epoch;
-    uint16_t head = elem->head;
-    struct vring_used_elem *slot;
-
-    finish(vq, elem);
-    if (!vq->mapped || outdated) {
-        return;
+    if (vq->mapped && !is_outdated(vq, elem)) {
+        vq->ring->fill(vq, elem, written);
     }
-    slot = &vq->used->ring[vq->used_idx & (vq->size - 1)];
-    __atomic_store_n(&slot->id, htole32(head), __ATOMIC_RELAXED);
-    __atomic_store_n(&slot->len, htole32(written), __ATOMIC_RELAXED);
-    vq->used_idx++;
+    finish(vq, elem);
 }
 
 void virtio_queue_flush(VirtQueue *vq)
 {
-    if (!vq->mapped) {
-        return;
-    }
-    store16(&vq->used->idx, vq->used_idx);
-    if ((uint16_t)(vq->used_idx - vq->signalled) > vq->size) {
-        vq->signalled_valid = false; /* the distance no longer fits: do not reason with it */
+    if (vq->mapped) {
+        vq->ring->flush(vq);
     }
 }
 
@@ -130,49 +88,19 @@ void virtio_queue_drop(VirtQueue *vq, VirtQueueElement *elem)
 
 void virtio_queue_unpop(VirtQueue *vq, VirtQueueElement *elem)
 {
+    if (!is_outdated(vq, elem)) {
+        vq->ring->untake(vq, elem);
+        vq->budget++;
+    }
     finish(vq, elem);
-    vq->last_avail--;
-    vq->budget++;
-}
-
-static bool wants_interrupt(VirtQueue *vq)
-{
-    uint16_t event, old = vq->signalled;
-    bool old_valid = vq->signalled_valid;
-
-    if (virtio_has_feature(vq->vdev, VIRTIO_F_NOTIFY_ON_EMPTY) && vq->in_flight == 0 &&
-        load16(&vq->avail->idx) == vq->last_avail) {
-        return true;
-    }
-    if (!vq->use_event_idx) {
-        return (load16(&vq->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
-    }
-    event = load16(used_event(vq));
-    vq->signalled = vq->used_idx;
-    vq->signalled_valid = true;
-    return !old_valid || (uint16_t)(vq->used_idx - event - 1) < (uint16_t)(vq->used_idx - old);
 }
 
 void virtio_queue_notify(VirtQueue *vq)
 {
     VirtIOCore *core = vq->core;
 
-    if (!vq->mapped) {
-        return;
-    }
-    if (wants_interrupt(vq)) {
+    if (vq->mapped && vq->ring->wants_interrupt(vq)) {
         core->ops->notify_queue(core->ops_opaque, vq->index);
-    }
-}
-
-static void set_notification(VirtQueue *vq, bool enable)
-{
-    if (vq->use_event_idx) {
-        if (enable) {
-            store16(avail_event(vq), vq->last_avail);
-        }
-    } else {
-        store16(&vq->used->flags, enable ? 0 : VRING_USED_F_NO_NOTIFY);
     }
 }
 
@@ -187,15 +115,16 @@ static void serve(VirtQueue *vq)
     do {
         before = vq->budget;
         vq->ran_dry = false;
-        set_notification(vq, false);
+        vq->ring->set_notification(vq, false);
         vq->handler(vq->vdev, vq);
         if (!vq->mapped) {
             return;
         }
-        set_notification(vq, true);
+        vq->ring->set_notification(vq, true);
         /* A handler that found nothing looks again: the driver may have added something before it
          * could see that it should notify. */
-    } while ((vq->budget != before || vq->ran_dry) && !vq->restart && may_pop(vq) && has_next(vq));
+    } while ((vq->budget != before || vq->ran_dry) && !vq->restart && may_pop(vq) &&
+             vq->ring->has_next(vq));
     if (vq->restart) {
         virtio_queue_kick(vq);
     }
@@ -214,24 +143,12 @@ bool virtio_queue_enter(VirtQueue *vq)
     return true;
 }
 
-/* Asks to be told of what follows the newest entry seen (older ones may have been put back). TRUE:
- * something does already. */
-static bool ask_for_more(VirtQueue *vq)
-{
-    if (vq->use_event_idx) {
-        store16(avail_event(vq), vq->seen_avail);
-    } else {
-        store16(&vq->used->flags, 0);
-    }
-    return load16(&vq->avail->idx) != vq->seen_avail;
-}
-
 void virtio_queue_leave(VirtQueue *vq)
 {
-    if (vq->mapped && (vq->restart || (vq->ran_dry && ask_for_more(vq)))) {
+    if (vq->mapped && (vq->restart || (vq->ran_dry && vq->ring->ask_for_more(vq)))) {
         virtio_queue_kick(vq);
     } else if (vq->mapped && !vq->ran_dry) {
-        set_notification(vq, false); /* there is something left for the next time */
+        vq->ring->set_notification(vq, false); /* there is something left for the next time */
     }
     pthread_mutex_unlock(&vq->lock);
 }
@@ -331,4 +248,6 @@ void queue_reset(VirtQueue *vq)
     vq->used_idx = 0;
     vq->signalled = 0;
     vq->signalled_valid = true;
+    vq->taken = 0;
+    vq->packed = (PackedRing){ 0 };
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * State of a virtio device that virtio.c (features, status, configuration) and queue.c, queue-map.c
+ * State of a virtio device that virtio.c (features, status, configuration) and the queue-*.c files
  * (rings) share.
  *
  * Lock order: VirtQueue.lock, VirtIOCore.lock (leaf, but for the transport's interrupt lock). Both
@@ -37,6 +37,25 @@ typedef struct {
     GPtrArray *queues; /* of VirtQueue */
 } VirtIOCore;
 
+typedef struct RingOps RingOps; /* queue-priv.h */
+
+/* Guest memory: each field is read or written once, atomically. */
+typedef struct {
+    const struct vring_desc *desc;
+    const struct vring_avail *avail;
+    struct vring_used *used;
+    uint64_t desc_len, avail_len, used_len;
+} SplitRing;
+
+typedef struct {
+    struct vring_packed_desc *desc;
+    const uint32_t *driver; /* event suppression structures, each as one little-endian word */
+    uint32_t *device;
+    struct vring_packed_desc *held; /* the first one filled and not flushed; its flags: */
+    uint16_t held_flags;
+    uint32_t unsignalled; /* places used since the last interrupt decision, two rounds at most */
+} PackedRing;
+
 struct VirtQueue {
     VirtIODevice *vdev;
     VirtIOCore *core;
@@ -52,17 +71,17 @@ struct VirtQueue {
     bool ready;
 
     bool mapped, use_event_idx, use_indirect;
-    const struct vring_desc
-        *desc; /* guest memory: each field is read or written once, atomically */
-    const struct vring_avail *avail;
-    struct vring_used *used;
-    uint64_t desc_len, avail_len, used_len;
+    const RingOps *ring; /* the format, while mapped */
+    SplitRing split;
+    PackedRing packed;
 
-    uint16_t last_avail;  /* next entry of avail->ring to take */
-    uint16_t seen_avail;  /* newest avail->idx read and checked */
+    /* Split: free running indices. Packed: places, see queue-packed.c. */
+    uint16_t last_avail;  /* the next to take */
+    uint16_t seen_avail;  /* newest available index read and checked; packed: place looked at */
     uint16_t used_idx;    /* ours; the ring's copy is never read back */
-    uint16_t signalled;   /* used_idx at the last interrupt decision */
+    uint16_t signalled;   /* split: used_idx at the last interrupt decision */
     bool signalled_valid; /* FALSE: not known, interrupt at the next push */
+    unsigned taken;       /* descriptors (split: heads) of this epoch that the device has */
     unsigned budget;      /* pops left in this run of the handler */
     unsigned epoch;       /* steps when the queue is reset: elements of before are not returned */
     unsigned in_flight;   /* elements popped and neither pushed nor dropped */
@@ -88,6 +107,3 @@ void queue_reset(VirtQueue *vq);
 /* queue-map.c, [locked]. FALSE: virtio_error() was called. */
 bool queue_map(VirtQueue *vq);
 void queue_unmap(VirtQueue *vq);
-/* Maps the chain that starts at head; NULL: virtio_error() was called. */
-VirtQueueElement *queue_map_chain(VirtQueue *vq, unsigned head);
-void queue_unmap_chain(VirtQueue *vq, VirtQueueElement *elem);

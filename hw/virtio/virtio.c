@@ -33,6 +33,9 @@ void virtio_init(VirtIODevice *vdev, const VirtIOProps *props, uint64_t features
     if (props->event_idx) {
         core->offered |= 1ull << VIRTIO_RING_F_EVENT_IDX;
     }
+    if (props->packed) { /* a bit that a legacy interface cannot show */
+        core->offered |= 1ull << VIRTIO_F_RING_PACKED;
+    }
     g_free(core->config);
     core->config = g_malloc0(MAX(config_size, 1));
     core->config_size = config_size;

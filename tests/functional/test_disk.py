@@ -104,6 +104,22 @@ def modern():
         check_in(hashlib.md5(data).hexdigest(), console)
 
 
+@test("Linux reads and writes a disk through packed rings")
+def packed():
+    job = "f=$(cat /sys/class/block/$(basename $(readlink /dev/disk))/device/features)\n" \
+          "echo packed=$(echo $f | cut -c 35); head -c 4194304 /dev/disk | md5sum\n" \
+          "dd if=/dev/urandom of=/tmp/a bs=64k count=64 2>/dev/null\n" \
+          "dd if=/tmp/a of=/dev/disk bs=64k conv=fsync 2>/dev/null\n" \
+          "echo 3 >/proc/sys/vm/drop_caches; head -c 4194304 /dev/disk | cmp - /tmp/a"
+    with humpy.Guest(job) as guest:
+        data = random_file(guest.path("disk"), 4 * MIB, 5)
+        status, console = guest.run_job("-global", "virtio-mmio.force-legacy=off", "-global",
+                                        "virtio-blk-device.packed=on")[1:]
+        check_equal(status, 0, console[-2000:])
+        check_in("packed=1", console)
+        check_in(hashlib.md5(data).hexdigest(), console)
+
+
 @test("if=virtio makes the device, serial numbers reach the guest")
 def if_virtio():
     job = "cat /sys/class/block/vd*/serial; echo; ls /dev/vd? | wc -l"

@@ -14,6 +14,7 @@ enum {
     CHOICE_LEGACY = 1,
     CHOICE_RNG = 2,
     CHOICE_NO_EVENT_IDX = 4,
+    CHOICE_PACKED = 16,    /* modern only */
     CHOICE_KEEP_QUEUE = 8, /* do not let the register writes reach the queue's set-up */
     QUEUE_SIZE = 8,
     TABLE = RAM_BASE + 0x4000, /* descriptors that are not in the queue's own table */
@@ -34,7 +35,9 @@ static GLogWriterOutput drop_message(GLogLevelFlags level, const GLogField *fiel
 
 static Guest *make_guest(unsigned which)
 {
-    Guest *g = guest_new(&guest_kinds[(which & CHOICE_LEGACY) != 0 ? 1 : 0]);
+    Guest *g = guest_new(&guest_kinds[(which & CHOICE_LEGACY) != 0   ? 1
+                                      : (which & CHOICE_PACKED) != 0 ? 3
+                                                                     : 0]);
     g_autofree char *drive = g_strdup_printf("drive=disk%u", which);
 
     if ((which & CHOICE_RNG) != 0) {
@@ -56,8 +59,8 @@ static Guest *make_guest(unsigned which)
 
 static Guest *guest_for(uint8_t choices)
 {
-    static Guest *guests[4];
-    unsigned which = choices & (CHOICE_LEGACY | CHOICE_RNG);
+    static Guest *guests[CHOICE_PACKED * 2];
+    unsigned which = choices & (CHOICE_LEGACY | CHOICE_RNG | CHOICE_PACKED);
 
     if (guests[which] == NULL) {
         guests[which] = make_guest(which);
@@ -114,7 +117,7 @@ static const uint8_t *take(Input *in, size_t n, uint8_t *room)
 }
 
 /* 7 bytes: area, offset (2), length (2) or one of those that devices expect, flags and length
- * scale, next. */
+ * scale, next. Packed: next is the round, AVAIL and USED bits, and the buffer id. */
 static void write_descriptor(Guest *g, unsigned i, Input *in)
 {
     static const uint64_t areas[] = { BUFFERS,   BUFFERS,  BUFFERS,   TABLE,
@@ -128,6 +131,12 @@ static void write_descriptor(Guest *g, unsigned i, Input *in)
     take(in, sizeof(d), d);
     len = (d[5] & 8) == 0 ? lengths[d[3] % G_N_ELEMENTS(lengths)]
                           : (uint32_t)(d[3] | d[4] << 8) << (d[5] >> 4);
+    if (g->packed) {
+        packed_desc(g, table, i % QUEUE_SIZE,
+                    areas[d[0] % G_N_ELEMENTS(areas)] + (d[1] | d[2] << 8), len, d[6],
+                    (d[5] & 7) | (d[6] & 2 ? 0 : 1 << 7) | (d[6] & 1) << 15);
+        return;
+    }
     guest_desc(g, table, i % QUEUE_SIZE, areas[d[0] % G_N_ELEMENTS(areas)] + (d[1] | d[2] << 8),
                len, d[5] & 7, d[6]);
 }
@@ -146,8 +155,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < 2 * QUEUE_SIZE; i++) {
         write_descriptor(g, i, &in);
     }
-    guest_set_avail_idx(g, 0, head[1] % (QUEUE_SIZE + 2));
-    take(&in, QUEUE_SIZE, guest_ptr(g, g->queues[0].avail + 4)); /* as many heads as fit */
+    if (g->packed) {
+        take(&in, 4, guest_ptr(g, g->queues[0].avail)); /* the event structure */
+    } else {
+        guest_set_avail_idx(g, 0, head[1] % (QUEUE_SIZE + 2));
+        take(&in, QUEUE_SIZE, guest_ptr(g, g->queues[0].avail + 4)); /* as many heads as fit */
+    }
     guest_driver_ok(g);
     for (unsigned i = 0; i < head[2] % 16; i++) {
         write_register(g, take(&in, sizeof(op), op), head[0]);
@@ -155,7 +168,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     take(&in, BUFFERS_SIZE, guest_ptr(g, BUFFERS));
     guest_notify(g, 0);
     guest_barrier(g);
-    guest_set_avail_idx(g, 0, head[3]);
+    if (g->packed) {
+        write_descriptor(g, head[3] % QUEUE_SIZE, &in); /* over what may be used by now */
+    } else {
+        guest_set_avail_idx(g, 0, head[3]);
+    }
     guest_notify(g, 0);
     guest_barrier(g);
     guest_wr(g, R_STATUS, 0);

@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
     const char *name, *summary;
     void (*test)(const DeviceRow *row, VirtioTransport transport);
-    bool modern_only;
+    bool modern_only, packed;
 } BehaviourRow;
 
 /* ---- data paths ---- */
@@ -165,6 +165,14 @@ static const DeviceRow devices[] = {
 
 static char *dir; /* for sockets */
 
+static bool packed; /* devices are started with packed rings */
+
+static void find(VirtioDev *dev, QTest *q, VirtioTransport transport)
+{
+    virtio_find(dev, q, transport);
+    dev->packed = packed;
+}
+
 static QTest *start(const DeviceRow *row, VirtioTransport transport, VirtioDev *dev)
 {
     bool mmio = transport == VIRTIO_MMIO_LEGACY || transport == VIRTIO_MMIO_MODERN;
@@ -174,11 +182,10 @@ static QTest *start(const DeviceRow *row, VirtioTransport transport, VirtioDev *
     g_string_append_printf(device, "%s%s", mmio ? "-device" : "-pci,addr=04.0", row->props);
     g_string_replace(device, "DIR", dir, 0);
     q = qtest_startf(
-        "-machine %s -nodefaults -global virtio-mmio.force-legacy=%s %s -device %s,id=dut",
+        "-machine %s -nodefaults -global virtio-mmio.force-legacy=%s %s -device %s,id=dut%s",
         qtest_board()->machine, transport == VIRTIO_MMIO_MODERN ? "off" : "on", row->backend,
-        device->str);
-
-    virtio_find(dev, q, transport);
+        device->str, packed ? ",packed=on" : "");
+    find(dev, q, transport);
     return q;
 }
 
@@ -244,7 +251,7 @@ static void system_reset(const DeviceRow *row, VirtioTransport transport)
     virtq_submit(&dev, row->hostile_queue, virtio_alloc(&dev, 4096), 4096, 0, 0);
     qtest_qmp_ok(q, "{'execute': 'system_reset'}");
     data = qtest_event(q, "RESET");
-    virtio_find(&dev, q, transport);
+    find(&dev, q, transport);
     g_assert_cmphex(virtio_status(&dev), ==, 0);
     virtio_start(&dev);
     row->io(&dev);
@@ -301,6 +308,42 @@ static void needs_reset(const DeviceRow *row, VirtioTransport transport)
     row->io(&dev);
 }
 
+/* Each ends with DEVICE_NEEDS_RESET (section 2.8), and with a device that works after a reset. */
+static void hostile_packed(const DeviceRow *row, VirtioTransport transport)
+{
+    uint64_t memory = qtest_board()->memory;
+    const struct {
+        uint64_t addr;
+        uint32_t len;
+        uint16_t flags;
+    } descs[] = {
+        { memory, 0, 0 },
+        { memory, UINT32_MAX, 0 },
+        { UINT64_C(0xffffffffffff0000), 0x20000, 0 },
+        { qtest_board()->mmio_last, 4096, VIRTQ_WRITE },
+        { memory, 16, VIRTQ_INDIRECT },              /* not negotiated */
+        { memory, 16, VIRTQ_NEXT | VIRTQ_INDIRECT }, /* in a list */
+        { memory, 16, VIRTQ_NEXT },                  /* the rest of the ring is cleared */
+    };
+    VirtioDev dev;
+    g_autoptr(QTest) q = start(row, transport, &dev);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(descs); i++) {
+        gint64 began = g_get_monotonic_time();
+
+        find(&dev, q, transport);
+        virtio_start(&dev);
+        virtq_packed_desc(&dev, row->hostile_queue, 0, descs[i].addr, descs[i].len, descs[i].flags);
+        virtq_packed_offer(&dev, row->hostile_queue, 1);
+        while (!(virtio_status(&dev) & VIRTIO_NEEDS_RESET)) {
+            g_assert_cmpint(g_get_monotonic_time() - began, <, CLIENT_PATIENCE_S * G_USEC_PER_SEC);
+        }
+    }
+    find(&dev, q, transport);
+    virtio_start(&dev);
+    row->io(&dev);
+}
+
 static void early_notify(const DeviceRow *row, VirtioTransport transport)
 {
     VirtioDev dev;
@@ -327,6 +370,14 @@ static const BehaviourRow behaviours[] = {
       needs_reset, true },
     { "early-notify", "notifications before DRIVER_OK and of no queue do nothing", early_notify,
       false },
+    { "packed-data-path", "the same requests through packed rings", data_path, true, true },
+    { "packed-driver-reset", "reset by the driver with a request in a packed ring, then work again",
+      driver_reset, true, true },
+    { "packed-system-reset",
+      "reset of the machine with a request in a packed ring, then work again", system_reset, true,
+      true },
+    { "packed-hostile-rings", "seven kinds of broken packed chains set DEVICE_NEEDS_RESET",
+      hostile_packed, true, true },
 };
 
 static bool has(const DeviceRow *row, VirtioTransport transport, const BehaviourRow *behaviour)
@@ -381,6 +432,7 @@ static void run_case(gconstpointer data)
 {
     const Case *c = data;
 
+    packed = c->behaviour->packed;
     c->behaviour->test(c->row, c->transport);
 }
 

@@ -310,8 +310,11 @@ void virtio_start(VirtioDev *dev)
     }
     virtio_set_status(dev, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
     features = virtio_features(dev) &
-               ~(UINT64_C(1) << VIRTIO_F_INDIRECT | UINT64_C(1) << VIRTIO_F_EVENT_IDX |
-                 UINT64_C(1) << VIRTIO_F_RING_PACKED);
+               ~(UINT64_C(1) << VIRTIO_F_INDIRECT | UINT64_C(1) << VIRTIO_F_EVENT_IDX);
+    g_assert_true(!dev->packed || (features >> VIRTIO_F_RING_PACKED & 1) != 0);
+    if (!dev->packed) {
+        features &= ~(UINT64_C(1) << VIRTIO_F_RING_PACKED);
+    }
     virtio_set_features(dev, features);
     if (virtio_is_modern(dev)) {
         virtio_set_status(dev, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
@@ -368,16 +371,99 @@ uint16_t virtq_used_index(VirtioDev *dev, unsigned n)
     return qtest_read_value(dev->q, dev->queues[n].used + 2, 2);
 }
 
+/* ---- packed rings (section 2.8) ---- */
+
+enum { PACKED_AVAIL = 1 << 7, PACKED_USED = 1 << 15 };
+
+static uint64_t place_address(const VirtQueue *vq, unsigned place)
+{
+    return vq->desc + 16 * (place % vq->size);
+}
+
+/* The second round has wrap counter 0. */
+static bool wrap_counter(const VirtQueue *vq, unsigned place)
+{
+    return place % (2 * vq->size) < vq->size;
+}
+
+void virtq_packed_desc(VirtioDev *dev, unsigned n, unsigned i, uint64_t addr, uint32_t len,
+                       uint16_t flags)
+{
+    VirtQueue *vq = &dev->queues[n];
+    unsigned place = (vq->next + i) % (2 * vq->size);
+    struct {
+        uint64_t addr;
+        uint32_t len;
+        uint16_t id;
+    } desc = { GUINT64_TO_LE(addr), GUINT32_TO_LE(len), GUINT16_TO_LE(vq->next % vq->size) };
+
+    qtest_write_bytes(dev->q, place_address(vq, place), &desc, 14);
+    flags |= wrap_counter(vq, place) ? PACKED_AVAIL : PACKED_USED;
+    qtest_write_value(dev->q, place_address(vq, place) + 14, 2, flags);
+}
+
+void virtq_packed_offer(VirtioDev *dev, unsigned n, unsigned n_desc)
+{
+    VirtQueue *vq = &dev->queues[n];
+
+    vq->n_desc[vq->next % vq->size] = n_desc;
+    vq->next = (vq->next + n_desc) % (2 * vq->size);
+    virtq_notify(dev, n);
+}
+
+static bool packed_is_used(VirtioDev *dev, const VirtQueue *vq)
+{
+    uint16_t flags = qtest_read_value(dev->q, place_address(vq, vq->seen) + 14, 2);
+    bool wrap = wrap_counter(vq, vq->seen);
+
+    return ((flags & PACKED_AVAIL) != 0) == wrap && ((flags & PACKED_USED) != 0) == wrap;
+}
+
+static uint32_t packed_take(VirtioDev *dev, VirtQueue *vq)
+{
+    uint64_t at = place_address(vq, vq->seen);
+    uint16_t id = qtest_read_value(dev->q, at + 12, 2);
+
+    g_assert_cmpuint(id, <, vq->size);
+    vq->seen = (vq->seen + vq->n_desc[id]) % (2 * vq->size);
+    return qtest_readl(dev->q, at + 8);
+}
+
+/* The first descriptor last: that one makes the chain available. */
+static void packed_submit(VirtioDev *dev, unsigned n, uint64_t out, uint32_t out_len, uint64_t in,
+                          uint32_t in_len)
+{
+    if (in_len > 0) {
+        virtq_packed_desc(dev, n, out_len > 0 ? 1 : 0, in, in_len, VIRTQ_WRITE);
+    }
+    if (out_len > 0) {
+        virtq_packed_desc(dev, n, 0, out, out_len, in_len > 0 ? VIRTQ_NEXT : 0);
+    }
+    virtq_packed_offer(dev, n, (out_len > 0) + (in_len > 0));
+}
+
+/* ---- both ---- */
+
+bool virtq_is_used(VirtioDev *dev, unsigned n)
+{
+    VirtQueue *vq = &dev->queues[n];
+
+    return dev->packed ? packed_is_used(dev, vq) : virtq_used_index(dev, n) != vq->seen;
+}
+
 uint32_t virtq_wait(VirtioDev *dev, unsigned n)
 {
     VirtQueue *vq = &dev->queues[n];
     gint64 began = g_get_monotonic_time();
 
-    while (virtq_used_index(dev, n) == vq->seen) {
+    while (!virtq_is_used(dev, n)) {
         if (g_get_monotonic_time() - began > CLIENT_PATIENCE_S * G_USEC_PER_SEC) {
             g_error("queue %u: the device uses no chain (status 0x%x)", n, virtio_status(dev));
         }
         g_thread_yield();
+    }
+    if (dev->packed) {
+        return packed_take(dev, vq);
     }
     return qtest_readl(dev->q, vq->used + 4 + 8 * (vq->seen++ % vq->size) + 4);
 }
@@ -385,6 +471,10 @@ uint32_t virtq_wait(VirtioDev *dev, unsigned n)
 void virtq_submit(VirtioDev *dev, unsigned n, uint64_t out, uint32_t out_len, uint64_t in,
                   uint32_t in_len)
 {
+    if (dev->packed) {
+        packed_submit(dev, n, out, out_len, in, in_len);
+        return;
+    }
     if (out_len > 0) {
         virtq_write_desc(dev, n, 0, out, out_len, in_len > 0 ? VIRTQ_NEXT : 0, 1);
     }

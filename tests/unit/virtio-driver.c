@@ -10,10 +10,11 @@
 #include "hw/core/bus.h"
 #include "util/error.h"
 
-const GuestKind guest_kinds[3] = {
-    { "modern", false, false },
-    { "legacy", true, false },
-    { "modern-no-ioeventfd", false, true },
+const GuestKind guest_kinds[4] = {
+    { "modern", false, false, false },
+    { "legacy", true, false, false },
+    { "modern-no-ioeventfd", false, true, false },
+    { "packed", false, false, true },
 };
 
 /* ---- the board ---- */
@@ -66,6 +67,7 @@ Guest *guest_new(const GuestKind *kind)
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->changed, NULL);
     g->legacy = kind->legacy;
+    g->offer_packed = kind->packed;
     g->next_free = RAM_BASE;
     memory_region_init(&g->root, NULL, "system", UINT64_MAX);
     memory_region_init_ram(&g->ram, NULL, "ram", RAM_SIZE, &error);
@@ -96,6 +98,9 @@ bool guest_plug(Guest *g, const char *type, const char *const *props, GError **e
     g_autoptr(Device) dev = device_new(type, error);
 
     g_assert_nonnull(dev);
+    if (g->offer_packed) {
+        set_prop(dev, "packed=on");
+    }
     for (; props != NULL && *props != NULL; props++) {
         set_prop(dev, *props);
     }
@@ -175,6 +180,7 @@ void guest_negotiate(Guest *g, uint64_t wanted)
     guest_wr(g, R_STATUS, S_ACKNOWLEDGE | S_DRIVER);
     g->features = guest_offered(g) & (wanted | (g->legacy ? 0 : 1ull << F_VERSION_1));
     g->event_idx = (g->features & 1ull << F_EVENT_IDX) != 0;
+    g->packed = (g->features & 1ull << F_RING_PACKED) != 0;
     guest_wr(g, R_DRIVER_FEATURES_SEL, 0);
     guest_wr(g, R_DRIVER_FEATURES, g->features);
     if (g->legacy) {
@@ -197,7 +203,7 @@ void guest_setup_queue(Guest *g, unsigned index, unsigned size)
     GuestQueue *q = &g->queues[index];
     uint64_t bytes = size * 16 + 4096 + size * 8 + 6 + 4096;
 
-    *q = (GuestQueue){ .index = index, .size = size };
+    *q = (GuestQueue){ .index = index, .size = size, .wrap = true, .used_wrap = true };
     q->desc = guest_alloc(g, bytes, 4096);
     memset(guest_ptr(g, q->desc), 0, bytes);
     q->avail = q->desc + size * 16;
@@ -259,17 +265,17 @@ void guest_fill(Guest *g, uint64_t gpa, uint8_t value, size_t len)
     memset(guest_ptr(g, gpa), value, len);
 }
 
-static void store16(Guest *g, uint64_t gpa, uint16_t value)
+void guest_store16(Guest *g, uint64_t gpa, uint16_t value)
 {
     __atomic_store_n((uint16_t *)guest_ptr(g, gpa), GUINT16_TO_LE(value), __ATOMIC_SEQ_CST);
 }
 
-static uint16_t load16(Guest *g, uint64_t gpa)
+uint16_t guest_load16(Guest *g, uint64_t gpa)
 {
     return GUINT16_FROM_LE(__atomic_load_n((uint16_t *)guest_ptr(g, gpa), __ATOMIC_SEQ_CST));
 }
 
-static uint32_t load32(Guest *g, uint64_t gpa)
+uint32_t guest_load32(Guest *g, uint64_t gpa)
 {
     return GUINT32_FROM_LE(__atomic_load_n((uint32_t *)guest_ptr(g, gpa), __ATOMIC_SEQ_CST));
 }
@@ -283,8 +289,8 @@ void guest_desc(Guest *g, uint64_t table, unsigned i, uint64_t gpa, uint32_t len
 
     __atomic_store_n((uint64_t *)guest_ptr(g, at), GUINT64_TO_LE(gpa), __ATOMIC_RELAXED);
     __atomic_store_n((uint32_t *)guest_ptr(g, at + 8), GUINT32_TO_LE(len), __ATOMIC_RELAXED);
-    store16(g, at + 12, flags);
-    store16(g, at + 14, next);
+    guest_store16(g, at + 12, flags);
+    guest_store16(g, at + 14, next);
 }
 
 static void write_chain(Guest *g, uint64_t table, unsigned first, unsigned size, const Buf *bufs,
@@ -303,6 +309,9 @@ unsigned guest_chain(Guest *g, unsigned queue, const Buf *bufs, unsigned n)
     GuestQueue *q = &g->queues[queue];
     unsigned head = q->next_desc;
 
+    if (g->packed) {
+        return packed_chain(g, q, bufs, n);
+    }
     write_chain(g, q->desc, head, q->size, bufs, n);
     q->next_desc = (head + n) % q->size;
     return head;
@@ -312,8 +321,12 @@ unsigned guest_chain_indirect(Guest *g, unsigned queue, const Buf *bufs, unsigne
 {
     GuestQueue *q = &g->queues[queue];
     unsigned head = q->next_desc;
-    uint64_t table = guest_alloc(g, n * 16, 16);
+    uint64_t table;
 
+    if (g->packed) {
+        return packed_chain_indirect(g, q, bufs, n);
+    }
+    table = guest_alloc(g, n * 16, 16);
     write_chain(g, table, 0, n + 1, bufs, n);
     guest_desc(g, q->desc, head, table, n * 16, D_INDIRECT, 0);
     q->next_desc = (head + 1) % q->size;
@@ -322,14 +335,18 @@ unsigned guest_chain_indirect(Guest *g, unsigned queue, const Buf *bufs, unsigne
 
 void guest_set_avail_idx(Guest *g, unsigned queue, uint16_t idx)
 {
-    store16(g, g->queues[queue].avail + 2, idx);
+    guest_store16(g, g->queues[queue].avail + 2, idx);
 }
 
 void guest_publish(Guest *g, unsigned queue, unsigned head)
 {
     GuestQueue *q = &g->queues[queue];
 
-    store16(g, q->avail + 4 + 2 * (q->avail_idx % q->size), head);
+    if (g->packed) {
+        packed_publish(g, q, head);
+        return;
+    }
+    guest_store16(g, q->avail + 4 + 2 * (q->avail_idx % q->size), head);
     guest_set_avail_idx(g, queue, ++q->avail_idx);
 }
 
@@ -349,7 +366,9 @@ unsigned guest_submit(Guest *g, unsigned queue, const Buf *bufs, unsigned n)
 
 uint16_t guest_used_idx(Guest *g, unsigned queue)
 {
-    return load16(g, g->queues[queue].used + 2);
+    GuestQueue *q = &g->queues[queue];
+
+    return g->packed ? q->used_taken + packed_used_ahead(g, q) : guest_load16(g, q->used + 2);
 }
 
 typedef struct {
@@ -397,12 +416,16 @@ void guest_barrier(Guest *g)
 
 static Used take_used(Guest *g, GuestQueue *q)
 {
-    uint64_t at = q->used + 4 + 8 * (q->used_taken++ % q->size);
+    uint64_t at;
 
+    if (g->packed) {
+        return packed_take(g, q);
+    }
+    at = q->used + 4 + 8 * (q->used_taken++ % q->size);
     if (g->event_idx) {
         guest_set_used_event(g, q->index, q->used_taken);
     }
-    return (Used){ load32(g, at), load32(g, at + 4) };
+    return (Used){ guest_load32(g, at), guest_load32(g, at + 4) };
 }
 
 Used guest_wait(Guest *g, unsigned queue)
@@ -474,22 +497,26 @@ void guest_set_used_event(Guest *g, unsigned queue, uint16_t event)
 {
     GuestQueue *q = &g->queues[queue];
 
-    store16(g, q->avail + 4 + 2 * q->size, event);
+    if (g->packed) {
+        packed_set_used_event(g, q, event);
+        return;
+    }
+    guest_store16(g, q->avail + 4 + 2 * q->size, event);
 }
 
 uint16_t guest_avail_event(Guest *g, unsigned queue)
 {
     GuestQueue *q = &g->queues[queue];
 
-    return load16(g, q->used + 4 + 8 * q->size);
+    return g->packed ? packed_avail_event(g, q) : guest_load16(g, q->used + 4 + 8 * q->size);
 }
 
 void guest_set_avail_flags(Guest *g, unsigned queue, uint16_t flags)
 {
-    store16(g, g->queues[queue].avail, flags);
+    guest_store16(g, g->queues[queue].avail + (g->packed ? 2 : 0), flags);
 }
 
 uint16_t guest_used_flags(Guest *g, unsigned queue)
 {
-    return load16(g, g->queues[queue].used);
+    return guest_load16(g, g->queues[queue].used + (g->packed ? 2 : 0));
 }

@@ -57,10 +57,13 @@ enum {
     D_WRITE = 2,
     D_INDIRECT = 4,
 
+    MAX_QUEUE_SIZE = 1024,
+
     F_NOTIFY_ON_EMPTY = 24,
     F_INDIRECT = 28,
     F_EVENT_IDX = 29,
     F_VERSION_1 = 32,
+    F_RING_PACKED = 34,
 };
 
 typedef struct {
@@ -75,10 +78,16 @@ typedef struct {
 
 typedef struct {
     unsigned index, size;
-    uint64_t desc, avail, used;
+    uint64_t desc, avail,
+        used;            /* packed: the ring, the driver's and the device's event structure */
     uint16_t next_desc;  /* where the next chain goes, round the table */
     uint16_t avail_idx;  /* as published */
     uint16_t used_taken; /* used entries taken */
+
+    /* Packed rings; the wrap counters are of next_desc and of next_used. */
+    bool wrap, used_wrap;
+    uint16_t next_used;
+    uint16_t head_flags[MAX_QUEUE_SIZE], n_desc[MAX_QUEUE_SIZE]; /* of a chain, by its head */
 } GuestQueue;
 
 typedef struct {
@@ -86,8 +95,9 @@ typedef struct {
     AddressSpace *as;
     Device *transport, *dev;
     bool legacy, event_idx;
-    uint64_t next_free; /* RAM allocator */
-    uint64_t features;  /* negotiated */
+    bool offer_packed, packed; /* devices are made with packed=on; it was negotiated */
+    uint64_t next_free;        /* RAM allocator */
+    uint64_t features;         /* negotiated */
     GuestQueue queues[8];
 
     pthread_mutex_t lock; /* what follows */
@@ -100,9 +110,9 @@ typedef struct {
 /* Transport kinds every data path rule is tested on. */
 typedef struct {
     const char *name;
-    bool legacy, no_ioeventfd;
+    bool legacy, no_ioeventfd, packed;
 } GuestKind;
-extern const GuestKind guest_kinds[3];
+extern const GuestKind guest_kinds[4];
 
 /* A board; nothing is plugged. */
 Guest *guest_new(const GuestKind *kind);
@@ -136,7 +146,8 @@ void guest_desc(Guest *g, uint64_t table, unsigned i, uint64_t gpa, uint32_t len
  * its head. */
 unsigned guest_chain(Guest *g, unsigned queue, const Buf *bufs, unsigned n);
 unsigned guest_chain_indirect(Guest *g, unsigned queue, const Buf *bufs, unsigned n);
-/* Puts head into the available ring and publishes it. */
+/* Puts head into the available ring and publishes it. Packed rings: chains are published in the
+ * order in which they were made, or all are before the first is. */
 void guest_publish(Guest *g, unsigned queue, unsigned head);
 void guest_set_avail_idx(Guest *g, unsigned queue, uint16_t idx);
 void guest_notify(Guest *g, unsigned queue);
@@ -159,3 +170,19 @@ void guest_set_used_event(Guest *g, unsigned queue, uint16_t event);
 uint16_t guest_avail_event(Guest *g, unsigned queue);
 void guest_set_avail_flags(Guest *g, unsigned queue, uint16_t flags);
 uint16_t guest_used_flags(Guest *g, unsigned queue);
+
+/* virtio-driver-packed.c: the same for packed rings (section 2.8), called by the above. There
+ * indices count chains; where it matters each chain must be of one descriptor. */
+unsigned packed_chain(Guest *g, GuestQueue *q, const Buf *bufs, unsigned n);
+unsigned packed_chain_indirect(Guest *g, GuestQueue *q, const Buf *bufs, unsigned n);
+void packed_publish(Guest *g, GuestQueue *q, unsigned head);
+unsigned packed_used_ahead(Guest *g, GuestQueue *q); /* chains used and not taken */
+Used packed_take(Guest *g, GuestQueue *q);
+void packed_set_used_event(Guest *g, GuestQueue *q, uint16_t event);
+uint16_t packed_avail_event(Guest *g, GuestQueue *q);
+/* Descriptor i as the device or the driver writes it, flags last. */
+void packed_desc(Guest *g, uint64_t table, unsigned i, uint64_t gpa, uint32_t len, uint16_t id,
+                 uint16_t flags);
+void guest_store16(Guest *g, uint64_t gpa, uint16_t value);
+uint16_t guest_load16(Guest *g, uint64_t gpa);
+uint32_t guest_load32(Guest *g, uint64_t gpa);

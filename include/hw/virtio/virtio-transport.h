@@ -55,14 +55,15 @@ unsigned virtio_queue_max_size(VirtIODevice *vdev, unsigned n);
 unsigned virtio_queue_size(VirtIODevice *vdev, unsigned n);
 void virtio_queue_set_size(VirtIODevice *vdev, unsigned n, uint32_t size);
 typedef struct {
-    uint64_t desc, driver, device; /* bus addresses of the three parts of a split ring */
+    uint64_t desc, driver, device; /* bus addresses of the three parts of a ring */
 } VirtQueueAddresses;
 void virtio_queue_addresses(VirtIODevice *vdev, unsigned n, VirtQueueAddresses *addr);
 void virtio_queue_set_addresses(VirtIODevice *vdev, unsigned n, const VirtQueueAddresses *addr);
 bool virtio_queue_is_ready(VirtIODevice *vdev, unsigned n);
 /* FALSE stops the queue: returns when no request is in flight. */
 void virtio_queue_set_ready(VirtIODevice *vdev, unsigned n, bool ready);
-/* Where the device will take the next available entry; for VDUSE and save/restore. */
+/* Where the device will take the next available entry; for VDUSE and save/restore. Packed ring: an
+ * offset, with the wrap counter in bit 15. */
 uint16_t virtio_queue_avail_index(VirtIODevice *vdev, unsigned n);
 void virtio_queue_set_avail_index(VirtIODevice *vdev, unsigned n, uint16_t index);
 /* Gives up the cached ring mapping; it is taken again on the next request. For a transport whose

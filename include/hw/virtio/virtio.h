@@ -51,11 +51,12 @@ struct _VirtIODeviceClass {
 
 /* Properties that every virtio device has; a field of its struct and rows of its table. */
 typedef struct {
-    bool indirect_desc, event_idx;
+    bool indirect_desc, event_idx, packed;
 } VirtIOProps;
 #define VIRTIO_PROPS(T, f)                                                                         \
     PROP_BOOL("indirect_desc", T, f.indirect_desc, true, "Offer indirect descriptors"),            \
-        PROP_BOOL("event_idx", T, f.event_idx, true, "Offer event indices")
+        PROP_BOOL("event_idx", T, f.event_idx, true, "Offer event indices"),                       \
+        PROP_BOOL("packed", T, f.packed, false, "Offer packed rings (modern drivers)")
 
 /* [realize] Feature bits of the device type offered to the driver (ring and transport bits are
  * added by the core) and the initial configuration bytes (copied; NULL: zeroes). */
@@ -92,8 +93,10 @@ typedef struct {
     unsigned n_out, n_in;
     struct iovec *out, *in;
     uint64_t out_size, in_size;
-    uint16_t head;  /* internal */
-    unsigned epoch; /* internal: of the queue, when it was popped */
+    /* internal */
+    uint16_t head;   /* what the driver knows it by: index of the first descriptor, or buffer id */
+    uint16_t n_desc; /* places it has in the ring */
+    unsigned epoch;  /* of the queue, when it was popped */
 } VirtQueueElement;
 
 /* [queue] Next request, or NULL: nothing available, device stopping, or the ring was broken
