@@ -40,12 +40,11 @@ void microvm_release_irqs(MicrovmMachine *s)
 
 /* ---- serial ports ---- */
 
+const MicrovmPlace microvm_serials[] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+
 /* COM1 is there for its own sake, the others for who asked for them. Two share an interrupt. */
 static bool add_serials(MicrovmMachine *s, GError **error)
 {
-    static const struct {
-        unsigned port, irq;
-    } places[MICROVM_N_SERIALS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
     Machine *m = HUMPY_MACHINE(s);
 
     for (unsigned i = 0; s->isa_serial && i < MICROVM_N_SERIALS; i++) {
@@ -56,11 +55,11 @@ static bool add_serials(MicrovmMachine *s, GError **error)
             continue;
         }
         dev = serial_new(chr);
-        device_connect_irq(dev, 0, x86_gsi_line(s->gsis, places[i].irq));
+        device_connect_irq(dev, 0, x86_gsi_line(s->gsis, microvm_serials[i].irq));
         if (!microvm_add_device(s, dev, error)) {
             return false;
         }
-        device_map(dev, 0, machine_system_io(m), places[i].port);
+        device_map(dev, 0, machine_system_io(m), microvm_serials[i].port);
         s->serials[i] = dev;
     }
     return true;

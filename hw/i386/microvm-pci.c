@@ -60,6 +60,7 @@ static bool add_host(MicrovmMachine *s, uint64_t caps, GError **error)
         return false;
     }
     s->pci = HUMPY_GPEX(dev);
+    s->pci_high_size = layout.mem64_size;
     return true;
 }
 

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "hw/acpi/pm.h"
+#include "hw/acpi/tables.h"
+#include "hw/core/loader.h"
 #include "hw/i386/gsi.h"
 #include "hw/i386/memmap.h"
 #include "hw/i386/microvm.h"
@@ -17,7 +19,8 @@ struct _MicrovmMachine {
     bool isa_serial, auto_kernel_cmdline;
 
     X86Gsis *gsis;
-    Gpex *pci; /* or NULL; owned by the machine's list, as the rest */
+    uint64_t pci_high_size; /* of the 64-bit window; 0: there is none */
+    Gpex *pci;              /* or NULL; owned by the machine's list, as the rest */
     AcpiPm *pm;
     Device *testdev;
     Device *serials[MICROVM_N_SERIALS]; /* or NULL: not there */
@@ -29,7 +32,16 @@ struct _MicrovmMachine {
  * reference. */
 bool microvm_add_device(MicrovmMachine *s, Device *dev, GError **error);
 
+/* ---- microvm-acpi.c ---- */
+/* Puts the tables into RAM from guest address 0 on; *rsdp is where the first is. */
+bool microvm_load_acpi(MicrovmMachine *s, const LoaderDest *ram, uint64_t *rsdp, GError **error);
+
 /* ---- microvm-isa.c ---- */
+typedef struct {
+    uint16_t port;
+    uint8_t irq;
+} MicrovmPlace;
+extern const MicrovmPlace microvm_serials[MICROVM_N_SERIALS];
 /* Lines to the accelerator's interrupt controllers, or to those that it makes. */
 bool microvm_add_irqs(MicrovmMachine *s, GError **error);
 bool microvm_add_isa(MicrovmMachine *s, GError **error);

@@ -177,6 +177,9 @@ static bool microvm_boot(Machine *m, GError **error)
         return false;
     }
     describe_memory(s, &map);
+    if (s->acpi != PROP_OFF && !microvm_load_acpi(s, &req.ram, &req.rsdp, error)) {
+        return false;
+    }
     if (config->kernel != NULL && !x86_boot_load(&req, &state, error)) {
         return false;
     }

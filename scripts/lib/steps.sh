@@ -89,5 +89,5 @@ guest_packages=(apt ca-certificates cpio dpkg e2fsprogs util-linux)
 test_packages=(
     dpkg-dev libattr1-dev libcap-ng-dev libpixman-1-dev nbdkit
     clang clang-format device-tree-compiler file gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-    libclang-rt-14-dev man-db python3 qemu-user
+    acpica-tools libclang-rt-14-dev man-db python3 qemu-user
 )

@@ -9,6 +9,7 @@
 enum {
     COM1 = 0x3f8,
     PM = 0x600,
+    RSDP = 0xe0000,
     CONFIG_ADDRESS = 0xcf8,
     CONFIG_DATA = 0xcfc,
 };
@@ -70,6 +71,39 @@ static void no_serial_ports(void)
     g_autoptr(QTest) q = qtest_start("-machine microvm,isa-serial=off -nodefaults");
 
     g_assert_cmphex(in(q, 0x3f8 + 5, 1), ==, 0xff);
+}
+
+/* ---- ACPI ---- */
+
+static unsigned sum(QTest *q, uint64_t addr, unsigned size)
+{
+    uint8_t total = 0;
+
+    for (unsigned i = 0; i < size; i++) {
+        total += qtest_read_value(q, addr + i, 1);
+    }
+    return total;
+}
+
+/* What tests/unit/test-acpi-tables.c has looked into is where a kernel looks for it. */
+static void tables(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults -smp 2");
+    uint64_t xsdt;
+
+    g_assert_cmphex(qtest_read_value(q, RSDP, 8), ==, UINT64_C(0x2052545020445352));
+    g_assert_cmpuint(sum(q, RSDP, 36), ==, 0);
+    xsdt = qtest_read_value(q, RSDP + 24, 8);
+    g_assert_cmphex(qtest_readl(q, xsdt), ==, 0x54445358);
+    g_assert_cmpuint(sum(q, xsdt, qtest_readl(q, xsdt + 4)), ==, 0);
+    g_assert_cmphex(qtest_readl(q, qtest_read_value(q, xsdt + 36, 8)), ==, 0x50434146);
+}
+
+static void no_tables(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm,acpi=off -nodefaults");
+
+    g_assert_cmphex(qtest_read_value(q, RSDP, 8), ==, 0);
 }
 
 /* ---- memory ---- */
@@ -237,6 +271,8 @@ int main(int argc, char **argv)
     g_test_add_func("/x86/serial/four", serial_ports);
     g_test_add_func("/x86/serial/one-by-default", serial_ports_not_asked_for);
     g_test_add_func("/x86/serial/none", no_serial_ports);
+    g_test_add_func("/x86/acpi/tables", tables);
+    g_test_add_func("/x86/acpi/off", no_tables);
     g_test_add_func("/x86/memory/around-the-hole", memory_around_the_hole);
     g_test_add_func("/x86/memory/info-mtree", both_spaces_are_shown);
     g_test_add_func("/x86/reset/keyboard-controller", reset_by_keyboard_controller);
