@@ -191,10 +191,10 @@ static const struct {
     const char *name;
     void (*fn)(void);
 } tests[] = {
-    { "cpuid", test_cpuid }, { "pio", test_pio },     { "mmio", test_mmio },
-    { "pci", test_pci },     { "irq", test_irq },     { "msi", test_msi },
-    { "smp", test_smp },     { "reset", test_reset }, { "storm", test_storm },
-    { "bench", test_bench },
+    { "cpuid", test_cpuid }, { "pio", test_pio },       { "mmio", test_mmio },
+    { "pci", test_pci },     { "irq", test_irq },       { "msi", test_msi },
+    { "smp", test_smp },     { "reset", test_reset },   { "storm", test_storm },
+    { "bench", test_bench }, { "virtio", test_virtio },
 };
 
 void payload_main(void)

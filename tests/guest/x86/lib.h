@@ -99,3 +99,4 @@ void test_cpuid(void);
 void test_reset(void);
 void test_storm(void);
 void test_bench(void);
+void test_virtio(void);
