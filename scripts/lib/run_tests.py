@@ -149,6 +149,10 @@ class Tests:
     def suite_engine(self):
         self.gcc_suite("engine", *([] if self.args.quick else ["engine-full"]))
 
+    def suite_payload(self):
+        """Bare-metal x86 guests under each accelerator."""
+        self.gcc_suite("payload")
+
     def suite_docs(self):
         self.gcc_suite("docs")
 
@@ -237,7 +241,7 @@ class Tests:
     # In this order; the cheap ones first, those of --quick marked.
     SUITES = (("format", True), ("scripts", True), ("unit", True), ("qtest", True),
               ("conformance", True),
-              ("engine", True), ("docs", True), ("functional", True), ("peer", False),
+              ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
 
     def main(self):

@@ -18,7 +18,7 @@ enum {
     COMMAND_LINE_SIZE = 0xf00,
     REAL_ENTRY = 0x1000,
     PULSE_RESET = 0xfe,
-    TIME_OUT = 60, /* seconds: a vCPU that halts without an interrupt does so for ever */
+    TIME_OUT = 170, /* seconds: a vCPU that halts without an interrupt does so for ever */
 };
 
 typedef struct {

@@ -42,7 +42,7 @@ void x86_board_load_bytes(X86Board *board, const void *code, size_t size);
 /* vCPU 0 starts at 1 MiB as a PVH kernel does; real: at 0x1000 in real mode instead. */
 void x86_board_start(X86Board *board, bool real);
 void x86_board_stop(X86Board *board);
-/* After at most 60 seconds, all vCPUs have returned. */
+/* After at most 170 seconds, all vCPUs have returned. */
 X86BoardEnd x86_board_wait(X86Board *board);
 unsigned x86_board_status(X86Board *board);
 const char *x86_board_text(X86Board *board);
