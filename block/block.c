@@ -19,6 +19,7 @@ struct BlockBackend {
     bool writethrough;
     bool no_flush;
     bool direct;
+    BlockOnError rerror, werror;
     char *filename;
     BlockAio aio;
     BlockStats stats;              /* relaxed atomic */
@@ -28,6 +29,8 @@ struct BlockBackend {
 
 static GMutex registry_lock;
 static GHashTable *registry; /* node name to BlockBackend, borrowed */
+
+const char *const block_on_error_names[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
 
 bool block_options_set_cache(BlockOptions *options, const char *mode, GError **error)
 {
@@ -139,6 +142,8 @@ BlockBackend *block_open(const BlockOptions *options, GError **error)
     blk->writethrough = options->writethrough;
     blk->no_flush = options->cache_no_flush;
     blk->direct = options->cache_direct;
+    blk->rerror = options->rerror;
+    blk->werror = options->werror;
     if (!block_open_node(options, &blk->node, error)) {
         block_free(blk);
         return NULL;
@@ -269,6 +274,16 @@ bool block_resize(BlockBackend *blk, uint64_t size, GError **error)
         blk->resized(blk->resized_opaque);
     }
     return true;
+}
+
+BlockOnError block_on_error(BlockBackend *blk, bool is_read)
+{
+    BlockOnError on_error = is_read ? blk->rerror : blk->werror;
+
+    if (on_error != BLOCK_ON_ERROR_AUTO) {
+        return on_error;
+    }
+    return is_read ? BLOCK_ON_ERROR_REPORT : BLOCK_ON_ERROR_ENOSPC;
 }
 
 bool block_is_read_only(BlockBackend *blk)

@@ -194,6 +194,8 @@ static const char *const drive_keys[] = {
     "file.server.host",
     "file.server.port",
     "file.export",
+    "rerror",
+    "werror",
     NULL,
 };
 
@@ -211,6 +213,34 @@ static bool take_cache(KeyVal *kv, BlockOptions *options, GError **error)
     }
     options->writethrough = !writeback;
     return true;
+}
+
+/* QEMU's rule: only a disk with errors to report has them, and only a write finds the disk full. */
+static bool take_on_error(KeyVal *kv, const char *key, const char *interface,
+                          BlockOnError *on_error, GError **error)
+{
+    bool is_read = strcmp(key, "rerror") == 0;
+    const char *value = keyval_take(kv, key);
+
+    if (value == NULL) {
+        return true;
+    }
+    if (g_strcmp0(interface, PFLASH) == 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "%s is not supported with if=pflash (only with if=virtio and if=none)", key);
+        return false;
+    }
+    for (unsigned i = BLOCK_ON_ERROR_REPORT; block_on_error_names[i] != NULL; i++) {
+        if (strcmp(value, block_on_error_names[i]) == 0 &&
+            !(is_read && i == BLOCK_ON_ERROR_ENOSPC)) {
+            *on_error = i;
+            return true;
+        }
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                "%s is '%s' but must be report, ignore%s stop%s", key, value, is_read ? " or" : ",",
+                is_read ? "" : " or enospc");
+    return false;
 }
 
 /* What this version does not do, but would be wrong to ignore. */
@@ -438,7 +468,10 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
         !keyval_take_bool(kv, "readonly", &options.read_only, error) ||
         !drives_take_locking(kv, "file.locking", &options, error) ||
         !drives_take_aio(kv, "file.aio", &options, error) ||
-        !drives_take_aio(kv, "aio", &options, error) || !check_refused(kv, error)) {
+        !drives_take_aio(kv, "aio", &options, error) ||
+        !take_on_error(kv, "rerror", interface, &options.rerror, error) ||
+        !take_on_error(kv, "werror", interface, &options.werror, error) ||
+        !check_refused(kv, error)) {
         return false;
     }
     format = keyval_take(kv, "format");

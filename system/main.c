@@ -248,6 +248,7 @@ static bool run(const VmConfig *config, GError **error)
     }
     vm_set_config(config);
     runstate_catch_signals();
+    runstate_hear_devices();
     chardev_set_quit_handler(quit, NULL);
     chardev_tree_init();
     panic_start(config);

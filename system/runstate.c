@@ -8,6 +8,7 @@
 
 #include "chardev/chardev.h"
 #include "hw/core/clock.h"
+#include "hw/core/run-watch.h"
 #include "net/net.h"
 #include "util/error.h"
 #include "util/event.h"
@@ -77,6 +78,7 @@ bool runstate_cont(GError **error)
     event_emit("RESUME", NULL);
     clock_resume();
     net_set_running(true);
+    run_watch_resumed();
     if (vm != NULL) {
         accel_resume(vm_accel(vm));
     }
@@ -167,6 +169,25 @@ void runstate_clear_reset(void)
     if (runstate_get() == RUN_RESET) {
         runstate_clear();
     }
+}
+
+static gboolean stop_for_io_error(gpointer opaque)
+{
+    if (runstate_is_running()) { /* else it is stopped, for a reason that counts as much */
+        runstate_stop(RUN_STATE_IO_ERROR);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* [any] vCPUs cannot be stopped from inside a device. */
+static void hear_io_error(void)
+{
+    g_idle_add_full(G_PRIORITY_DEFAULT, stop_for_io_error, NULL, NULL);
+}
+
+void runstate_hear_devices(void)
+{
+    run_set_io_error_handler(hear_io_error);
 }
 
 static gboolean signalled(gpointer signo)

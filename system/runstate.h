@@ -77,5 +77,7 @@ void runstate_clear(void);
 /* [main] Forgets a reset request, for the next life of the VM. */
 void runstate_clear_reset(void);
 
+/* [main] A device's error may stop the machine from now on. */
+void runstate_hear_devices(void);
 /* [main] SIGTERM, SIGINT and SIGHUP end the program in good order from now on. */
 void runstate_catch_signals(void);

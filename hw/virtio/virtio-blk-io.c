@@ -44,6 +44,33 @@ typedef struct {
     uint64_t len;
 } Batch;
 
+/* ---- lists ---- */
+
+void virtio_blk_list_init(VirtIOBlkList *list)
+{
+    *list = (VirtIOBlkList){ .last = &list->first };
+}
+
+static void append(VirtIOBlkList *list, VirtIOBlkTransfer *t)
+{
+    t->next = NULL;
+    *list->last = t;
+    list->last = &t->next;
+}
+
+static VirtIOBlkTransfer *take_all(VirtIOBlkList *list)
+{
+    VirtIOBlkTransfer *first = list->first;
+
+    virtio_blk_list_init(list);
+    return first;
+}
+
+static VirtIOBlkLane *lane(VirtIOBlk *s, VirtQueue *vq)
+{
+    return &s->lanes[virtio_queue_index(vq)];
+}
+
 static uint8_t status_of(int result)
 {
     return result == 0          ? VIRTIO_BLK_S_OK
@@ -88,12 +115,9 @@ static unsigned data_iov(const Request *r, struct iovec *iov)
 static void transfer_done(BlockRequest *block, int result)
 {
     VirtIOBlkTransfer *t = (VirtIOBlkTransfer *)block;
-    VirtIOBlkDone *done = &t->s->done[virtio_queue_index(t->vq)];
 
     t->result = result;
-    t->next = NULL;
-    *done->last = t;
-    done->last = &t->next;
+    append(&lane(t->s, t->vq)->done, t);
 }
 
 static VirtIOBlkTransfer *transfer_new(VirtIOBlk *s, VirtQueue *vq, BlockOp op,
@@ -170,22 +194,55 @@ static void split(VirtIOBlkTransfer *t)
     }
 }
 
-/* The result that the guest hears, after management heard of the error. */
-static int judge_error(VirtIOBlk *s, BlockOp op, int result)
+/* What becomes of a request that failed. */
+static BlockOnError choose_action(const VirtIOBlk *s, bool is_read, int result)
 {
-    bool is_read = op == BLOCK_OP_READ;
-    bool ignore = (is_read ? s->rerror : s->werror) == ON_ERROR_IGNORE;
+    BlockOnError action = is_read ? s->rerror : s->werror;
+
+    if (action == BLOCK_ON_ERROR_AUTO) {
+        action = block_on_error(s->blk, is_read);
+    }
+    if (action == BLOCK_ON_ERROR_ENOSPC) {
+        action = result == -ENOSPC ? BLOCK_ON_ERROR_STOP : BLOCK_ON_ERROR_REPORT;
+    }
+    return action;
+}
+
+static void tell_management(VirtIOBlk *s, bool is_read, BlockOnError action, int result)
+{
     const char *id = device_id(HUMPY_DEVICE(s));
     JsonObject *data = json_object_new();
 
     json_object_set_string_member(data, "device", id != NULL ? id : "");
     json_object_set_string_member(data, "node-name", block_node_name(s->blk));
     json_object_set_string_member(data, "operation", is_read ? "read" : "write");
-    json_object_set_string_member(data, "action", ignore ? "ignore" : "report");
+    json_object_set_string_member(data, "action", block_on_error_names[action]);
     json_object_set_boolean_member(data, "nospace", result == -ENOSPC);
     json_object_set_string_member(data, "reason", g_strerror(-result));
     event_emit("BLOCK_IO_ERROR", data);
-    return ignore ? 0 : result;
+}
+
+/* FALSE: the machine is asked to stop, and t is kept until it goes on. */
+static bool judge_error(VirtIOBlkTransfer *t)
+{
+    VirtIOBlk *s = t->s;
+    bool is_read = t->block.op == BLOCK_OP_READ;
+    BlockOnError action = choose_action(s, is_read, t->result);
+
+    if (action == BLOCK_ON_ERROR_STOP) { /* before anybody can hear of it and say cont */
+        pthread_mutex_lock(&s->lock);
+        append(&lane(s, t->vq)->stopped, t);
+        pthread_mutex_unlock(&s->lock);
+    }
+    tell_management(s, is_read, action, t->result);
+    if (action == BLOCK_ON_ERROR_STOP) {
+        run_stop_for_io_error();
+        return false;
+    }
+    if (action == BLOCK_ON_ERROR_IGNORE) {
+        t->result = 0;
+    }
+    return true;
 }
 
 static void return_transfer(VirtIOBlkTransfer *t)
@@ -195,8 +252,8 @@ static void return_transfer(VirtIOBlkTransfer *t)
         g_free(t);
         return;
     }
-    if (t->result != 0) {
-        t->result = judge_error(t->s, t->block.op, t->result);
+    if (t->result != 0 && !judge_error(t)) {
+        return;
     }
     for (unsigned i = 0; i < t->n; i++) {
         const Request *r = &t->requests[i];
@@ -209,16 +266,50 @@ static void return_transfer(VirtIOBlkTransfer *t)
 
 static VirtIOBlkTransfer *take_done(VirtIOBlk *s, VirtQueue *vq)
 {
-    VirtIOBlkDone *done = &s->done[virtio_queue_index(vq)];
     VirtIOBlkTransfer *first;
 
     pthread_mutex_lock(&s->lock);
     block_queue_kick(s->bq);
-    first = done->first;
-    done->first = NULL;
-    done->last = &done->first;
+    first = take_all(&lane(s, vq)->done);
     pthread_mutex_unlock(&s->lock);
     return first;
+}
+
+void virtio_blk_resumed(void *opaque)
+{
+    VirtIOBlk *s = opaque;
+
+    for (unsigned i = 0; i < s->num_queues; i++) {
+        VirtIOBlkLane *l = &s->lanes[i];
+        bool any;
+
+        pthread_mutex_lock(&s->lock);
+        any = l->stopped.first != NULL;
+        if (any) {
+            *l->retry.last = l->stopped.first;
+            l->retry.last = l->stopped.last;
+            virtio_blk_list_init(&l->stopped);
+        }
+        pthread_mutex_unlock(&s->lock);
+        if (any) {
+            virtio_queue_kick(virtio_queue(HUMPY_VIRTIO_DEVICE(s), i));
+        }
+    }
+}
+
+static void retry(VirtIOBlk *s, VirtQueue *vq)
+{
+    VirtIOBlkTransfer *t;
+
+    pthread_mutex_lock(&s->lock);
+    t = take_all(&lane(s, vq)->retry);
+    while (t != NULL) {
+        VirtIOBlkTransfer *next = t->next;
+
+        block_queue_submit(s->bq, &t->block);
+        t = next;
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* FALSE: nothing was done. */
@@ -250,7 +341,7 @@ void virtio_blk_done(void *opaque)
         bool any;
 
         pthread_mutex_lock(&s->lock);
-        any = s->done[i].first != NULL;
+        any = s->lanes[i].done.first != NULL;
         pthread_mutex_unlock(&s->lock);
         if (any) {
             virtio_queue_run(virtio_queue(HUMPY_VIRTIO_DEVICE(s), i));
@@ -258,32 +349,41 @@ void virtio_blk_done(void *opaque)
     }
 }
 
+static void drop(VirtQueue *vq, VirtIOBlkTransfer *t)
+{
+    while (t != NULL) {
+        VirtIOBlkTransfer *next = t->next;
+
+        for (unsigned i = 0; i < t->n; i++) {
+            virtio_queue_drop(vq, t->requests[i].elem);
+        }
+        g_free(t);
+        t = next;
+    }
+}
+
 void virtio_blk_drain(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOBlk *s = HUMPY_VIRTIO_BLK(vdev);
+    VirtIOBlkLane *l = lane(s, vq);
+    VirtIOBlkTransfer *stopped, *again;
 
     pthread_mutex_lock(&s->lock);
     block_queue_drain(s->bq);
+    stopped = take_all(&l->stopped);
+    again = take_all(&l->retry);
     pthread_mutex_unlock(&s->lock);
+    drop(vq, stopped); /* cancelled: nobody waits for them any more */
+    drop(vq, again);
 }
 
 void virtio_blk_drop_all(VirtIOBlk *s)
 {
     for (unsigned i = 0; i < s->num_queues; i++) {
         VirtQueue *vq = virtio_queue(HUMPY_VIRTIO_DEVICE(s), i);
-        VirtIOBlkTransfer *t;
 
         virtio_blk_drain(HUMPY_VIRTIO_DEVICE(s), vq);
-        t = take_done(s, vq);
-        while (t != NULL) {
-            VirtIOBlkTransfer *next = t->next;
-
-            for (unsigned j = 0; j < t->n; j++) {
-                virtio_queue_drop(vq, t->requests[j].elem);
-            }
-            g_free(t);
-            t = next;
-        }
+        drop(vq, take_done(s, vq));
     }
 }
 
@@ -428,6 +528,7 @@ void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOBlk *s = HUMPY_VIRTIO_BLK(vdev);
 
+    retry(s, vq);
     return_done(s, vq);
     if (take_requests(s, vq)) {
         virtio_queue_notify(vq); /* of those that were answered at once */

@@ -7,19 +7,24 @@
 #include <pthread.h>
 
 #include "block/queue.h"
+#include "hw/core/run-watch.h"
 #include "hw/virtio/virtio.h"
 
 #define TYPE_VIRTIO_BLK virtio_blk_get_type()
 G_DECLARE_FINAL_TYPE(VirtIOBlk, virtio_blk, HUMPY, VIRTIO_BLK, VirtIODevice)
 
 typedef struct VirtIOBlkTransfer VirtIOBlkTransfer;
-/* What the back end has done and the driver was not told yet, oldest first. */
+/* Oldest first. */
 typedef struct {
     VirtIOBlkTransfer *first, **last;
-} VirtIOBlkDone;
+} VirtIOBlkList;
 
-/* What the guest hears of an error of the back end. */
-typedef enum { ON_ERROR_AUTO, ON_ERROR_REPORT, ON_ERROR_IGNORE } VirtIOBlkOnError;
+/* What there is of one queue outside the back end. */
+typedef struct {
+    VirtIOBlkList done;    /* the driver was not told yet */
+    VirtIOBlkList stopped; /* failed, to be made again when the machine goes on */
+    VirtIOBlkList retry;   /* to be made again now */
+} VirtIOBlkLane;
 
 struct _VirtIOBlk {
     VirtIODevice parent;
@@ -29,7 +34,7 @@ struct _VirtIOBlk {
     uint32_t logical_block_size, physical_block_size, min_io_size, opt_io_size;
     uint32_t discard_granularity;
     int write_cache_prop;
-    int rerror, werror; /* VirtIOBlkOnError */
+    int rerror, werror; /* BlockOnError */
     bool config_wce, request_merging, discard, write_zeroes;
     uint32_t num_queues, queue_size;
     uint32_t max_discard_sectors, max_write_zeroes_sectors;
@@ -40,14 +45,18 @@ struct _VirtIOBlk {
     bool wce;         /* as the driver set it; calls of the transport only */
     gint writeback;   /* atomic: 0 flushes with every write */
 
+    RunWatch *run_watch;
     uint64_t watch;
     pthread_mutex_t lock; /* what follows; after a queue's lock */
     BlockQueue *bq;
-    VirtIOBlkDone *done; /* for each queue */
+    VirtIOBlkLane *lanes; /* one for each queue */
 };
 
 void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq);
+void virtio_blk_list_init(VirtIOBlkList *list);
 void virtio_blk_done(void *opaque); /* [I/O thread] the back end's queue has something */
 void virtio_blk_drain(VirtIODevice *vdev, VirtQueue *vq);
+/* [main] The machine goes on: so do requests that stopped it. */
+void virtio_blk_resumed(void *opaque);
 /* The queues are stopped: waits for the back end and forgets what it did. */
 void virtio_blk_drop_all(VirtIOBlk *s);

@@ -156,17 +156,21 @@ static void stop_backend(VirtIOBlk *s)
     iothread_unwatch(virtio_iothread(HUMPY_VIRTIO_DEVICE(s)), s->watch);
     s->watch = 0;
     g_clear_pointer(&s->bq, block_queue_free);
-    g_clear_pointer(&s->done, g_free);
+    g_clear_pointer(&s->run_watch, run_watch_free);
+    g_clear_pointer(&s->lanes, g_free);
     block_release(s->blk);
     g_clear_pointer(&s->blk, block_unref);
 }
 
 static bool start_backend(VirtIOBlk *s, GError **error)
 {
-    s->done = g_new(VirtIOBlkDone, s->num_queues);
+    s->lanes = g_new(VirtIOBlkLane, s->num_queues);
     for (unsigned i = 0; i < s->num_queues; i++) {
-        s->done[i] = (VirtIOBlkDone){ .last = &s->done[i].first };
+        virtio_blk_list_init(&s->lanes[i].done);
+        virtio_blk_list_init(&s->lanes[i].stopped);
+        virtio_blk_list_init(&s->lanes[i].retry);
     }
+    s->run_watch = run_watch_new(virtio_blk_resumed, s);
     s->bq = block_queue_new(s->blk, error);
     if (s->bq != NULL) {
         s->watch = iothread_watch(virtio_iothread(HUMPY_VIRTIO_DEVICE(s)), block_queue_fd(s->bq),
@@ -255,8 +259,6 @@ static void virtio_blk_init(VirtIOBlk *s)
     pthread_mutex_init(&s->lock, NULL);
 }
 
-static const char *const on_error_names[] = { "auto", "report", "ignore", NULL };
-
 static const Prop virtio_blk_props[] = {
     VIRTIO_PROPS(VirtIOBlk, props),
     PROP_STRING("drive", VirtIOBlk, drive, NULL, "Node name or id of the drive"),
@@ -273,10 +275,11 @@ static const Prop virtio_blk_props[] = {
              "Unit of discards"),
     PROP_ONOFFAUTO("write-cache", VirtIOBlk, write_cache_prop,
                    "Volatile write cache at reset; auto: unless the drive is writethrough"),
-    PROP_ENUM("rerror", VirtIOBlk, rerror, ON_ERROR_AUTO, on_error_names,
-              "What a read that fails is to the guest; auto: report"),
-    PROP_ENUM("werror", VirtIOBlk, werror, ON_ERROR_AUTO, on_error_names,
-              "What a write or flush that fails is to the guest; auto: report"),
+    PROP_ENUM("rerror", VirtIOBlk, rerror, BLOCK_ON_ERROR_AUTO, block_on_error_names,
+              "What becomes of a read that fails; auto: what the drive says, else report"),
+    PROP_ENUM(
+        "werror", VirtIOBlk, werror, BLOCK_ON_ERROR_AUTO, block_on_error_names,
+        "What becomes of a write or flush that fails; auto: what the drive says, else enospc"),
     PROP_BOOL("config-wce", VirtIOBlk, config_wce, true, "Guest may switch the write cache"),
     PROP_BOOL("request-merging", VirtIOBlk, request_merging, true,
               "Serve neighbouring requests in one go"),

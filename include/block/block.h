@@ -38,6 +38,18 @@ typedef enum {
  */
 typedef enum { BLOCK_AIO_AUTO, BLOCK_AIO_THREADS, BLOCK_AIO_NATIVE, BLOCK_AIO_IO_URING } BlockAio;
 
+/* What becomes of a request that failed; the device decides, block/ only keeps what -drive said. */
+typedef enum {
+    BLOCK_ON_ERROR_AUTO, /* of a device: as the drive says. Of a drive: report, enospc for writes */
+    BLOCK_ON_ERROR_REPORT, /* the guest hears of it */
+    BLOCK_ON_ERROR_IGNORE, /* as if it had worked */
+    BLOCK_ON_ERROR_STOP,   /* the machine stops; the request is made again when it goes on */
+    BLOCK_ON_ERROR_ENOSPC, /* stop if the host's disk is full, else report */
+} BlockOnError;
+
+/* Their names, in that order, NULL at the end. */
+extern const char *const block_on_error_names[];
+
 typedef struct BlockOptions BlockOptions;
 struct BlockOptions {
     BlockDriverKind driver;
@@ -50,6 +62,7 @@ struct BlockOptions {
     bool cache_no_flush; /* cache=unsafe: flushes are ignored */
     bool writethrough;   /* cache=writethrough, directsync: every write is flushed */
     bool discard_unmap;
+    BlockOnError rerror, werror;
     bool locking; /* OFD lock: one writer or many readers among processes */
 
     /* NULL: */
@@ -113,6 +126,7 @@ bool block_resize(BlockBackend *blk, uint64_t size, GError **error);
 /* fn is called in block_resize(). NULL: nobody. For who has claimed it. [main] */
 void block_set_resize_handler(BlockBackend *blk, void (*fn)(void *opaque), void *opaque);
 bool block_is_read_only(BlockBackend *blk);
+BlockOnError block_on_error(BlockBackend *blk, bool is_read); /* never AUTO */
 bool block_is_writethrough(BlockBackend *blk);
 const char *block_node_name(BlockBackend *blk);
 
