@@ -43,26 +43,27 @@ static bool parse_cpus(const char *text, uint64_t *mask, GError **error)
 {
     g_auto(GStrv) parts = g_strsplit(text, ":", -1);
 
+    bool good = parts[0] != NULL;
+
     *mask = 0;
-    for (char **part = parts; *part != NULL; part++) {
+    for (char **part = parts; *part != NULL && good; part++) {
         char *end;
         uint64_t first = g_ascii_strtoull(*part, &end, 10), last = first;
 
         if (end != *part && *end == '-' && g_ascii_isdigit(end[1])) {
             last = g_ascii_strtoull(end + 1, &end, 10);
         }
-        if (end == *part || *end != '\0' || !g_ascii_isdigit(**part) || last < first || last > 63) {
-            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
-                        "cpu-affinity: '%s' is not a list of physical CPUs from 0 to 63, such as "
-                        "0-1:3",
-                        text);
-            return false;
-        }
-        for (uint64_t cpu = first; cpu <= last; cpu++) {
+        good = g_ascii_isdigit(**part) && *end == '\0' && first <= last && last <= 63;
+        for (uint64_t cpu = first; good && cpu <= last; cpu++) {
             *mask |= UINT64_C(1) << cpu;
         }
     }
-    return true;
+    if (!good) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                    "cpu-affinity: '%s' is not a list of physical CPUs from 0 to 63, such as 0-1:3",
+                    text);
+    }
+    return good;
 }
 
 static bool check_properties(AccelAcrn *acrn, GError **error)
