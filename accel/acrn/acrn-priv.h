@@ -62,6 +62,7 @@ typedef struct {
     bool exists;        /* CREATE_IOREQ_CLIENT has succeeded */
     bool quit;          /* atomic; written under lock */
     uint32_t taken;     /* atomic: slots that a server is at, a bit each */
+    uint32_t stuck;     /* atomic: slots that the driver did not let us finish */
     bool complained;    /* atomic: of what a slot held */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a server is to wake, a request is served, quit */

@@ -34,10 +34,12 @@ static uint32_t load32(const uint32_t *p)
 
 /* ---- one slot ---- */
 
-static bool is_ours(const struct acrn_io_request *slot)
+static bool is_ours(const AccelAcrn *acrn, unsigned index)
 {
+    const struct acrn_io_request *slot = &acrn->page->req_slot[index];
+
     return __atomic_load_n(&slot->processed, __ATOMIC_ACQUIRE) == ACRN_IOREQ_STATE_PROCESSING &&
-           load32(&slot->kernel_handled) == 0;
+           load32(&slot->kernel_handled) == 0 && !(load32(&acrn->client.stuck) & 1U << index);
 }
 
 static bool is_size(uint64_t size, unsigned largest)
@@ -129,17 +131,17 @@ static void complain(AccelAcrn *acrn, unsigned index, const IoRequest *req, cons
     }
 }
 
-static bool finish(AccelAcrn *acrn, unsigned index)
+/* A slot that cannot be finished stays as it is: serving it again would do its write again. */
+static void finish(AccelAcrn *acrn, unsigned index)
 {
     struct acrn_ioreq_notify arg = { .vcpu = index };
 
     if (acrn_ioctl(acrn, ACRN_IOCTL_NOTIFY_REQUEST_FINISH, &arg) != 0) {
+        __atomic_fetch_or(&acrn->client.stuck, 1U << index, __ATOMIC_RELAXED);
         accel_report_event(HUMPY_ACCEL(acrn), ACCEL_EVENT_CRASH,
                            "-accel acrn: cannot finish the request of vCPU %u: %s", index,
                            g_strerror(errno));
-        return false;
     }
-    return true;
 }
 
 static void serve_slot(AccelAcrn *acrn, unsigned index)
@@ -196,12 +198,11 @@ static unsigned serve_all(AccelAcrn *acrn, AcrnServer *self)
     for (unsigned i = 0; i < c->n_servers && !is_quitting(acrn); i++) {
         uint32_t bit = 1U << i;
 
-        if (!is_ours(&acrn->page->req_slot[i]) ||
-            (__atomic_fetch_or(&c->taken, bit, __ATOMIC_ACQUIRE) & bit)) {
+        if (!is_ours(acrn, i) || (__atomic_fetch_or(&c->taken, bit, __ATOMIC_ACQUIRE) & bit)) {
             continue;
         }
         /* Whoever was at it may have finished meanwhile. */
-        if (is_ours(&acrn->page->req_slot[i])) {
+        if (is_ours(acrn, i)) {
             __atomic_add_fetch(&self->turns, 1, __ATOMIC_SEQ_CST);
             wake_next(acrn, self);
             serve_slot(acrn, i);
@@ -239,8 +240,8 @@ static void lead(AccelAcrn *acrn, AcrnServer *self)
             }
             return;
         }
-        if (serve_all(acrn, self) == 0 && __atomic_load_n(&acrn->client.taken, __ATOMIC_RELAXED)) {
-            rest(acrn, TAKEOVER_US); /* others are at what made ATTACH return */
+        if (serve_all(acrn, self) == 0) {
+            rest(acrn, TAKEOVER_US); /* others are at what made ATTACH return, or nobody can be */
         }
     }
 }
@@ -356,7 +357,7 @@ bool acrn_client_start(AccelAcrn *acrn, GError **error)
 static bool is_busy(const AccelAcrn *acrn)
 {
     for (unsigned i = 0; i < acrn->client.n_servers; i++) {
-        if (is_ours(&acrn->page->req_slot[i])) {
+        if (is_ours(acrn, i)) {
             return true;
         }
     }
