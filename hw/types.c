@@ -22,6 +22,7 @@
 #include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/pci/gpex.h"
+#include "hw/rtc/mc146818.h"
 #include "hw/rtc/pl031.h"
 #include "hw/virtio/iothread-object.h"
 #include "hw/virtio/rng-backend.h"
@@ -50,6 +51,7 @@ static GType (*const types[])(void) = {
     fw_cfg_get_type,
     gpio_key_get_type,
     i8042_get_type,
+    mc146818_get_type,
     pflash_cfi01_get_type,
     pl061_get_type,
     pvpanic_mmio_get_type,

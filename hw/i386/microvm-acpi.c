@@ -64,6 +64,7 @@ bool microvm_load_acpi(MicrovmMachine *s, const LoaderDest *ram, uint64_t *rsdp,
         .sci = MICROVM_SCI,
         .pm = MICROVM_ACPI_PM,
         .keyboard = false, /* the controller is there, and nothing plugged into it */
+        .rtc = s->rtc != PROP_OFF,
         .virtio = virtio,
         .n_virtio = describe_virtio(s, virtio),
     };

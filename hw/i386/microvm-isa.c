@@ -4,6 +4,7 @@
 #include "hw/char/serial.h"
 #include "hw/input/i8042.h"
 #include "hw/misc/pc-testdev.h"
+#include "hw/rtc/mc146818.h"
 #include "microvm-priv.h"
 #include "util/error.h"
 
@@ -97,6 +98,26 @@ static bool add_pm(MicrovmMachine *s, GError **error)
     return true;
 }
 
+/* What a kernel that knows no ACPI asks for the size of memory is in its CMOS. */
+static bool add_rtc(MicrovmMachine *s, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(s);
+    uint64_t size = machine_config(m)->ram_size, low = MIN(size, MICROVM_LOW_RAM_MAX);
+    Device *dev;
+
+    if (s->rtc == PROP_OFF) {
+        return true;
+    }
+    dev = g_object_new(TYPE_MC146818, NULL);
+    device_connect_irq(dev, 0, x86_gsi_line(s->gsis, MICROVM_RTC_IRQ));
+    if (!microvm_add_device(s, dev, error)) {
+        return false;
+    }
+    mc146818_set_memory(HUMPY_MC146818(dev), low, size - low);
+    device_map(dev, 0, machine_system_io(m), MICROVM_RTC);
+    return true;
+}
+
 void microvm_powerdown(Machine *m)
 {
     acpi_pm_power_button(HUMPY_MICROVM_MACHINE(m)->pm);
@@ -123,5 +144,6 @@ bool microvm_plug_testdev(MicrovmMachine *s, Device *dev, GError **error)
 
 bool microvm_add_isa(MicrovmMachine *s, GError **error)
 {
-    return add_serials(s, error) && add_keyboard_controller(s, error) && add_pm(s, error);
+    return add_serials(s, error) && add_keyboard_controller(s, error) && add_pm(s, error) &&
+           add_rtc(s, error);
 }

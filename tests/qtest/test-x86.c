@@ -9,6 +9,7 @@
 enum {
     COM1 = 0x3f8,
     PM = 0x600,
+    RTC = 0x70,
     RSDP = 0xe0000,
     CONFIG_ADDRESS = 0xcf8,
     CONFIG_DATA = 0xcfc,
@@ -104,6 +105,49 @@ static void no_tables(void)
     g_autoptr(QTest) q = qtest_start("-machine microvm,acpi=off -nodefaults");
 
     g_assert_cmphex(qtest_read_value(q, RSDP, 8), ==, 0);
+}
+
+/* ---- clock ---- */
+
+static unsigned cmos(QTest *q, unsigned index)
+{
+    out(q, RTC, 1, index);
+    return in(q, RTC + 1, 1);
+}
+
+/* The time of day goes on with the clock, and its interrupt arrives. */
+static void clock_ticks(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults");
+
+    out(q, RTC, 1, 0x0b);
+    out(q, RTC + 1, 1, 0x96); /* stands still; UIE is then cleared; binary */
+    out(q, RTC, 1, 0);
+    out(q, RTC + 1, 1, 58);
+    out(q, RTC, 1, 2);
+    out(q, RTC + 1, 1, 7);
+    out(q, RTC, 1, 0x0b);
+    out(q, RTC + 1, 1, 0x16);
+    g_free(qtest_ok(q, "clock_step 3000000000"));
+    g_assert_cmpuint(cmos(q, 0), ==, 1);
+    g_assert_cmpuint(cmos(q, 2), ==, 8);
+    g_assert_cmphex(cmos(q, 0x0c) & 0x90, ==, 0x90);
+    g_assert_cmphex(cmos(q, 0x0c) & 0x90, ==, 0);
+}
+
+static void clock_knows_memory(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults -m 4G");
+
+    g_assert_cmphex(cmos(q, 0x34) | cmos(q, 0x35) << 8, ==, 0xbf00);
+    g_assert_cmphex(cmos(q, 0x5b) | cmos(q, 0x5c) << 8, ==, 0x4000);
+}
+
+static void no_clock(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm,rtc=off -nodefaults");
+
+    g_assert_cmphex(cmos(q, 0x0d), ==, 0xff);
 }
 
 /* ---- memory ---- */
@@ -273,6 +317,9 @@ int main(int argc, char **argv)
     g_test_add_func("/x86/serial/none", no_serial_ports);
     g_test_add_func("/x86/acpi/tables", tables);
     g_test_add_func("/x86/acpi/off", no_tables);
+    g_test_add_func("/x86/clock/ticks", clock_ticks);
+    g_test_add_func("/x86/clock/knows-memory", clock_knows_memory);
+    g_test_add_func("/x86/clock/off", no_clock);
     g_test_add_func("/x86/memory/around-the-hole", memory_around_the_hole);
     g_test_add_func("/x86/memory/info-mtree", both_spaces_are_shown);
     g_test_add_func("/x86/reset/keyboard-controller", reset_by_keyboard_controller);

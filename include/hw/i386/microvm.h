@@ -11,6 +11,7 @@
 
 enum {
     /* ports */
+    MICROVM_RTC = 0x70,
     MICROVM_ACPI_PM = 0x600, /* PM1 event block; control at 0x604, timer at 0x608 */
 
     /* memory */
@@ -28,6 +29,7 @@ enum {
     MICROVM_MAX_CPUS = 32,
 
     /* global system interrupts; below 16 those of ISA */
+    MICROVM_RTC_IRQ = 8,
     MICROVM_SCI = 9,
     MICROVM_PCI_GSI = 12,  /* and three more: INTA to INTD */
     MICROVM_MMIO_GSI = 16, /* and one more per transport */
