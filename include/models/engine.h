@@ -9,6 +9,7 @@
 #pragma once
 
 #include <glib.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -74,6 +75,10 @@ typedef struct {
      * -1: none. (A model of a kernel puts a signalfd here, so that no handler runs before it has
      * seen the signal.) Signals stay as the caller masked them. */
     int wake_fd;
+    /* NULL, or the signals that are to stay blocked while guest code runs: once another one is
+     * pending, interrupted() is called as above. For an engine that cannot look every few
+     * milliseconds. */
+    const sigset_t *mask;
 } EngineRunHooks;
 
 typedef struct {

@@ -175,7 +175,7 @@ static bool interrupted(void *opaque)
 
 static void run_engine(GhVcpu *vcpu)
 {
-    const EngineRunHooks hooks = { interrupted, vcpu, vcpu->signals };
+    const EngineRunHooks hooks = { interrupted, vcpu, vcpu->signals, &vcpu->caller_mask };
     static const int psci_types[] = {
         [ENGINE_EXIT_SYSTEM_OFF] = GH_RM_EXIT_TYPE_PSCI_SYSTEM_OFF,
         [ENGINE_EXIT_SYSTEM_RESET] = GH_RM_EXIT_TYPE_PSCI_SYSTEM_RESET,

@@ -2,6 +2,8 @@
  * The KVM engine through its table alone: kicks, ends, memory slots, start registers and reset, on
  * a few bytes of real-mode code. What guests can do with it is the payload's matter.
  */
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@ typedef struct {
     EngineVm *vm;
     EngineVcpu *vcpu;
     uint8_t *ram;
+    int rounds; /* atomic */
 } Guest;
 
 static uint8_t *pages(size_t size)
@@ -152,6 +155,55 @@ static void kick_ends_spin(void)
 static void kick_ends_power_off(void)
 {
     kicked_while(spin_code, sizeof(spin_code), false);
+}
+
+static bool usr1_is_pending(void *opaque)
+{
+    sigset_t pending;
+
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) == 1;
+}
+
+static void *halt_until_signal(void *opaque)
+{
+    Guest *g = opaque;
+    EngineExit exit = { 0 };
+    sigset_t usr1, mask;
+    EngineRunHooks hooks = { usr1_is_pending, NULL, -1, &mask };
+    int sig;
+
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &usr1, &mask);
+    sigdelset(&mask, SIGUSR1);
+    for (unsigned i = 0; i < 50; i++) {
+        g_atomic_int_set(&g->rounds, i + 1);
+        ops->vcpu_run(g->vcpu, &exit, &hooks);
+        g_assert_cmpint(exit.kind, ==, ENGINE_EXIT_INTERRUPTED);
+        sigwait(&usr1, &sig);
+    }
+    return NULL;
+}
+
+/* A signal that the thread has blocked, but not for the time the guest runs. */
+static void signal_outside_the_mask_ends_halt(void)
+{
+    Guest *g = guest_new(halt_code, sizeof(halt_code));
+    pthread_t thread;
+
+    if (!g) {
+        return;
+    }
+    boot(g);
+    g_assert_cmpint(pthread_create(&thread, NULL, halt_until_signal, g), ==, 0);
+    for (int i = 0; i < 50; i++) {
+        while (g_atomic_int_get(&g->rounds) <= i) {
+            g_thread_yield();
+        }
+        g_assert_cmpint(pthread_kill(thread, SIGUSR1), ==, 0);
+    }
+    pthread_join(thread, NULL);
+    guest_free(g);
 }
 
 static void kick_before_run_is_kept(void)
@@ -430,6 +482,7 @@ int main(int argc, char **argv)
     g_test_add_func("/engine-kvm/kick/ends-halt", kick_ends_halt);
     g_test_add_func("/engine-kvm/kick/ends-spin", kick_ends_spin);
     g_test_add_func("/engine-kvm/kick/ends-power-off", kick_ends_power_off);
+    g_test_add_func("/engine-kvm/kick/signal-ends-halt", signal_outside_the_mask_ends_halt);
     g_test_add_func("/engine-kvm/kick/before-run-is-kept", kick_before_run_is_kept);
     g_test_add_func("/engine-kvm/kick/inside-a-string", kick_inside_a_string);
     g_test_add_func("/engine-kvm/end/triple-fault", triple_fault);

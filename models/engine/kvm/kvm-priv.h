@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Shared inside models/engine/kvm: a VM and its vCPUs as KVM objects, and what the host's
- * architecture adds to them (x86*.c). vm.c and vcpu.c hold what all have.
+ * architecture adds to them (x86*.c, arm64.c). vm.c and vcpu.c hold what all have.
  *
  * Locks: EngineVm.lock guards the slots only; KVM locks everything else by itself.
  */
@@ -8,6 +8,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include "../engine-priv.h"
 
@@ -45,11 +46,12 @@ struct EngineVcpu {
     struct kvm_run *run;
     KvmArchVcpu *arch;
     KvmAccess access;
-    int tid;     /* atomic: the thread that ran it last */
-    int kicked;  /* atomic */
-    int booted;  /* atomic; after it boot_* is the vCPU thread's */
-    int started; /* boot_* has gone into KVM; the vCPU thread's */
-    int wake;    /* eventfd: booted or kicked while asleep */
+    int tid;       /* atomic: the thread that ran it last */
+    sigset_t mask; /* the last of EngineRunHooks.mask */
+    int kicked;    /* atomic */
+    int booted;    /* atomic; after it boot_* is the vCPU thread's */
+    int started;   /* boot_* has gone into KVM; the vCPU thread's */
+    int wake;      /* eventfd: booted or kicked while asleep */
     uint64_t boot_pc, boot_arg;
     char text[192]; /* of ENGINE_EXIT_ERROR */
 };
@@ -64,8 +66,12 @@ void ekvm_vcpu_boot(EngineVcpu *vcpu, uint64_t pc, uint64_t arg);
 void ekvm_vcpu_run(EngineVcpu *vcpu, EngineExit *exit, const EngineRunHooks *hooks);
 void ekvm_vcpu_kick(EngineVcpu *vcpu);
 
+/* What KVM still has to do for an exit that the caller will not answer any more. */
+bool ekvm_vcpu_settle(EngineVcpu *vcpu, GError **error);
+
 /* ---- the architecture's part ---- */
-extern const char ekvm_arch_guest[]; /* "x86", "arm64" */
+extern const char ekvm_arch_guest[];      /* "x86", "arm64" */
+unsigned long ekvm_arch_vm_type(int dev); /* KVM_CREATE_VM's argument */
 bool ekvm_arch_vm_init(EngineVm *vm, GError **error);
 /* All vCPUs exist: called once, by the last vcpu_new(). */
 bool ekvm_arch_vm_complete(EngineVm *vm, GError **error);
@@ -88,11 +94,12 @@ bool ekvm_x86_restore(EngineVm *vm, GError **error);
 void ekvm_x86_forget(EngineVm *vm);
 /* x86-cpuid.c */
 bool ekvm_x86_set_cpuid(EngineVcpu *vcpu, GError **error);
-/* vcpu.c: what KVM still has to do for an exit that the caller will not answer any more. */
-bool ekvm_vcpu_settle(EngineVcpu *vcpu, GError **error);
 
 bool ekvm_x86_vm_reset(EngineVm *vm, GError **error);
 void ekvm_x86_vm_set_line(EngineVm *vm, unsigned gsi, bool level);
 void ekvm_x86_vm_msi(EngineVm *vm, uint64_t addr, uint32_t data);
 bool ekvm_x86_vcpu_set_x86(EngineVcpu *vcpu, const EngineX86Regs *regs);
+#elif defined(__aarch64__)
+void ekvm_arm64_vm_pend_spi(EngineVm *vm, unsigned spi);
+bool ekvm_arm64_vcpu_set_reg(EngineVcpu *vcpu, unsigned reg, uint64_t value);
 #endif

@@ -220,6 +220,16 @@ static const char *suberror(uint32_t code)
     }
 }
 
+static bool is_reset2(const struct kvm_run *run)
+{
+#ifdef KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2
+    return run->system_event.ndata > 0 &&
+           run->system_event.data[0] & KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2;
+#else
+    return false;
+#endif
+}
+
 static void system_event(EngineVcpu *vcpu, EngineExit *exit)
 {
     switch (vcpu->run->system_event.type) {
@@ -227,11 +237,20 @@ static void system_event(EngineVcpu *vcpu, EngineExit *exit)
         exit->kind = ENGINE_EXIT_SYSTEM_OFF;
         break;
     case KVM_SYSTEM_EVENT_RESET:
-        exit->kind = ENGINE_EXIT_SYSTEM_RESET;
+        exit->kind = is_reset2(vcpu->run) ? ENGINE_EXIT_SYSTEM_RESET2 : ENGINE_EXIT_SYSTEM_RESET;
         break;
     default:
         fail(vcpu, exit, "system event %u", vcpu->run->system_event.type);
     }
+}
+
+/* Of an access that the caller does not hear of. */
+static void abort_access(EngineVcpu *vcpu)
+{
+    EngineExit exit = { 0 };
+
+    ekvm_arch_access_fault(vcpu, &exit);
+    memcpy(vcpu->run->mmio.data, &exit.data, sizeof(vcpu->run->mmio.data));
 }
 
 /* TRUE: exit is the caller's matter. */
@@ -244,7 +263,14 @@ static bool sort_out(EngineVcpu *vcpu, EngineExit *exit)
         begin_pio(vcpu);
         return false;
     case KVM_EXIT_MMIO:
-        begin_mmio(vcpu);
+        if (run->mmio.phys_addr >= vcpu->vm->config.mmio_limit) {
+            abort_access(vcpu);
+        } else {
+            begin_mmio(vcpu);
+        }
+        return false;
+    case KVM_EXIT_ARM_NISV: /* an instruction that says nothing of its access to the hypervisor */
+        abort_access(vcpu);
         return false;
     case KVM_EXIT_INTR:
     case KVM_EXIT_IRQ_WINDOW_OPEN:
@@ -269,8 +295,8 @@ static bool sort_out(EngineVcpu *vcpu, EngineExit *exit)
     }
 }
 
-/* The calling thread takes over: see the top of the file for the signal. */
-static bool adopt(EngineVcpu *vcpu, EngineExit *exit)
+/* The calling thread takes over, or lets other signals through: see the top of the file. */
+static bool adopt(EngineVcpu *vcpu, EngineExit *exit, const sigset_t *wanted)
 {
     union {
         struct kvm_signal_mask head;
@@ -279,12 +305,17 @@ static bool adopt(EngineVcpu *vcpu, EngineExit *exit)
     sigset_t kick, mask;
     int tid = (int)syscall(SYS_gettid);
 
-    if (__atomic_load_n(&vcpu->tid, __ATOMIC_RELAXED) == tid) {
+    if (__atomic_load_n(&vcpu->tid, __ATOMIC_RELAXED) == tid &&
+        (!wanted || memcmp(&vcpu->mask, wanted, KERNEL_SIGSET) == 0)) {
         return true;
     }
     sigemptyset(&kick);
     sigaddset(&kick, KICK_SIGNAL);
     pthread_sigmask(SIG_BLOCK, &kick, &mask);
+    if (wanted) {
+        mask = *wanted;
+        memcpy(&vcpu->mask, wanted, KERNEL_SIGSET);
+    }
     sigdelset(&mask, KICK_SIGNAL);
     memcpy(arg.head.sigset, &mask, KERNEL_SIGSET);
     if (ekvm_ioctl(vcpu->fd, KVM_SET_SIGNAL_MASK, &arg) < 0) {
@@ -353,7 +384,7 @@ void ekvm_vcpu_run(EngineVcpu *vcpu, EngineExit *exit, const EngineRunHooks *hoo
 {
     take(vcpu, exit);
     exit->kind = ENGINE_EXIT_INTERRUPTED;
-    if (!adopt(vcpu, exit) || !make_ready(vcpu, exit, hooks)) {
+    if (!adopt(vcpu, exit, hooks->mask) || !make_ready(vcpu, exit, hooks)) {
         return;
     }
     while (!is_interrupted(vcpu, hooks)) {

@@ -44,7 +44,7 @@ static bool open_kvm(EngineVm *vm, GError **error)
                     "engine kvm: /dev/kvm speaks version %d, not %d", version, KVM_API);
         return false;
     }
-    vm->fd = ioctl(vm->dev, KVM_CREATE_VM, 0);
+    vm->fd = ioctl(vm->dev, KVM_CREATE_VM, ekvm_arch_vm_type(vm->dev));
     vm->run_size = (size_t)MAX(0, ioctl(vm->dev, KVM_GET_VCPU_MMAP_SIZE, 0));
     if (vm->fd < 0 || vm->run_size < sizeof(struct kvm_run)) {
         error_set_errno(error, errno, "engine kvm: cannot make a VM");
@@ -180,5 +180,8 @@ const EngineOps engine_kvm_ops = {
     .vm_set_line = ekvm_x86_vm_set_line,
     .vm_msi = ekvm_x86_vm_msi,
     .vcpu_set_x86 = ekvm_x86_vcpu_set_x86,
+#elif defined(__aarch64__)
+    .vm_pend_spi = ekvm_arm64_vm_pend_spi,
+    .vcpu_set_reg = ekvm_arm64_vcpu_set_reg,
 #endif
 };

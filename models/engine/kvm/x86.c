@@ -58,6 +58,11 @@ static bool set_routes(EngineVm *vm)
     return ekvm_ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) == 0;
 }
 
+unsigned long ekvm_arch_vm_type(int dev)
+{
+    return 0;
+}
+
 bool ekvm_arch_vm_init(EngineVm *vm, GError **error)
 {
     static const int needed[] = { KVM_CAP_IRQCHIP,        KVM_CAP_IRQ_ROUTING, KVM_CAP_SIGNAL_MSI,

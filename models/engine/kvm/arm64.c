@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * arm64 guests of the KVM engine: a GICv3 of KVM's where the model wants it, vCPUs of the host's
+ * kind with PSCI 1.x (all but the first start powered off), the boot vCPU's registers. No ITS, no
+ * reset in place: KVM has no call that puts its GIC back.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "kvm-priv.h"
+#include "util/error.h"
+
+const char ekvm_arch_guest[] = "arm64";
+
+enum {
+    FIRST_SPI = 32,
+    MAX_SPIS = 960,
+    IPA_BITS = 40,
+    REG_SP_EL1 = 31, /* the numbers of EngineOps.vcpu_set_reg() */
+    REG_PC = 32,
+    N_REGS,
+    REDIST_COUNT_SHIFT = 52,
+};
+
+/* An interrupt that stays pending until the guest has ended it: KVM lowers the line and tells the
+ * second descriptor, which nobody needs to hear. */
+typedef struct {
+    int signal, ended;
+} Spi;
+
+struct KvmArchVm {
+    int gic;
+    pthread_mutex_t lock; /* spis */
+    Spi spis[MAX_SPIS];
+};
+
+struct KvmArchVcpu {
+    uint64_t regs[N_REGS];
+    bool has_reg[N_REGS];
+};
+
+/* Addresses of 40 bits, as far as the host has them: what KVM means by 0, unless it cannot. */
+unsigned long ekvm_arch_vm_type(int dev)
+{
+    int bits = ioctl(dev, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
+
+    return bits > 0 && bits < IPA_BITS ? KVM_VM_TYPE_ARM_IPA_SIZE(bits) : 0;
+}
+
+bool ekvm_arch_vm_init(EngineVm *vm, GError **error)
+{
+    static const int needed[] = {
+        KVM_CAP_DEVICE_CTRL,    KVM_CAP_ARM_PSCI_0_2,        KVM_CAP_IRQFD,
+        KVM_CAP_IRQFD_RESAMPLE, KVM_CAP_ARM_INJECT_EXT_DABT, KVM_CAP_READONLY_MEM
+    };
+    struct kvm_enable_cap nisv = { .cap = KVM_CAP_ARM_NISV_TO_USER };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(needed); i++) {
+        if (ioctl(vm->fd, KVM_CHECK_EXTENSION, needed[i]) <= 0) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                        "engine kvm: this host's KVM lacks capability %d", needed[i]);
+            return false;
+        }
+    }
+    /* Without it such an access ends the run with ENOSYS, which is said just as well. */
+    if (ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_NISV_TO_USER) > 0 &&
+        ekvm_ioctl(vm->fd, KVM_ENABLE_CAP, &nisv) < 0) {
+        error_set_errno(error, errno, "engine kvm: cannot enable KVM_CAP_ARM_NISV_TO_USER");
+        return false;
+    }
+    vm->arch = g_new0(KvmArchVm, 1);
+    vm->arch->gic = -1;
+    pthread_mutex_init(&vm->arch->lock, NULL);
+    for (unsigned i = 0; i < MAX_SPIS; i++) {
+        vm->arch->spis[i] = (Spi){ -1, -1 };
+    }
+    return true;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+void ekvm_arch_vm_fini(EngineVm *vm)
+{
+    if (!vm->arch) {
+        return;
+    }
+    for (unsigned i = 0; i < MAX_SPIS; i++) {
+        close_fd(vm->arch->spis[i].signal);
+        close_fd(vm->arch->spis[i].ended);
+    }
+    close_fd(vm->arch->gic);
+    pthread_mutex_destroy(&vm->arch->lock);
+    g_clear_pointer(&vm->arch, g_free);
+}
+
+/* ---- GICv3 ---- */
+
+static bool set_gic(EngineVm *vm, uint32_t group, uint64_t attribute, void *value)
+{
+    struct kvm_device_attr attr = { .group = group, .attr = attribute, .addr = (uintptr_t)value };
+
+    return ekvm_ioctl(vm->arch->gic, KVM_SET_DEVICE_ATTR, &attr) == 0;
+}
+
+static bool make_gic(EngineVm *vm)
+{
+    struct kvm_create_device create = { .type = KVM_DEV_TYPE_ARM_VGIC_V3 };
+    uint64_t dist = vm->config.gicd_base;
+    uint64_t redist = (uint64_t)vm->config.n_vcpus << REDIST_COUNT_SHIFT | vm->config.gicr_base;
+    uint32_t n_irqs = FIRST_SPI + vm->config.n_spis;
+
+    if (ekvm_ioctl(vm->fd, KVM_CREATE_DEVICE, &create) < 0) {
+        return false;
+    }
+    vm->arch->gic = (int)create.fd;
+    return set_gic(vm, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &n_irqs) &&
+           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &dist) &&
+           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION, &redist) &&
+           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+}
+
+bool ekvm_arch_vm_complete(EngineVm *vm, GError **error)
+{
+    if (!make_gic(vm)) {
+        error_set_errno(error, errno, "engine kvm: cannot make a GICv3");
+        return false;
+    }
+    return true;
+}
+
+/* [locked] */
+static bool wire_spi(EngineVm *vm, unsigned spi)
+{
+    Spi *s = &vm->arch->spis[spi];
+    struct kvm_irqfd irqfd = { .gsi = spi, .flags = KVM_IRQFD_FLAG_RESAMPLE };
+
+    if (s->signal >= 0) {
+        return true;
+    }
+    s->signal = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    irqfd.fd = (uint32_t)s->signal;
+    irqfd.resamplefd = (uint32_t)s->ended;
+    if (s->signal >= 0 && s->ended >= 0 && ekvm_ioctl(vm->fd, KVM_IRQFD, &irqfd) == 0) {
+        return true;
+    }
+    close_fd(s->signal);
+    close_fd(s->ended);
+    *s = (Spi){ -1, -1 };
+    return false;
+}
+
+void ekvm_arm64_vm_pend_spi(EngineVm *vm, unsigned spi)
+{
+    struct kvm_irq_level edge = {
+        .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (FIRST_SPI + spi), .level = 1
+    };
+    const uint64_t one = 1;
+    bool wired;
+
+    if (spi >= vm->config.n_spis || spi >= MAX_SPIS) {
+        return;
+    }
+    pthread_mutex_lock(&vm->arch->lock);
+    wired = wire_spi(vm, spi) &&
+            write(vm->arch->spis[spi].signal, &one, sizeof(one)) == (ssize_t)sizeof(one);
+    pthread_mutex_unlock(&vm->arch->lock);
+    if (!wired) {
+        /* Out of descriptors: a pulse is as good for all that the guest has made edge-triggered. */
+        ekvm_ioctl(vm->fd, KVM_IRQ_LINE, &edge);
+        edge.level = 0;
+        ekvm_ioctl(vm->fd, KVM_IRQ_LINE, &edge);
+    }
+}
+
+/* ---- vCPUs ---- */
+
+bool ekvm_arch_vcpu_init(EngineVcpu *vcpu, GError **error)
+{
+    struct kvm_vcpu_init init;
+
+    vcpu->arch = g_new0(KvmArchVcpu, 1);
+    if (ekvm_ioctl(vcpu->vm->fd, KVM_ARM_PREFERRED_TARGET, &init) < 0) {
+        error_set_errno(error, errno, "engine kvm: cannot ask for the host's kind of vCPU");
+        return false;
+    }
+    init.features[0] |= 1u << KVM_ARM_VCPU_PSCI_0_2;
+    init.features[0] |= vcpu->index > 0 ? 1u << KVM_ARM_VCPU_POWER_OFF : 0;
+    if (ekvm_ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &init) < 0) {
+        error_set_errno(error, errno, "engine kvm: cannot initialize vCPU %u", vcpu->index);
+        return false;
+    }
+    return true;
+}
+
+void ekvm_arch_vcpu_fini(EngineVcpu *vcpu)
+{
+    g_free(vcpu->arch);
+}
+
+bool ekvm_arch_waits_in_kvm(const EngineVcpu *vcpu)
+{
+    return vcpu->index > 0;
+}
+
+bool ekvm_arm64_vcpu_set_reg(EngineVcpu *vcpu, unsigned reg, uint64_t value)
+{
+    if (reg >= N_REGS) {
+        return false;
+    }
+    vcpu->arch->regs[reg] = value;
+    vcpu->arch->has_reg[reg] = true;
+    return true;
+}
+
+#define CORE_REG(field)                                                                            \
+    (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |                                         \
+     offsetof(struct kvm_regs, field) / sizeof(uint32_t))
+
+static uint64_t reg_id(unsigned reg)
+{
+    switch (reg) {
+    case REG_SP_EL1:
+        return CORE_REG(sp_el1);
+    case REG_PC:
+        return CORE_REG(regs.pc);
+    default:
+        return CORE_REG(regs.regs[0]) + reg * (sizeof(uint64_t) / sizeof(uint32_t));
+    }
+}
+
+bool ekvm_arch_vcpu_start(EngineVcpu *vcpu)
+{
+    ekvm_arm64_vcpu_set_reg(vcpu, REG_PC, vcpu->boot_pc);
+    ekvm_arm64_vcpu_set_reg(vcpu, 0, vcpu->boot_arg);
+    for (unsigned i = 0; i < N_REGS; i++) {
+        struct kvm_one_reg one = { .id = reg_id(i), .addr = (uintptr_t)&vcpu->arch->regs[i] };
+
+        if (vcpu->arch->has_reg[i] && ekvm_ioctl(vcpu->fd, KVM_SET_ONE_REG, &one) < 0) {
+            snprintf(vcpu->text, sizeof(vcpu->text), "KVM does not take start register %u: %s", i,
+                     g_strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* KVM takes the access back and delivers a synchronous external abort instead. */
+void ekvm_arch_access_fault(EngineVcpu *vcpu, EngineExit *exit)
+{
+    struct kvm_vcpu_events events = { .exception.ext_dabt_pending = 1 };
+
+    if (ekvm_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events) < 0) {
+        exit->data = UINT64_MAX;
+    }
+}
+
+void ekvm_arch_describe(EngineVcpu *vcpu, const char *what)
+{
+    uint64_t pc = 0;
+    struct kvm_one_reg one = { .id = reg_id(REG_PC), .addr = (uintptr_t)&pc };
+
+    if (ekvm_ioctl(vcpu->fd, KVM_GET_ONE_REG, &one) < 0) {
+        g_strlcpy(vcpu->text, what, sizeof(vcpu->text));
+        return;
+    }
+    snprintf(vcpu->text, sizeof(vcpu->text), "%s (pc 0x%" PRIx64 ")", what, pc);
+}
