@@ -15,11 +15,15 @@ typedef struct {
 } DoubleClass;
 typedef Double Bare;
 typedef DoubleClass BareClass;
+typedef Double PcDouble;
+typedef DoubleClass PcDoubleClass;
 
 GType double_get_type(void);
 GType bare_get_type(void);
+GType pc_double_get_type(void);
 G_DEFINE_TYPE(Double, double, TYPE_ACCEL)
 G_DEFINE_TYPE(Bare, bare, TYPE_ACCEL)
+G_DEFINE_TYPE(PcDouble, pc_double, TYPE_ACCEL)
 
 static bool double_open(Accel *accel, GError **error)
 {
@@ -32,6 +36,7 @@ static void double_close(Accel *accel)
 
 static bool double_setup(Accel *accel, const AccelMachineInfo *info, GError **error)
 {
+    accel_double.info = *info;
     return true;
 }
 
@@ -79,8 +84,18 @@ static bool double_fixed_entry(Accel *accel, uint64_t base, uint64_t *entry)
 static bool double_start(Accel *accel, const AccelBootInfo *boot, GError **error)
 {
     accel_double.boot = *boot;
+    if (boot->x86 != NULL) {
+        accel_double.x86 = *boot->x86;
+    }
     accel_double.starts++;
     return true;
+}
+
+static void double_msi(Accel *accel, uint64_t addr, uint32_t data)
+{
+    accel_double.msi_addr = addr;
+    accel_double.msi_data = data;
+    accel_double.msis++;
 }
 
 static AccelRunResult double_run(Accel *accel, AccelVcpu *vcpu)
@@ -122,7 +137,22 @@ static void bare_class_init(BareClass *klass)
     ac->name = "bare";
 }
 
+static void pc_double_class_init(PcDoubleClass *klass)
+{
+    AccelClass *ac = HUMPY_ACCEL_CLASS(klass);
+
+    double_class_init(klass);
+    ac->name = "pc";
+    ac->caps |= ACCEL_CAP_MSI | ACCEL_CAP_RESET_IN_PLACE | ACCEL_CAP_HIGH_MMIO;
+    ac->msi = double_msi;
+    ac->reset = double_start;
+}
+
 static void double_init(Double *self)
+{
+}
+
+static void pc_double_init(PcDouble *self)
 {
 }
 
@@ -139,6 +169,7 @@ Accel *accel_double_new(const char *name)
     if (g_once_init_enter(&once)) {
         accel_register_type(double_get_type());
         accel_register_type(bare_get_type());
+        accel_register_type(pc_double_get_type());
         g_once_init_leave(&once, 1);
     }
     if (accel_double.lines != NULL) {

@@ -14,6 +14,11 @@ typedef struct {
     bool refuse_fdt;
     /* what it saw */
     AccelBootInfo boot;
+    AccelX86State x86; /* what boot.x86 pointed to */
+    AccelMachineInfo info;
+    uint64_t msi_addr;
+    uint32_t msi_data;
+    unsigned msis;
     unsigned starts, teardowns, fixups;
     char gic_path[64];
     GArray *lines;   /* of int: gsi, negated minus one for EDGE */
@@ -22,6 +27,6 @@ typedef struct {
 
 extern AccelDouble accel_double;
 
-/* A fresh accelerator called "double", or "bare" without an interrupt controller; accel_double is
- * cleared. */
+/* A fresh accelerator called "double", "bare" without an interrupt controller, or "pc", which takes
+ * messages and resets in place; accel_double is cleared. */
 Accel *accel_double_new(const char *name);
