@@ -141,7 +141,7 @@ class Tests:
         self.gcc_suite("unit")
 
     def suite_qtest(self):
-        self.gcc_suite("qtest")
+        self.gcc_suite("qtest", "soak")
 
     def suite_conformance(self):
         self.gcc_suite("conformance")
@@ -185,21 +185,47 @@ class Tests:
         self.run("scripts/boot-linux --help",
                  [os.path.join(ROOT, "scripts", "boot-linux"), "--help"])
 
-    def suite_asan(self):
-        path = self.build("asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false"])
+    ASAN = ("asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+            {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
+             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "G_SLICE": "always-malloc"})
+    # GLib's own allocator orders threads by locks that the sanitizer does not see.
+    TSAN = ("tsan", ["-Db_sanitize=thread", "-Db_lundef=false"],
+            {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+             "G_SLICE": "always-malloc"})
+
+    def sanitized(self, sanitizer, factor):
+        name, options, env = sanitizer
+        path = self.build(name, options)
         if path:
-            env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
-                   "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-                   "G_SLICE": "always-malloc"}
-            self.meson_tests(path, ["unit", "conformance", "engine"], "asan: ", env, 4)
+            self.meson_tests(path, ["unit", "conformance", "engine", "soak"], name + ": ", env,
+                             factor)
+
+    def suite_asan(self):
+        self.sanitized(self.ASAN, 4)
 
     def suite_tsan(self):
-        path = self.build("tsan", ["-Db_sanitize=thread", "-Db_lundef=false"])
-        if path:
-            # GLib's own allocator orders threads by locks that the sanitizer does not see.
-            env = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
-                   "G_SLICE": "always-malloc"}
-            self.meson_tests(path, ["unit", "conformance", "engine"], "tsan: ", env, 6)
+        self.sanitized(self.TSAN, 6)
+
+    def suite_soak(self):
+        """Disks, cards and a console kept busy under both sanitizers at the same time."""
+        running = []
+        for name, options, env in (self.ASAN, self.TSAN):
+            path = self.build(name, options)
+            if path:
+                env = {**os.environ, **env,
+                       "HUMPY": os.path.join(path, "system", "humpy-system-aarch64")}
+                argv = [os.path.join(path, "tests", "qtest", "soak"), "--seconds",
+                        str(round(self.args.minutes * 60))]
+                running.append((name, subprocess.Popen(
+                    argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT, text=True, errors="replace")))
+        for name, process in running:
+            output = process.communicate()[0]
+            self.say("\n".join(f"{name}: {line}" for line in output.splitlines()[-60:]))
+            if process.returncode == 0:
+                self.ok(f"soak: {name}")
+            else:
+                self.fail(f"soak: {name}", f"status {process.returncode}")
 
     def suite_fuzz(self):
         path = self.build("fuzz", ["-Dfuzz=true", "-Db_sanitize=address,undefined",
@@ -243,6 +269,7 @@ class Tests:
               ("conformance", True),
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
+    ON_REQUEST = ("soak",)  # not part of a run without --suite
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]
@@ -269,12 +296,14 @@ class Tests:
 
 
 def main():
-    names = [name for name, _ in Tests.SUITES]
+    names = [name for name, _ in Tests.SUITES] + list(Tests.ON_REQUEST)
     ap = argparse.ArgumentParser(prog="test", description=__doc__.splitlines()[0])
     ap.add_argument("--quick", action="store_true",
                     help="a few minutes: " + ", ".join(n for n, quick in Tests.SUITES if quick))
     ap.add_argument("--suite", action="append", metavar="NAME", choices=names,
                     help="only this suite (repeatable): " + ", ".join(names))
+    ap.add_argument("--minutes", type=float, default=10, metavar="N",
+                    help="how long the suite soak takes (default: %(default)s)")
     ap.add_argument("--list", action="store_true", help="list the suites and end")
     ap.add_argument("--build", default=os.path.join(ROOT, "build-test"), metavar="DIR",
                     help="folder for the builds (default: build-test)")

@@ -7,13 +7,14 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_IRQS = 256 };
+enum { MAX_IRQS = 256, VIRT_RAM = 0x40000000 };
 
 typedef struct {
     int fd;
@@ -27,6 +28,8 @@ struct QTest {
     Line qtest, qmp;
     GQueue events; /* of JsonObject, not yet asked for */
     bool irqs[MAX_IRQS];
+    uint8_t *ram; /* shared, or NULL */
+    size_t ram_size;
 };
 
 /* ---- sockets ---- */
@@ -159,6 +162,29 @@ QTest *qtest_startf(const char *format, ...)
     return qtest_start(options);
 }
 
+QTest *qtest_start_shared(unsigned mib, const char *options)
+{
+    g_autofree char *path = g_strdup("/dev/shm/humpy-qtest-XXXXXX");
+    size_t size = (size_t)mib << 20;
+    int fd = g_mkstemp(path);
+    uint8_t *ram;
+    QTest *q;
+
+    if (fd < 0 || ftruncate(fd, size) < 0) {
+        g_error("%s: cannot make the guest's memory", path);
+    }
+    ram = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    g_assert_true(ram != MAP_FAILED);
+    close(fd);
+    q = qtest_startf("-machine virt,memory-backend=ram -m %u -nodefaults "
+                     "-object memory-backend-file,id=ram,size=%uM,mem-path=%s,share=on %s",
+                     mib, mib, path, options);
+    unlink(path);
+    q->ram = ram;
+    q->ram_size = size;
+    return q;
+}
+
 GPid qtest_pid(QTest *q)
 {
     return q->pid;
@@ -184,6 +210,9 @@ void qtest_end(QTest *q)
     g_string_free(q->qtest.in, TRUE);
     g_string_free(q->qmp.in, TRUE);
     g_queue_clear_full(&q->events, (GDestroyNotify)json_object_unref);
+    if (q->ram != NULL) {
+        munmap(q->ram, q->ram_size);
+    }
     g_rmdir(q->dir);
     g_free(q->dir);
     g_free(q);
@@ -289,10 +318,26 @@ const QTestBoard *qtest_board(void)
     return binary != NULL && g_str_has_suffix(binary, "x86_64") ? &microvm : &virt;
 }
 
+/* Shared RAM, or NULL. */
+static void *shared(QTest *q, uint64_t addr, size_t len)
+{
+    bool inside = q->ram != NULL && addr >= VIRT_RAM && addr - VIRT_RAM < q->ram_size &&
+                  len <= q->ram_size - (addr - VIRT_RAM);
+
+    return inside ? q->ram + (addr - VIRT_RAM) : NULL;
+}
+
 uint64_t qtest_read_value(QTest *q, uint64_t addr, unsigned size)
 {
     g_autofree char *text = NULL;
+    void *ram = shared(q, addr, size);
 
+    if (ram != NULL) {
+        return size == 1   ? *(uint8_t *)ram
+               : size == 2 ? GUINT16_FROM_LE(__atomic_load_n((uint16_t *)ram, __ATOMIC_SEQ_CST))
+               : size == 4 ? GUINT32_FROM_LE(__atomic_load_n((uint32_t *)ram, __ATOMIC_SEQ_CST))
+                           : GUINT64_FROM_LE(__atomic_load_n((uint64_t *)ram, __ATOMIC_SEQ_CST));
+    }
     if (addr & QTEST_PORTS) {
         text = qtest_ok(q, "in%c 0x%x", letter_of(size), (unsigned)addr);
     } else {
@@ -301,8 +346,32 @@ uint64_t qtest_read_value(QTest *q, uint64_t addr, unsigned size)
     return g_ascii_strtoull(text, NULL, 16);
 }
 
+static void write_shared(void *ram, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 1:
+        __atomic_store_n((uint8_t *)ram, value, __ATOMIC_SEQ_CST);
+        break;
+    case 2:
+        __atomic_store_n((uint16_t *)ram, GUINT16_TO_LE(value), __ATOMIC_SEQ_CST);
+        break;
+    case 4:
+        __atomic_store_n((uint32_t *)ram, GUINT32_TO_LE(value), __ATOMIC_SEQ_CST);
+        break;
+    default:
+        __atomic_store_n((uint64_t *)ram, GUINT64_TO_LE(value), __ATOMIC_SEQ_CST);
+        break;
+    }
+}
+
 void qtest_write_value(QTest *q, uint64_t addr, unsigned size, uint64_t value)
 {
+    void *ram = shared(q, addr, size);
+
+    if (ram != NULL) {
+        write_shared(ram, size, value);
+        return;
+    }
     if (addr & QTEST_PORTS) {
         g_free(qtest_ok(q, "out%c 0x%x 0x%x", letter_of(size), (unsigned)addr, (unsigned)value));
         return;
@@ -313,8 +382,14 @@ void qtest_write_value(QTest *q, uint64_t addr, unsigned size, uint64_t value)
 
 void qtest_read_bytes(QTest *q, uint64_t addr, void *buf, size_t len)
 {
-    g_autofree char *text = qtest_ok(q, "read 0x%" G_GINT64_MODIFIER "x 0x%zx", addr, len);
+    g_autofree char *text = NULL;
+    void *ram = shared(q, addr, len);
 
+    if (ram != NULL) {
+        memcpy(buf, ram, len);
+        return;
+    }
+    text = qtest_ok(q, "read 0x%" G_GINT64_MODIFIER "x 0x%zx", addr, len);
     g_assert_cmpuint(strlen(text), ==, 2 + 2 * len);
     for (size_t i = 0; i < len; i++) {
         ((uint8_t *)buf)[i] =
@@ -322,10 +397,27 @@ void qtest_read_bytes(QTest *q, uint64_t addr, void *buf, size_t len)
     }
 }
 
+void qtest_clear(QTest *q, uint64_t addr, size_t len)
+{
+    void *ram = shared(q, addr, len);
+
+    if (ram != NULL) {
+        memset(ram, 0, len);
+        return;
+    }
+    g_free(qtest_ok(q, "memset 0x%" G_GINT64_MODIFIER "x %zu 0", addr, len));
+}
+
 void qtest_write_bytes(QTest *q, uint64_t addr, const void *buf, size_t len)
 {
-    g_autoptr(GString) hex = g_string_new("0x");
+    g_autoptr(GString) hex = NULL;
+    void *ram = shared(q, addr, len);
 
+    if (ram != NULL) {
+        memcpy(ram, buf, len);
+        return;
+    }
+    hex = g_string_new("0x");
     for (size_t i = 0; i < len; i++) {
         g_string_append_printf(hex, "%02x", ((const uint8_t *)buf)[i]);
     }

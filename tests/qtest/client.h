@@ -17,6 +17,9 @@ typedef struct QTest QTest;
 /* Options as a shell would take them apart; "-accel qtest -display none" is added. */
 QTest *qtest_start(const char *options) G_GNUC_WARN_UNUSED_RESULT;
 QTest *qtest_startf(const char *format, ...) G_GNUC_PRINTF(1, 2) G_GNUC_WARN_UNUSED_RESULT;
+/* The virt machine with mib MiB of RAM that the test shares: accesses to it (below, and those of
+ * virtio.h) are made directly, not by a line of the protocol, as a CPU beside the devices would. */
+QTest *qtest_start_shared(unsigned mib, const char *options) G_GNUC_WARN_UNUSED_RESULT;
 /* Ends it with SIGTERM, which must give exit status 0. */
 void qtest_end(QTest *q);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QTest, qtest_end)
@@ -61,7 +64,8 @@ static inline void qtest_writel(QTest *q, uint64_t addr, uint32_t value)
 }
 void qtest_read_bytes(QTest *q, uint64_t addr, void *buf, size_t len);
 void qtest_write_bytes(QTest *q, uint64_t addr, const void *buf, size_t len);
-int64_t qtest_clock_step(QTest *q, int64_t ns); /* the new time */
+int64_t qtest_clock_step(QTest *q, int64_t ns);        /* the new time */
+void qtest_clear(QTest *q, uint64_t addr, size_t len); /* zeroes */
 /* Level of wire n of what is intercepted, as far as it has been heard of. */
 bool qtest_irq(QTest *q, unsigned n);
 

@@ -2,6 +2,7 @@
  * What becomes of a disk's errors: reported, ignored, or the machine stops with the request kept,
  * to be made again on cont and forgotten at a reset. Errors are made by blkdebug.
  */
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -218,7 +219,7 @@ static void drive_option(void)
     int fd;
 
     d.rules = g_build_filename(d.dir, "disk", NULL);
-    fd = g_creat(d.rules, 0600);
+    fd = open(d.rules, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     g_assert_cmpint(ftruncate(fd, 65536), ==, 0);
     d.q = qtest_startf("-machine virt -nodefaults "
                        "-drive if=none,id=d0,file=%s,format=raw,rerror=stop,werror=report "

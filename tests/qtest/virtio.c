@@ -252,7 +252,7 @@ uint64_t virtio_alloc(VirtioDev *dev, size_t len)
 
     len = (len + PAGE - 1) / PAGE * PAGE;
     dev->free += len;
-    g_free(qtest_ok(dev->q, "memset 0x%" G_GINT64_MODIFIER "x %zu 0", at, len));
+    qtest_clear(dev->q, at, len);
     return at;
 }
 
