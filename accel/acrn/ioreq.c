@@ -20,10 +20,13 @@
 #include "acrn-priv.h"
 #include "monocond.h"
 #include "util/error.h"
+#include "util/spin.h"
 
 enum {
     TICK_US = 1000,
     TAKEOVER_US = 50, /* between looks at the slots for somebody who is held up */
+    SOON_US = 200,    /* a request that came within this time will have others follow ... */
+    LINGER_US = 20,   /* ... which are looked for so long before waiting in ATTACH */
     IDLE_TICKS = 64,  /* without a request: sleep until there is one */
 };
 
@@ -227,9 +230,24 @@ static bool rest(AccelAcrn *acrn, int64_t us)
     return !is_quitting(acrn);
 }
 
+/* The next request often comes at once: seen here, nobody has to be woken for it. */
+static void linger(AccelAcrn *acrn, AcrnServer *self)
+{
+    int64_t until = g_get_monotonic_time() + LINGER_US;
+
+    while (!is_quitting(acrn) && g_get_monotonic_time() < until) {
+        if (serve_all(acrn, self) > 0) {
+            until = g_get_monotonic_time() + LINGER_US;
+        }
+        spin_pause();
+    }
+}
+
 static void lead(AccelAcrn *acrn, AcrnServer *self)
 {
     while (!is_quitting(acrn)) {
+        int64_t began = g_get_monotonic_time();
+
         if (acrn_ioctl(acrn, ACRN_IOCTL_ATTACH_IOREQ_CLIENT, NULL) != 0) {
             if (errno == EINTR) {
                 continue;
@@ -242,6 +260,8 @@ static void lead(AccelAcrn *acrn, AcrnServer *self)
         }
         if (serve_all(acrn, self) == 0) {
             rest(acrn, TAKEOVER_US); /* others are at what made ATTACH return, or nobody can be */
+        } else if (g_get_monotonic_time() - began < SOON_US) {
+            linger(acrn, self);
         }
     }
 }

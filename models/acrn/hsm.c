@@ -52,8 +52,34 @@ static gpointer work_thread(gpointer unused)
     return NULL;
 }
 
+/* The work where the callback came, on the vCPU's thread. FALSE: somebody has a lock that it needs,
+ * who may be waiting for that very vCPU. */
+static bool work_here(void)
+{
+    bool all = true;
+
+    if (pthread_mutex_trylock(&list_lock) != 0) {
+        return false;
+    }
+    for (guint i = 0; i < list->len; i++) {
+        Hsm *hsm = g_ptr_array_index(list, i);
+
+        if (pthread_mutex_trylock(&hsm->lock) == 0) {
+            hsm_dispatch(hsm);
+            pthread_mutex_unlock(&hsm->lock);
+        } else {
+            all = false;
+        }
+    }
+    pthread_mutex_unlock(&list_lock);
+    return all;
+}
+
 void hsm_callback(void)
 {
+    if (work_here()) {
+        return;
+    }
     pthread_mutex_lock(&work_lock);
     work_due = true;
     pthread_cond_signal(&work_wanted);

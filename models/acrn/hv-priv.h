@@ -31,8 +31,8 @@ struct HvVm {
     bool polling;
     const EngineOps *ops;
     struct acrn_io_request_buffer *page;
-    pthread_mutex_t lock; /* what follows */
-    pthread_cond_t change;
+    pthread_mutex_t lock;                   /* what follows */
+    pthread_cond_t finished[ACRN_MAX_CPUS]; /* a vCPU's request may be, or the VM is leaving */
     HvState state;
     bool leaving; /* vCPUs are to end their threads */
     bool levels[ACRN_N_GSIS];

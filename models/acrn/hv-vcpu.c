@@ -7,8 +7,14 @@
 #include <string.h>
 
 #include "hv-priv.h"
+#include "util/spin.h"
 
-enum { PM1A_CONTROL = 0x404, PM1A_SLEEP_ENABLE = 1 << 13, PM1A_S5 = 5 << 10 };
+enum {
+    LOOKS = 500, /* for an answer, before the vCPU is put to sleep: some 10 to 20 us */
+    PM1A_CONTROL = 0x404,
+    PM1A_SLEEP_ENABLE = 1 << 13,
+    PM1A_S5 = 5 << 10,
+};
 
 bool hv_engine_map(HvVm *vm, const HvMap *map)
 {
@@ -114,17 +120,22 @@ static bool is_complete(const struct acrn_io_request *slot)
 }
 
 /* FALSE: the VM is being paused. */
-static bool wait_complete(HvVm *vm, const struct acrn_io_request *slot)
+static bool wait_complete(HvVcpu *v, const struct acrn_io_request *slot)
 {
+    HvVm *vm = v->vm;
+
     if (vm->polling) {
         while (!is_complete(slot) && !is_leaving(vm)) {
             sched_yield();
         }
         return is_complete(slot);
     }
+    for (unsigned i = 0; i < LOOKS && !is_complete(slot) && !is_leaving(vm); i++) {
+        spin_pause();
+    }
     pthread_mutex_lock(&vm->lock);
     while (!is_complete(slot) && !vm->leaving) {
-        pthread_cond_wait(&vm->change, &vm->lock);
+        pthread_cond_wait(&vm->finished[v->index], &vm->lock);
     }
     pthread_mutex_unlock(&vm->lock);
     return is_complete(slot);
@@ -144,7 +155,7 @@ static bool exchange(HvVcpu *v, EngineExit *exit)
     fill(v, slot, exit);
     __atomic_store_n(&slot->processed, ACRN_IOREQ_STATE_PENDING, __ATOMIC_RELEASE);
     hsm_callback();
-    if (!wait_complete(v->vm, slot)) {
+    if (!wait_complete(v, slot)) {
         return false;
     }
     value = exit->kind == ENGINE_EXIT_PIO ? slot->reqs.pio_request.value
@@ -215,7 +226,9 @@ void hv_vcpus_start(HvVm *vm)
 void hv_vcpus_stop(HvVm *vm)
 {
     __atomic_store_n(&vm->leaving, true, __ATOMIC_RELEASE);
-    pthread_cond_broadcast(&vm->change);
+    for (unsigned i = 0; i < vm->n_vcpus; i++) {
+        pthread_cond_broadcast(&vm->finished[i]);
+    }
     pthread_mutex_unlock(&vm->lock);
     for (unsigned i = 0; i < vm->n_vcpus; i++) {
         if (vm->vcpus[i].thread) {

@@ -57,7 +57,9 @@ static void vm_free(HvVm *vm)
     hv_engine_free(vm);
     g_array_unref(vm->maps);
     pthread_mutex_destroy(&vm->lock);
-    pthread_cond_destroy(&vm->change);
+    for (unsigned i = 0; i < ACRN_MAX_CPUS; i++) {
+        pthread_cond_destroy(&vm->finished[i]);
+    }
     g_free(vm);
 }
 
@@ -117,7 +119,9 @@ static long create(struct acrn_vm_creation *args)
         return DENIED;
     }
     pthread_mutex_init(&vm->lock, NULL);
-    pthread_cond_init(&vm->change, NULL);
+    for (unsigned i = 0; i < ACRN_MAX_CPUS; i++) {
+        pthread_cond_init(&vm->finished[i], NULL);
+    }
     memcpy(vm->name, args->uuid, sizeof(vm->name) - 1);
     vm->polling = flags & ACRN_VM_FLAG_IO_COMPLETION_POLLING;
     vm->maps = g_array_new(FALSE, FALSE, sizeof(HvMap));
@@ -324,8 +328,11 @@ static long with_vm(uint64_t nr, HvVm *vm, uint64_t rsi)
         free_slots(vm);
         return 0;
     case ACRN_HC_NOTIFY_REQUEST_FINISH:
-        pthread_cond_broadcast(&vm->change);
-        return rsi < vm->n_vcpus ? 0 : DENIED;
+        if (rsi >= vm->n_vcpus) {
+            return DENIED;
+        }
+        pthread_cond_signal(&vm->finished[rsi]);
+        return 0;
     case ACRN_HC_SET_IRQLINE:
         return irq_line(vm, rsi);
     case ACRN_HC_INJECT_MSI:
