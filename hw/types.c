@@ -54,6 +54,7 @@ static GType (*const types[])(void) = {
     mc146818_get_type,
     pflash_cfi01_get_type,
     pl061_get_type,
+    pvpanic_isa_get_type,
     pvpanic_mmio_get_type,
     ramfb_get_type,
     pci_ports_get_type,

@@ -101,6 +101,17 @@ static void add_fw_cfg(Aml *aml, uint16_t port)
     aml_end(aml);
 }
 
+static void add_pvpanic(Aml *aml, uint16_t port)
+{
+    aml_device(aml, "PEVT");
+    add_hid(aml, "QEMU0001", 0);
+    add_present(aml);
+    begin_crs(aml);
+    aml_res_ports(aml, port, 1);
+    aml_end(aml);
+    aml_end(aml);
+}
+
 static void add_virtio(Aml *aml, const AcpiBoard *board)
 {
     for (unsigned i = 0; i < board->n_virtio; i++) {
@@ -289,6 +300,9 @@ GBytes *acpi_dsdt_build(const AcpiBoard *board, size_t max, GError **error)
     }
     if (board->fw_cfg != 0) {
         add_fw_cfg(aml, board->fw_cfg);
+    }
+    if (board->pvpanic != 0) {
+        add_pvpanic(aml, board->pvpanic);
     }
     add_virtio(aml, board);
     if (board->pci != NULL) {

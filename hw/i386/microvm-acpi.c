@@ -65,6 +65,7 @@ bool microvm_load_acpi(MicrovmMachine *s, const LoaderDest *ram, uint64_t *rsdp,
         .pm = MICROVM_ACPI_PM,
         .keyboard = false, /* the controller is there, and nothing plugged into it */
         .rtc = s->rtc != PROP_OFF,
+        .pvpanic = s->panic != NULL ? pvpanic_isa_port(s->panic) : 0,
         .virtio = virtio,
         .n_virtio = describe_virtio(s, virtio),
     };

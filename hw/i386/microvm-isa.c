@@ -123,15 +123,10 @@ void microvm_powerdown(Machine *m)
     acpi_pm_power_button(HUMPY_MICROVM_MACHINE(m)->pm);
 }
 
-bool microvm_plug_testdev(MicrovmMachine *s, Device *dev, GError **error)
+static void plug_testdev(MicrovmMachine *s, Device *dev)
 {
     Machine *m = HUMPY_MACHINE(s);
 
-    if (s->testdev != NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there already is a '%s'",
-                    device_type(dev));
-        return false;
-    }
     for (unsigned i = 0; i < PC_TESTDEV_N_LINES; i++) {
         device_connect_irq(dev, i, x86_gsi_line(s->gsis, i));
     }
@@ -139,6 +134,33 @@ bool microvm_plug_testdev(MicrovmMachine *s, Device *dev, GError **error)
     device_map(dev, PC_TESTDEV_LINES, machine_system_io(m), PC_TESTDEV_LINES_PORT);
     device_map(dev, PC_TESTDEV_MEMORY, machine_system_memory(m), PC_TESTDEV_MEMORY_ADDR);
     s->testdev = dev;
+}
+
+static void plug_panic(MicrovmMachine *s, Device *dev)
+{
+    s->panic = HUMPY_PVPANIC_ISA(dev);
+    device_map(dev, 0, machine_system_io(HUMPY_MACHINE(s)), pvpanic_isa_port(s->panic));
+}
+
+bool microvm_plug_into_board(MicrovmMachine *s, Device *dev, GError **error)
+{
+    bool testdev = HUMPY_IS_PC_TESTDEV(dev), panic = HUMPY_IS_PVPANIC_ISA(dev);
+
+    if (!testdev && !panic) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "machine 'microvm' has no place for a '%s'", device_type(dev));
+        return false;
+    }
+    if ((testdev && s->testdev != NULL) || (panic && s->panic != NULL)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there already is a '%s'",
+                    device_type(dev));
+        return false;
+    }
+    if (testdev) {
+        plug_testdev(s, dev);
+    } else {
+        plug_panic(s, dev);
+    }
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "hw/i386/gsi.h"
 #include "hw/i386/memmap.h"
 #include "hw/i386/microvm.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/pci/gpex.h"
 
 struct _MicrovmMachine {
@@ -23,6 +24,7 @@ struct _MicrovmMachine {
     Gpex *pci;              /* or NULL; owned by the machine's list, as the rest */
     AcpiPm *pm;
     Device *testdev;
+    PvpanicIsa *panic;
     Device *serials[MICROVM_N_SERIALS]; /* or NULL: not there */
     Device *transports[MICROVM_N_TRANSPORTS];
 };
@@ -46,7 +48,8 @@ extern const MicrovmPlace microvm_serials[MICROVM_N_SERIALS];
 bool microvm_add_irqs(MicrovmMachine *s, GError **error);
 bool microvm_add_isa(MicrovmMachine *s, GError **error);
 void microvm_powerdown(Machine *m);
-bool microvm_plug_testdev(MicrovmMachine *s, Device *dev, GError **error);
+/* Maps a -device that is on no bus. */
+bool microvm_plug_into_board(MicrovmMachine *s, Device *dev, GError **error);
 void microvm_release_irqs(MicrovmMachine *s);
 
 /* ---- microvm-pci.c ---- */

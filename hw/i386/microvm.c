@@ -9,7 +9,6 @@
 
 #include "hw/core/bus.h"
 #include "hw/i386/boot.h"
-#include "hw/misc/pc-testdev.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "microvm-priv.h"
 #include "util/error.h"
@@ -78,20 +77,14 @@ static void microvm_finish(Machine *m)
     s->pm = NULL;
     s->pci = NULL;
     s->testdev = NULL;
+    s->panic = NULL;
     microvm_release_irqs(s);
 }
 
 static bool microvm_plugged(Machine *m, Device *dev, GError **error)
 {
-    if (device_parent_bus(dev) != NULL) {
-        return true;
-    }
-    if (HUMPY_IS_PC_TESTDEV(dev)) {
-        return microvm_plug_testdev(HUMPY_MICROVM_MACHINE(m), dev, error);
-    }
-    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                "machine 'microvm' has no place for a '%s'", device_type(dev));
-    return false;
+    return device_parent_bus(dev) != NULL ||
+           microvm_plug_into_board(HUMPY_MICROVM_MACHINE(m), dev, error);
 }
 
 /* ---- boot ---- */

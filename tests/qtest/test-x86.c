@@ -248,6 +248,27 @@ static void power_button(void)
     g_assert_cmphex(in(q, PM, 2) & 0x100, ==, 0x100);
 }
 
+static void panic(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults -device pvpanic -action "
+                                     "panic=none");
+    g_autoptr(JsonObject) data = NULL;
+
+    g_assert_cmphex(in(q, 0x505, 1), ==, 3);
+    out(q, 0x505, 1, 1);
+    data = qtest_event(q, "GUEST_PANICKED");
+    g_assert_cmpstr(json_object_get_string_member(data, "action"), ==, "run");
+}
+
+static void panic_at_another_port(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults -device pvpanic,ioport=0x600c,"
+                                     "events=1");
+
+    g_assert_cmphex(in(q, 0x505, 1), ==, 0xff);
+    g_assert_cmphex(in(q, 0x600c, 1), ==, 1);
+}
+
 /* ---- PCI ---- */
 
 static uint32_t by_ports(QTest *q, unsigned devfn, unsigned reg)
@@ -329,6 +350,8 @@ int main(int argc, char **argv)
     g_test_add_func("/x86/reset/acpi", reset_by_acpi);
     g_test_add_func("/x86/power/off", power_off);
     g_test_add_func("/x86/power/button", power_button);
+    g_test_add_func("/x86/panic/told", panic);
+    g_test_add_func("/x86/panic/another-port", panic_at_another_port);
     g_test_add_func("/x86/pci/both-mechanisms-agree", both_mechanisms_agree);
     g_test_add_func("/x86/pci/parts-of-the-data-port", parts_of_the_data_port);
     g_test_add_func("/x86/pci/address-port", address_port);

@@ -34,6 +34,7 @@ static const AcpiBoard whole = {
     .keyboard = true,
     .rtc = true,
     .fw_cfg = 0x510,
+    .pvpanic = 0x505,
     .com = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } },
     .virtio = virtio,
     .n_virtio = G_N_ELEMENTS(virtio),

@@ -44,6 +44,7 @@ typedef struct {
         uint16_t port; /* 0: no such serial port */
         uint8_t irq;
     } com[ACPI_N_COMS];
+    uint16_t pvpanic;         /* port of the panic register; 0: there is none */
     const AcpiVirtio *virtio; /* virtio-mmio transports */
     unsigned n_virtio;        /* at most 256 */
     const AcpiPci *pci;       /* or NULL: there is none */

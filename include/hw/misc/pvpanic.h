@@ -25,5 +25,10 @@ enum {
  * Give mr to device_add_mmio() or into a BAR. */
 void pvpanic_init_region(MemoryRegion *mr, GObject *owner, uint32_t *events, uint64_t size);
 
+/* "pvpanic": at one port, which the user may choose. */
+#define TYPE_PVPANIC_ISA pvpanic_isa_get_type()
+G_DECLARE_FINAL_TYPE(PvpanicIsa, pvpanic_isa, HUMPY, PVPANIC_ISA, Device)
+uint16_t pvpanic_isa_port(PvpanicIsa *s);
+
 /* "pvpanic-pci", for the table in hw/types.c. */
 GType pvpanic_pci_get_type(void);
