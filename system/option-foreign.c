@@ -36,7 +36,6 @@ static const ForeignOption foreign[] = {
     { "snapshot", .why = "is not supported (copy the image instead)" },
     { "tpmdev", "TYPE", .why = "there is no such device yet" },
 
-    { "enable-kvm", .why = "there is no accelerator 'kvm' yet ('-accel help' lists all)" },
     { "mem-path", "DIR", .why = USE_BACKEND },
     { "mem-prealloc", .why = USE_BACKEND },
     { "rtc", "TEXT", .none = "base=utc", .why = "the clock is always the host's, in UTC" },

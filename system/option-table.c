@@ -55,6 +55,11 @@ FLAG_HANDLER(no_shutdown)
 FLAG_HANDLER(stopped)
 FLAG_HANDLER(preconfig)
 
+static bool take_enable_kvm(VmConfig *config, const char *arg, GError **error)
+{
+    return option_accel(config, "kvm", error);
+}
+
 static bool take_chardev(VmConfig *config, const char *arg, GError **error)
 {
     if (g_str_equal(arg, "help") || g_str_equal(arg, "?")) {
@@ -178,9 +183,12 @@ static const Option standard_options[] = {
       "than once, later properties win.",
       option_machine },
     { "accel", NULL, "[accel=]NAME[,PROP=VALUE...]", "choose the accelerator",
-      "Given more than once, the first that works on this host is used. Without it: gunyah. "
+      "Given more than once, the first that works on this host is used. Without it: gunyah, and "
+      "for x86_64 guests kvm or else acrn. "
       "'-accel help' lists accelerators, '-accel NAME,help' properties.",
       option_accel },
+    { "enable-kvm", NULL, NULL, "the same as -accel kvm",
+      "An old spelling, for those who are used to it.", take_enable_kvm },
     { "cpu", NULL, "TYPE[,PROP=VALUE...]", "choose the CPU type",
       "'-cpu help' lists the types. An accelerator decides what the guest's CPU really is.",
       option_cpu },

@@ -108,8 +108,7 @@ rows("what an accelerator cannot do is its own word",
 rows("options of QEMU's that are missing say so",
      (["-pflash", "efi"], "-pflash efi: there is no firmware"),
      (["-M", "virt", "-bios", "efi"], "-bios is not supported by accelerator 'gunyah'"),
-     (["-vga", "std"], "-vga std: there are no displays yet"),
-     (["-enable-kvm"], "-enable-kvm: there is no accelerator 'kvm' yet"))
+     (["-vga", "std"], "-vga std: there are no displays yet"))
 
 rows("network",
      (["-netdev", "usr,id=n"], "-netdev usr,id=n: netdev type 'usr' is not known",
