@@ -12,9 +12,3 @@ void models_register(void)
     hostdev_register_model(GUNYAH_MODEL_PATH, &gunyah_model_ops);
     hostdev_register_model(ACRN_MODEL_PATH, &acrn_model_ops);
 }
-
-/* The ACRN driver takes everything down inside close(). */
-void models_settle(void)
-{
-    gunyah_model_settle();
-}

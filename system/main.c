@@ -306,7 +306,6 @@ int main(int argc, char **argv)
     }
     nets_close();
     chardev_cleanup();
-    models_settle();
     if (!ok) {
         print_line(error->message);
     }

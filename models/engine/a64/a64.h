@@ -399,7 +399,6 @@ void warmup_begin(A64Vcpu *v, A64Mode mode);
 /* NULL: no memory. */
 A64Jit *warmup_wait(A64Vcpu *v, A64Mode mode);
 /* Ends what is under way and frees all JITs. */
-void warmup_wait_at_exit(void); /* from now on exit() waits for JITs being made */
 void warmup_cancel(A64Vcpu *v);
 
 /* ---- shim.cc: dynarmic. It is a module of its own that jit-load.c loads when the first JIT is

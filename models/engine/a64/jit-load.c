@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdlib.h>
 
 /* Beside this library, which carries $ORIGIN as its search path. */
 #define MODULE "humpy-a64-jit.so"
@@ -15,11 +16,57 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const A64JitOps *ops;
 static const char *load_error;
 
+/* A process may come to its end while a JIT is being made or, for a VM that was closed, taken down
+ * in another thread: what that needs of the libraries must not be destroyed under it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t none_left = PTHREAD_COND_INITIALIZER;
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+static unsigned n_users;
+static bool ending;
+
+/* FALSE: the libraries are being taken down. */
+static bool use_begin(void)
+{
+    bool ok;
+
+    pthread_mutex_lock(&lock);
+    ok = !ending;
+    n_users += ok;
+    pthread_mutex_unlock(&lock);
+    return ok;
+}
+
+static void use_end(void)
+{
+    pthread_mutex_lock(&lock);
+    if (--n_users == 0) {
+        pthread_cond_broadcast(&none_left);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void end(void)
+{
+    pthread_mutex_lock(&lock);
+    ending = true;
+    while (n_users > 0) {
+        pthread_cond_wait(&none_left, &lock);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* Twice: before the module is loaded, and after that, because what is registered last is run first
+ * and the module's libraries register their own ends as they are loaded. */
+static void wait_at_exit(void)
+{
+    atexit(end);
+}
+
 static void load(void)
 {
     void *module = dlopen(MODULE, RTLD_NOW | RTLD_LOCAL);
 
-    warmup_wait_at_exit();
+    wait_at_exit();
     if (module) {
         ops = dlsym(module, "a64_jit_ops");
     }
@@ -35,12 +82,17 @@ A64Jit *jit_new(A64Vcpu *v, A64Mode mode)
     A64Jit *j = NULL;
     stack_t stack;
 
+    pthread_once(&exit_once, wait_at_exit);
+    if (!use_begin()) {
+        return NULL;
+    }
     sigaltstack(NULL, &stack);
     pthread_once(&once, load);
     if (ops) {
         j = ops->new_jit(v, mode);
     }
     sigaltstack(&stack, NULL);
+    use_end();
     return j;
 }
 
@@ -51,8 +103,9 @@ const char *jit_load_error(void)
 
 void jit_free(A64Jit *j)
 {
-    if (j) {
+    if (j && use_begin()) {
         ops->free_jit(j);
+        use_end();
     }
 }
 

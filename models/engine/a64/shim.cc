@@ -19,7 +19,7 @@
 #include <new>
 
 /* Makes dynarmic set up its lock while this module is loaded, so that what ends at exit() is
- * registered before warmup_wait_at_exit(). */
+ * registered before wait_at_exit() in jit-load.c. */
 static Dynarmic::ExclusiveMonitor first_monitor(1);
 
 using namespace Dynarmic;

@@ -2,42 +2,7 @@
  * Setting up a JIT takes dynarmic some 20 ms. So it is done beside the vCPU, which interprets on
  * until its JIT is there, and waits only for an instruction that the interpreter does not know.
  */
-#include <stdlib.h>
-
 #include "a64.h"
-
-/* The program may come to its end while a JIT is being loaded: what it needs of the libraries must
- * not be taken down under it. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t none_left = PTHREAD_COND_INITIALIZER;
-static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
-static unsigned n_threads;
-
-static void wait_at_exit(void)
-{
-    pthread_mutex_lock(&lock);
-    while (n_threads > 0) {
-        pthread_cond_wait(&none_left, &lock);
-    }
-    pthread_mutex_unlock(&lock);
-}
-
-/* Twice: before the first thread, and after the module was loaded, because what is registered last
- * is run first and the module's libraries register their own ends as they are loaded. */
-void warmup_wait_at_exit(void)
-{
-    atexit(wait_at_exit);
-}
-
-static void count_thread(int change)
-{
-    pthread_mutex_lock(&lock);
-    n_threads += change;
-    if (n_threads == 0) {
-        pthread_cond_broadcast(&none_left);
-    }
-    pthread_mutex_unlock(&lock);
-}
 
 static void make_here(A64Warmup *w)
 {
@@ -48,7 +13,6 @@ static void make_here(A64Warmup *w)
 static void *make(void *opaque)
 {
     make_here(opaque);
-    count_thread(-1);
     return NULL;
 }
 
@@ -62,11 +26,8 @@ static void begin(A64Vcpu *v, A64Mode mode)
     w->begun = true;
     w->v = v;
     w->mode = mode;
-    pthread_once(&exit_once, warmup_wait_at_exit);
-    count_thread(1);
     w->has_thread = pthread_create(&w->thread, NULL, make, w) == 0;
     if (!w->has_thread) {
-        count_thread(-1);
         make_here(w);
     }
 }
