@@ -14,6 +14,7 @@
 
 #include <linux/acrn-hypercall.h>
 
+#include "../common/log.h"
 #include "../common/object.h"
 #include "../common/user.h"
 #include "models/acrn-model.h"
@@ -35,10 +36,10 @@ typedef struct {
     bool log;
 } AcrnKnobs;
 
-void acrn_knobs_get(AcrnKnobs *knobs);
-void acrn_log(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
-void acrn_count(size_t offset_in_stats);
-#define ACRN_COUNT(field) acrn_count(offsetof(AcrnModelStats, field))
+extern ModelState acrn_model;
+extern AcrnModelStats acrn_model_counters;
+#define acrn_log(...)     model_logf(&acrn_model, __VA_ARGS__)
+#define ACRN_COUNT(field) MODEL_ADD(acrn_model_counters.field)
 
 /* ---- the hypervisor ---- */
 /* VMCALL: R8, RDI, RSI to RAX. 0 or the hypervisor's own negative number. [any] */

@@ -372,11 +372,16 @@ static long dispatch(Hsm *hsm, unsigned long request, uintptr_t arg)
 
 static int device_open(const char *path, int flags)
 {
+    AcrnKnobs knobs;
     Hsm *hsm;
     int fd;
 
     if (strcmp(path, ACRN_MODEL_PATH) != 0) {
         errno = ENOENT;
+        return -1;
+    }
+    if (!model_knobs(&acrn_model, &knobs)) {
+        errno = EINVAL;
         return -1;
     }
     start_work();
@@ -388,7 +393,7 @@ static int device_open(const char *path, int flags)
     hsm->irqfds = g_array_new(FALSE, FALSE, sizeof(Irqfd));
     hsm->irq_epoll = hsm->irq_stop = -1;
     pthread_mutex_init(&hsm->lock, NULL);
-    acrn_knobs_get(&hsm->knobs);
+    hsm->knobs = knobs;
     hsm->client_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     fd = hsm->client_event < 0 ? -errno : object_install(&hsm->obj, "acrn_hsm", 0, NULL);
     if (fd < 0) {

@@ -107,7 +107,9 @@ static long create(struct acrn_vm_creation *args)
     unsigned n;
     HvVm *vm;
 
-    acrn_knobs_get(&knobs);
+    if (!model_knobs(&acrn_model, &knobs)) {
+        return DENIED;
+    }
     n = count_cpus(args->cpu_affinity, knobs.cpus);
     if (n == 0 || (flags & ACRN_VM_FLAG_LAPIC_PASSTHROUGH && !(flags & ACRN_VM_FLAG_RT))) {
         return DENIED;

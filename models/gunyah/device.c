@@ -35,8 +35,8 @@ static int device_open(const char *path, int flags)
     dev->obj.model = &gunyah_model_ops;
     dev->obj.kind = OBJECT_DEVICE;
     dev->obj.last_close = free_object;
-    knobs_get(&dev->knobs);
-    fd = object_install(&dev->obj, "gunyah", 0, NULL);
+    fd = model_knobs(&gunyah_model, &dev->knobs) ? object_install(&dev->obj, "gunyah", 0, NULL)
+                                                 : -EINVAL;
     if (fd < 0) {
         g_free(dev);
         errno = -fd;
@@ -165,8 +165,7 @@ static uint64_t model_memlock_limit(void)
 {
     Knobs knobs;
 
-    knobs_get(&knobs);
-    return knobs.memlock;
+    return model_knobs(&gunyah_model, &knobs) ? knobs.memlock : UINT64_MAX;
 }
 
 bool gunyah_model_owns(int fd)

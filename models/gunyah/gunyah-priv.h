@@ -16,6 +16,7 @@
 
 #include <linux/gunyah.h>
 
+#include "../common/log.h"
 #include "../common/object.h"
 #include "../common/user.h"
 #include "models/engine.h"
@@ -65,12 +66,10 @@ typedef struct {
     bool log;
 } Knobs;
 
-void knobs_get(Knobs *knobs);
-
-/* dmesg */
-void model_log(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
-void model_count(size_t offset_in_stats);
-#define MODEL_COUNT(field) model_count(offsetof(GunyahModelStats, field))
+extern ModelState gunyah_model;
+extern GunyahModelStats gunyah_model_counters;
+#define model_log(...)     model_logf(&gunyah_model, __VA_ARGS__)
+#define MODEL_COUNT(field) MODEL_ADD(gunyah_model_counters.field)
 
 /* ---- what a descriptor of ours is (models/common/object.h) ---- */
 

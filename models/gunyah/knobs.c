@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The model's knobs (include/models/gunyah-model.h), what it counts, and its dmesg.
+ * Which knobs the model has (include/models/gunyah-model.h). How knobs, dmesg and counters are kept
+ * is common/log.c.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "gunyah-priv.h"
 #include "util/error.h"
 #include "util/keyval.h"
 #include "util/props.h"
-
-enum { DMESG_MAX = 64 * 1024 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static Knobs current;
-static bool configured;
-static GString *dmesg;
-static GunyahModelStats stats;
 
 typedef struct {
     const char *name;
@@ -202,18 +194,15 @@ static bool set_knob(const char *name, const char *value, Knobs *knobs, GError *
     return false;
 }
 
-static bool parse(const char *text, Knobs *knobs, GError **error)
+static bool parse(const char *text, void *opaque, GError **error)
 {
-    g_autoptr(KeyVal) kv = NULL;
+    g_autoptr(KeyVal) kv = keyval_parse(text, NULL, error);
+    Knobs *knobs = opaque;
 
     *knobs = (Knobs){ .rev = REV_ANDROID14,
                       .memlock = UINT64_MAX,
                       .capacity = UINT32_MAX,
                       .capacity_code = RM_NO_RESOURCE };
-    if (!text || !*text) {
-        return true;
-    }
-    kv = keyval_parse(text, NULL, error);
     for (guint i = 0; kv && i < kv->pairs->len; i++) {
         const KeyValPair *pair = g_ptr_array_index(kv->pairs, i);
 
@@ -224,83 +213,37 @@ static bool parse(const char *text, Knobs *knobs, GError **error)
     return kv != NULL;
 }
 
+static Knobs current;
+
+ModelState gunyah_model = {
+    .name = "gunyah model",
+    .variable = "HUMPY_MODEL_GUNYAH",
+    .parse = parse,
+    .knobs = &current,
+    .knobs_size = sizeof(current),
+    .echo = &current.log,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+};
+GunyahModelStats gunyah_model_counters;
+
 bool gunyah_model_configure(const char *text, GError **error)
 {
-    Knobs knobs;
-
-    if (!parse(text ? text : g_getenv("HUMPY_MODEL_GUNYAH"), &knobs, error)) {
-        g_prefix_error(error, "gunyah model: ");
-        return false;
-    }
-    pthread_mutex_lock(&lock);
-    current = knobs;
-    configured = true;
-    pthread_mutex_unlock(&lock);
-    return true;
-}
-
-/* A variable that cannot be understood must not be taken for the defaults: the first open says so
- * and every VM is refused by a resource manager that knows nothing. */
-void knobs_get(Knobs *knobs)
-{
-    g_autoptr(GError) error = NULL;
-
-    pthread_mutex_lock(&lock);
-    if (!configured) {
-        configured = true;
-        if (!parse(g_getenv("HUMPY_MODEL_GUNYAH"), &current, &error)) {
-            fprintf(stderr, "HUMPY_MODEL_GUNYAH: %s\n", error->message);
-            current.capacity = 0;
-        }
-    }
-    *knobs = current;
-    pthread_mutex_unlock(&lock);
-}
-
-void model_log(const char *fmt, ...)
-{
-    g_autofree char *line = NULL;
-    va_list args;
-
-    va_start(args, fmt);
-    line = g_strdup_vprintf(fmt, args);
-    va_end(args);
-    pthread_mutex_lock(&lock);
-    if (!dmesg) {
-        dmesg = g_string_new(NULL);
-    }
-    g_string_append_printf(dmesg, "%s\n", line);
-    if (dmesg->len > DMESG_MAX) {
-        g_string_erase(dmesg, 0, DMESG_MAX / 2);
-    }
-    if (current.log) {
-        fprintf(stderr, "gunyah model: %s\n", line);
-    }
-    pthread_mutex_unlock(&lock);
+    return model_configure(&gunyah_model, text, error);
 }
 
 char *gunyah_model_take_dmesg(void)
 {
-    char *text;
-
-    pthread_mutex_lock(&lock);
-    text = dmesg ? g_string_free(dmesg, FALSE) : g_strdup("");
-    dmesg = NULL;
-    pthread_mutex_unlock(&lock);
-    return text;
-}
-
-void model_count(size_t offset)
-{
-    pthread_mutex_lock(&lock);
-    (*(unsigned *)((char *)&stats + offset))++;
-    pthread_mutex_unlock(&lock);
+    return model_take_log(&gunyah_model);
 }
 
 void gunyah_model_stats(GunyahModelStats *out)
 {
-    pthread_mutex_lock(&lock);
-    *out = stats;
-    pthread_mutex_unlock(&lock);
-    out->vms = vm_live_count();
+    *out = (GunyahModelStats){
+        .vms = vm_live_count(),
+        .hidden_exits = MODEL_READ(gunyah_model_counters.hidden_exits),
+        .lost_answers = MODEL_READ(gunyah_model_counters.lost_answers),
+        .premature_bells = MODEL_READ(gunyah_model_counters.premature_bells),
+        .dangling_irqfds = MODEL_READ(gunyah_model_counters.dangling_irqfds),
+        .dangling_writes = MODEL_READ(gunyah_model_counters.dangling_writes),
+    };
 }

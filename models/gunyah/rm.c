@@ -210,8 +210,8 @@ static RmError make_engine(GhVm *vm)
     g_autoptr(GError) error = NULL;
     EngineVm *engine;
 
-    vm->ops = vm->knobs.engine[0] ? engine_get(vm->knobs.engine, &error)
-                                  : engine_for("arm64", &error);
+    vm->ops =
+        vm->knobs.engine[0] ? engine_get(vm->knobs.engine, &error) : engine_for("arm64", &error);
     engine = vm->ops ? vm->ops->vm_new(&config, &error) : NULL;
     if (!engine || !make_vcpus(vm, engine, &error)) {
         model_log("rm: %s", error->message);

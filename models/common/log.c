@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Knobs, log and counters that all models share; see log.h.
+ */
+#include "log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LOG_MAX = 1 << 16 };
+
+/* With the lock held. */
+static bool configure(ModelState *state, const char *text, GError **error)
+{
+    g_autofree void *knobs = g_malloc0(state->knobs_size);
+
+    if (!state->parse(text ? text : "", knobs, error)) {
+        g_prefix_error(error, "%s: ", state->name);
+        return false;
+    }
+    memcpy(state->knobs, knobs, state->knobs_size);
+    state->configured = true;
+    return true;
+}
+
+bool model_configure(ModelState *state, const char *text, GError **error)
+{
+    bool ok;
+
+    pthread_mutex_lock(&state->lock);
+    ok = configure(state, text ? text : g_getenv(state->variable), error);
+    pthread_mutex_unlock(&state->lock);
+    return ok;
+}
+
+bool model_knobs(ModelState *state, void *knobs)
+{
+    g_autoptr(GError) error = NULL;
+    bool ok;
+
+    pthread_mutex_lock(&state->lock);
+    ok = state->configured || configure(state, g_getenv(state->variable), &error);
+    if (ok) {
+        memcpy(knobs, state->knobs, state->knobs_size);
+    }
+    pthread_mutex_unlock(&state->lock);
+    if (!ok) {
+        fprintf(stderr, "%s: %s\n", state->variable, error->message);
+    }
+    return ok;
+}
+
+void model_logf(ModelState *state, const char *fmt, ...)
+{
+    g_autofree char *line = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    line = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    pthread_mutex_lock(&state->lock);
+    if (!state->log) {
+        state->log = g_string_new(NULL);
+    }
+    g_string_append_printf(state->log, "%s\n", line);
+    if (state->log->len > LOG_MAX) {
+        g_string_erase(state->log, 0, LOG_MAX / 2);
+    }
+    if (*state->echo) {
+        fprintf(stderr, "%s: %s\n", state->name, line);
+    }
+    pthread_mutex_unlock(&state->lock);
+}
+
+char *model_take_log(ModelState *state)
+{
+    char *text;
+
+    pthread_mutex_lock(&state->lock);
+    text = state->log ? g_string_free(state->log, FALSE) : g_strdup("");
+    state->log = NULL;
+    pthread_mutex_unlock(&state->lock);
+    return text;
+}
