@@ -12,6 +12,17 @@
 
 enum { MIN_SCANOUT_SIDE = 16 };
 
+typedef union {
+    struct virtio_gpu_cmd_get_edid edid;
+    struct virtio_gpu_set_scanout scanout;
+    struct virtio_gpu_resource_flush flush;
+    struct virtio_gpu_resource_create_2d create;
+    struct virtio_gpu_resource_unref unref;
+    struct virtio_gpu_resource_attach_backing attach;
+    struct virtio_gpu_resource_detach_backing detach;
+    struct virtio_gpu_transfer_to_host_2d transfer;
+} GpuCommand;
+
 /* Copies the command, which begins with its header. FALSE: the request is shorter. */
 static bool take(const GpuRequest *req, void *cmd, size_t size)
 {
@@ -31,7 +42,8 @@ static bool is_inside(const struct virtio_gpu_rect *r, const GpuResource *res)
 
 /* ---- information ---- */
 
-static uint32_t get_display_info(VirtIOGpu *s, GpuRequest *req)
+static uint32_t get_display_info(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd,
+                                 GpuResource *res)
 {
     struct virtio_gpu_resp_display_info *info = &req->resp.display;
 
@@ -43,15 +55,12 @@ static uint32_t get_display_info(VirtIOGpu *s, GpuRequest *req)
     return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
 }
 
-static uint32_t get_edid(VirtIOGpu *s, GpuRequest *req)
+static uint32_t get_edid(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd, GpuResource *res)
 {
-    struct virtio_gpu_cmd_get_edid cmd;
-
-    if (!virtio_has_feature(HUMPY_VIRTIO_DEVICE(s), VIRTIO_GPU_F_EDID) ||
-        !take(req, &cmd, sizeof(cmd))) {
+    if (!virtio_has_feature(HUMPY_VIRTIO_DEVICE(s), VIRTIO_GPU_F_EDID)) {
         return VIRTIO_GPU_RESP_ERR_UNSPEC;
     }
-    if (le32toh(cmd.scanout) >= s->max_outputs) {
+    if (le32toh(cmd->edid.scanout) >= s->max_outputs) {
         return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
     }
     req->resp.edid.size = htole32(EDID_SIZE);
@@ -81,29 +90,24 @@ static void show(GpuScanout *out, const GpuResource *res, const struct virtio_gp
     }
 }
 
-static uint32_t set_scanout(VirtIOGpu *s, GpuRequest *req)
+static uint32_t set_scanout(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd, GpuResource *res)
 {
-    struct virtio_gpu_set_scanout cmd;
     struct virtio_gpu_rect rect;
     GpuScanout *out;
-    GpuResource *res;
 
-    if (!take(req, &cmd, sizeof(cmd))) {
-        return VIRTIO_GPU_RESP_ERR_UNSPEC;
-    }
-    if (le32toh(cmd.scanout_id) >= s->max_outputs) {
+    if (le32toh(cmd->scanout.scanout_id) >= s->max_outputs) {
         return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
     }
-    out = &s->scanouts[le32toh(cmd.scanout_id)];
-    if (cmd.resource_id == 0) {
+    out = &s->scanouts[le32toh(cmd->scanout.scanout_id)];
+    if (cmd->scanout.resource_id == 0) {
         switch_off(out);
         return VIRTIO_GPU_RESP_OK_NODATA;
     }
-    res = gpu_resource(s, le32toh(cmd.resource_id));
+    res = gpu_resource(s, le32toh(cmd->scanout.resource_id));
     if (res == NULL) {
         return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
     }
-    rect = rect_to_cpu(cmd.r);
+    rect = rect_to_cpu(cmd->scanout.r);
     if (rect.width < MIN_SCANOUT_SIDE || rect.height < MIN_SCANOUT_SIDE || !is_inside(&rect, res)) {
         return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
     }
@@ -116,20 +120,11 @@ static uint32_t set_scanout(VirtIOGpu *s, GpuRequest *req)
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static uint32_t resource_flush(VirtIOGpu *s, GpuRequest *req)
+static uint32_t resource_flush(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd,
+                               GpuResource *res)
 {
-    struct virtio_gpu_resource_flush cmd;
-    struct virtio_gpu_rect rect;
-    GpuResource *res;
+    struct virtio_gpu_rect rect = rect_to_cpu(cmd->flush.r);
 
-    if (!take(req, &cmd, sizeof(cmd))) {
-        return VIRTIO_GPU_RESP_ERR_UNSPEC;
-    }
-    res = gpu_resource(s, le32toh(cmd.resource_id));
-    if (res == NULL) {
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-    }
-    rect = rect_to_cpu(cmd.r);
     if (!is_inside(&rect, res)) {
         return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
     }
@@ -143,15 +138,11 @@ static uint32_t resource_flush(VirtIOGpu *s, GpuRequest *req)
 
 /* ---- resources ---- */
 
-static uint32_t resource_create(VirtIOGpu *s, GpuRequest *req)
+static uint32_t resource_create(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd,
+                                GpuResource *res)
 {
-    struct virtio_gpu_resource_create_2d cmd;
-
-    if (!take(req, &cmd, sizeof(cmd))) {
-        return VIRTIO_GPU_RESP_ERR_UNSPEC;
-    }
-    return gpu_resource_create(s, le32toh(cmd.resource_id), le32toh(cmd.format), le32toh(cmd.width),
-                               le32toh(cmd.height));
+    return gpu_resource_create(s, le32toh(cmd->create.resource_id), le32toh(cmd->create.format),
+                               le32toh(cmd->create.width), le32toh(cmd->create.height));
 }
 
 static void destroy(VirtIOGpu *s, GpuResource *res)
@@ -164,67 +155,37 @@ static void destroy(VirtIOGpu *s, GpuResource *res)
     gpu_resource_destroy(s, res);
 }
 
-static uint32_t resource_unref(VirtIOGpu *s, GpuRequest *req)
+static uint32_t resource_unref(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd,
+                               GpuResource *res)
 {
-    struct virtio_gpu_resource_unref cmd;
-    GpuResource *res;
-
-    if (!take(req, &cmd, sizeof(cmd))) {
-        return VIRTIO_GPU_RESP_ERR_UNSPEC;
-    }
-    res = gpu_resource(s, le32toh(cmd.resource_id));
-    if (res == NULL) {
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-    }
     destroy(s, res);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static uint32_t resource_attach(VirtIOGpu *s, GpuRequest *req)
+static uint32_t resource_attach(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd,
+                                GpuResource *res)
 {
-    struct virtio_gpu_resource_attach_backing cmd;
-    GpuResource *res;
-
-    if (!take(req, &cmd, sizeof(cmd))) {
-        return VIRTIO_GPU_RESP_ERR_UNSPEC;
-    }
-    res = gpu_resource(s, le32toh(cmd.resource_id));
-    return res != NULL ? gpu_resource_attach(s, res, req, le32toh(cmd.nr_entries))
-                       : VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    return gpu_resource_attach(s, res, req, le32toh(cmd->attach.nr_entries));
 }
 
-static uint32_t resource_detach(VirtIOGpu *s, GpuRequest *req)
+static uint32_t resource_detach(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd,
+                                GpuResource *res)
 {
-    struct virtio_gpu_resource_detach_backing cmd;
-    GpuResource *res;
-
-    if (!take(req, &cmd, sizeof(cmd))) {
-        return VIRTIO_GPU_RESP_ERR_UNSPEC;
-    }
-    res = gpu_resource(s, le32toh(cmd.resource_id));
-    if (res == NULL || res->entries == NULL) {
+    if (res->entries == NULL) {
         return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
     }
     gpu_resource_detach(s, res);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static uint32_t transfer_to_host(VirtIOGpu *s, GpuRequest *req)
+static uint32_t transfer_to_host(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd,
+                                 GpuResource *res)
 {
-    struct virtio_gpu_transfer_to_host_2d cmd;
-    struct virtio_gpu_rect rect;
-    GpuResource *res;
+    struct virtio_gpu_rect rect = rect_to_cpu(cmd->transfer.r);
 
-    if (!take(req, &cmd, sizeof(cmd))) {
-        return VIRTIO_GPU_RESP_ERR_UNSPEC;
-    }
-    res = gpu_resource(s, le32toh(cmd.resource_id));
-    if (res == NULL) {
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-    }
-    rect = rect_to_cpu(cmd.r);
-    return is_inside(&rect, res) ? gpu_resource_transfer(s, res, &rect, le64toh(cmd.offset))
-                                 : VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+    return is_inside(&rect, res)
+               ? gpu_resource_transfer(s, res, &rect, le64toh(cmd->transfer.offset))
+               : VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 }
 
 /* ---- cursor ---- */
@@ -287,30 +248,54 @@ uint32_t virtio_gpu_cursor(VirtIOGpu *s, GpuRequest *req)
 
 /* ---- all ---- */
 
+#define COMMAND(type, member, fn)                                                                  \
+    {                                                                                              \
+        VIRTIO_GPU_CMD_##type, sizeof(((GpuCommand *)0)->member), 0, fn                            \
+    }
+#define ON_RESOURCE(type, member, fn)                                                              \
+    {                                                                                              \
+        VIRTIO_GPU_CMD_##type, sizeof(((GpuCommand *)0)->member),                                  \
+            offsetof(GpuCommand, member.resource_id), fn                                           \
+    }
+
+static const struct {
+    uint32_t type;
+    size_t size;
+    size_t resource_id; /* where it stands when there must be such a resource; otherwise 0 */
+    uint32_t (*run)(VirtIOGpu *s, GpuRequest *req, const GpuCommand *cmd, GpuResource *res);
+} commands[] = {
+    { VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 0, 0, get_display_info },
+    COMMAND(GET_EDID, edid, get_edid),
+    COMMAND(SET_SCANOUT, scanout, set_scanout),
+    ON_RESOURCE(RESOURCE_FLUSH, flush, resource_flush),
+    COMMAND(RESOURCE_CREATE_2D, create, resource_create),
+    ON_RESOURCE(RESOURCE_UNREF, unref, resource_unref),
+    ON_RESOURCE(RESOURCE_ATTACH_BACKING, attach, resource_attach),
+    ON_RESOURCE(RESOURCE_DETACH_BACKING, detach, resource_detach),
+    ON_RESOURCE(TRANSFER_TO_HOST_2D, transfer, transfer_to_host),
+};
+
 uint32_t virtio_gpu_control(VirtIOGpu *s, GpuRequest *req)
 {
-    switch (req->hdr.type) {
-    case VIRTIO_GPU_CMD_GET_DISPLAY_INFO:
-        return get_display_info(s, req);
-    case VIRTIO_GPU_CMD_GET_EDID:
-        return get_edid(s, req);
-    case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
-        return resource_create(s, req);
-    case VIRTIO_GPU_CMD_RESOURCE_UNREF:
-        return resource_unref(s, req);
-    case VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING:
-        return resource_attach(s, req);
-    case VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING:
-        return resource_detach(s, req);
-    case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D:
-        return transfer_to_host(s, req);
-    case VIRTIO_GPU_CMD_SET_SCANOUT:
-        return set_scanout(s, req);
-    case VIRTIO_GPU_CMD_RESOURCE_FLUSH:
-        return resource_flush(s, req);
-    default:
+    GpuResource *res = NULL;
+    GpuCommand cmd;
+    unsigned i = 0;
+    uint32_t id;
+
+    while (i < G_N_ELEMENTS(commands) && commands[i].type != req->hdr.type) {
+        i++;
+    }
+    if (i == G_N_ELEMENTS(commands) || !take(req, &cmd, commands[i].size)) {
         return VIRTIO_GPU_RESP_ERR_UNSPEC;
     }
+    if (commands[i].resource_id != 0) {
+        memcpy(&id, (const char *)&cmd + commands[i].resource_id, sizeof(id));
+        res = gpu_resource(s, le32toh(id));
+        if (res == NULL) {
+            return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+        }
+    }
+    return commands[i].run(s, req, &cmd, res);
 }
 
 void virtio_gpu_forget(VirtIOGpu *s)
