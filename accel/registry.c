@@ -13,11 +13,7 @@
 
 /* In the order that -accel help lists them. */
 static GType (*const accel_types[])(void) = {
-    accel_acrn_get_type,
-    accel_gunyah_get_type,
-    accel_kvm_get_type,
-    accel_qtest_get_type,
-    NULL,
+    accel_acrn_get_type, accel_gunyah_get_type, accel_kvm_get_type, accel_qtest_get_type, NULL,
 };
 
 static GPtrArray *registered; /* of AccelClass, referenced for ever */
@@ -90,8 +86,9 @@ static AccelClass *class_by_name(const char *name, GError **error)
     return NULL;
 }
 
-/* A closed accelerator with its properties set. */
-static Accel *from_text(const char *text, GError **error)
+/* A closed accelerator with its properties set. *unknown, if not NULL: takes a name that is no
+ * accelerator of this build, without an error. */
+static Accel *from_text(const char *text, bool *unknown, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse(text, "accel", error);
     g_autoptr(Accel) accel = NULL;
@@ -104,6 +101,12 @@ static Accel *from_text(const char *text, GError **error)
     name = keyval_take(kv, "accel");
     if (name == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "no accelerator is named");
+        return NULL;
+    }
+    register_builtin();
+    klass = find_class(name);
+    if (klass == NULL && unknown != NULL) {
+        *unknown = true;
         return NULL;
     }
     klass = class_by_name(name, error);
@@ -121,31 +124,22 @@ static Accel *from_text(const char *text, GError **error)
     return g_steal_pointer(&accel);
 }
 
-static Accel *from_option(const char *text, GError **error)
+static Accel *from_option(const char *text, bool *unknown, GError **error)
 {
-    Accel *accel = from_text(text, error);
+    Accel *accel = from_text(text, unknown, error);
 
-    if (accel == NULL) {
+    if (accel == NULL && (unknown == NULL || !*unknown)) {
         g_prefix_error(error, "-accel %s: ", text);
     }
     return accel;
 }
 
-/* The name in text is no accelerator of this build. */
-static bool is_unknown(const char *text)
-{
-    g_autoptr(KeyVal) kv = keyval_parse(text, "accel", NULL);
-    const char *name = kv != NULL ? keyval_get(kv, "accel") : NULL;
-
-    register_builtin();
-    return name != NULL && find_class(name) == NULL;
-}
-
 bool accel_option_check(const char *text, GError **error)
 {
-    g_autoptr(Accel) accel = is_unknown(text) ? NULL : from_option(text, error);
+    bool unknown = false;
+    g_autoptr(Accel) accel = from_option(text, &unknown, error);
 
-    return accel != NULL || is_unknown(text);
+    return accel != NULL || unknown;
 }
 
 Accel *accel_create(const char *const *texts, GError **error)
@@ -155,13 +149,13 @@ Accel *accel_create(const char *const *texts, GError **error)
     GError *last = NULL;
 
     for (unsigned i = 0; texts[i] != NULL; i++) {
-        Accel *accel;
+        bool unknown = false;
+        Accel *accel = from_option(texts[i], texts[1] != NULL ? &unknown : NULL, error);
 
-        if (is_unknown(texts[i]) && (i > 0 || texts[1] != NULL)) {
+        if (unknown) {
             g_message("invalid accelerator %s", texts[i]);
             continue;
         }
-        accel = from_option(texts[i], error);
         if (accel == NULL) {
             return NULL;
         }
