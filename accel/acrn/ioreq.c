@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The VM's I/O request client. A request is in a vCPU's slot of the shared page; it is ours from
- * the moment its state is PROCESSING and kernel_handled is 0 until NOTIFY_REQUEST_FINISH. It is
+ * the moment its state is PROCESSING and kernel_handled is 0, until NOTIFY_REQUEST_FINISH. It is
  * copied out once and checked; the slot is not looked at again but for putting in the answer.
  *
  * The first server waits in ATTACH, which is level-triggered: it returns at once while any request
@@ -37,12 +37,21 @@ static uint32_t load32(const uint32_t *p)
 
 /* ---- one slot ---- */
 
+static bool is_processing(const struct acrn_io_request *slot)
+{
+    return __atomic_load_n(&slot->processed, __ATOMIC_ACQUIRE) == ACRN_IOREQ_STATE_PROCESSING;
+}
+
+/* The state is looked at again after kernel_handled: the request that was there at first may have
+ * been one that the driver answered itself, and kernel_handled the next one's, which is not
+ * PROCESSING yet. For who has taken the slot the answer stays true, for nobody else finishes it.
+ * (All orders are tried in tests/unit/test-acrn-interleavings.c.) */
 static bool is_ours(const AccelAcrn *acrn, unsigned index)
 {
     const struct acrn_io_request *slot = &acrn->page->req_slot[index];
 
-    return __atomic_load_n(&slot->processed, __ATOMIC_ACQUIRE) == ACRN_IOREQ_STATE_PROCESSING &&
-           load32(&slot->kernel_handled) == 0 && !(load32(&acrn->client.stuck) & 1U << index);
+    return is_processing(slot) && __atomic_load_n(&slot->kernel_handled, __ATOMIC_ACQUIRE) == 0 &&
+           is_processing(slot) && !(load32(&acrn->client.stuck) & 1U << index);
 }
 
 static bool is_size(uint64_t size, unsigned largest)
