@@ -234,7 +234,7 @@ static void on_pio(AccelKvm *kvm, IoRequest *req, struct kvm_run *run, IoReqStat
 
 AccelRunResult kvm_vcpu_run(Accel *accel, AccelVcpu *vcpu)
 {
-    AccelKvm *kvm = HUMPY_ACCEL_KVM(accel);
+    AccelKvm *kvm = (AccelKvm *)accel; /* unchecked: this is once for each exit */
     KvmVcpu *v = kvm->vcpus[vcpu->index];
     struct kvm_run *run = v->run;
     IoRequest req = {

@@ -42,6 +42,9 @@ static MemTxResult on_write(void *opaque, hwaddr offset, uint64_t value, unsigne
     pthread_mutex_lock(&w->lock);
     see(w, true, offset, size, value);
     pthread_mutex_unlock(&w->lock);
+    if (w->written != NULL) {
+        w->written(w);
+    }
     return MEMTX_OK;
 }
 

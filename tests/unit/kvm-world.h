@@ -40,7 +40,7 @@ typedef struct {
     uint64_t value;
 } Seen;
 
-typedef struct {
+typedef struct World {
     MemoryRegion root, ram, device, io_root, ports, tell;
     AddressSpace *as, *io;
     Accel *accel;
@@ -53,7 +53,9 @@ typedef struct {
     unsigned n_seen;
     uint64_t to_read; /* what reads give; after each one it grows by step */
     uint64_t step;
-    bool hold_reads; /* reads wait until it is cleared */
+    void (*written)(struct World *w); /* by the writing vCPU; NULL: nothing */
+    MemoryRegion *over;               /* for it */
+    bool hold_reads;                  /* reads wait until it is cleared */
     unsigned in_read;
     GArray *told; /* uint32_t */
     unsigned told_taken;

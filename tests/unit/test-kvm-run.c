@@ -185,6 +185,56 @@ static void smp_reset(World *w, gconstpointer data)
     g_assert_cmpuint(world_ram32(w, 0x3010), ==, 3 * 51);
 }
 
+/* One vCPU makes a device change the memory from which both execute; the other counts. */
+PAYLOAD(changer, X2APIC_ON "mov $0x830, %ecx\n"
+                           "xor %edx, %edx\n"
+                           "mov $0xc4500, %eax\n"
+                           "wrmsr\n"
+                           "mov $0xc4603, %eax\n"
+                           "wrmsr\n"
+                           "2: pause\n"
+                           "cmpl $0, 0x2000\n"
+                           "je 2b\n"
+                           "mov $0x500, %dx\n"
+                           "mov $300, %cx\n"
+                           "3: out %al, %dx\n"
+                           "loop 3b\n"
+                           "mov 0x2000, %eax\n" TELL("eax") SLEEP);
+PAYLOAD(counter, "xor %ax, %ax\n"
+                 "mov %ax, %ds\n"
+                 "2: lock incl 0x2000\n"
+                 "jmp 2b\n");
+
+static void toggle(World *w)
+{
+    static bool there;
+
+    if (there) {
+        memory_region_del_subregion(&w->root, w->over);
+    } else {
+        memory_region_add_subregion_overlap(&w->root, 0x8000, w->over, 1);
+    }
+    there = !there;
+}
+
+static void slots_by_vcpu(World *w, gconstpointer data)
+{
+    MemoryRegion over;
+
+    g_assert_true(memory_region_init_ram(&over, NULL, "over", 0x1000, NULL));
+    w->over = &over;
+    w->written = toggle;
+    world_setup(w, "", 2);
+    world_load(w, PAYLOAD_OF(changer));
+    address_space_write(w->as, 0x3000, PAYLOAD_OF(counter));
+    world_start(w);
+    g_assert_cmpuint(world_hear(w), >, 1);
+    g_assert_cmpuint(world_n_seen(w), ==, 300);
+    accel_pause(w->accel);
+    g_assert_cmpuint(w->n_events, ==, 0);
+    memory_region_destroy(&over);
+}
+
 /* ---- pause ---- */
 
 PAYLOAD(sleeper, "movw $(2f - payload_sleeper + 0x1000), 0x90\n"
@@ -496,6 +546,7 @@ int main(int argc, char **argv)
     world_test("/kvm/pit/ticks", pit);
     world_test("/kvm/smp/init-and-sipi", smp);
     world_test("/kvm/smp/reset-in-place", smp_reset);
+    world_test("/kvm/smp/slots-changed-by-a-vcpu", slots_by_vcpu);
     world_test("/kvm/pause/in-hlt", pause_in_hlt);
     world_test("/kvm/pause/in-a-loop", pause_in_loop);
     world_test("/kvm/pause/between-reads", pause_in_reads);
