@@ -49,6 +49,7 @@ static GType (*const types[])(void) = {
     acpi_pm_get_type,
     arm_gicv3_get_type,
     fw_cfg_get_type,
+    fw_cfg_io_get_type,
     gpio_key_get_type,
     i8042_get_type,
     mc146818_get_type,

@@ -66,6 +66,7 @@ bool microvm_load_acpi(MicrovmMachine *s, const LoaderDest *ram, uint64_t *rsdp,
         .keyboard = false, /* the controller is there, and nothing plugged into it */
         .rtc = s->rtc != PROP_OFF,
         .pvpanic = s->panic != NULL ? pvpanic_isa_port(s->panic) : 0,
+        .fw_cfg = MICROVM_FW_CFG,
         .virtio = virtio,
         .n_virtio = describe_virtio(s, virtio),
     };

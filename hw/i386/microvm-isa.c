@@ -2,6 +2,7 @@
  * The microvm machine's interrupt lines and the devices at ISA's classic ports.
  */
 #include "hw/char/serial.h"
+#include "hw/display/ramfb.h"
 #include "hw/input/i8042.h"
 #include "hw/misc/pc-testdev.h"
 #include "hw/rtc/mc146818.h"
@@ -118,6 +119,28 @@ static bool add_rtc(MicrovmMachine *s, GError **error)
     return true;
 }
 
+static bool add_fw_cfg(MicrovmMachine *s, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(s);
+    uint16_t n_cpus = GUINT16_TO_LE(machine_n_cpus(m));
+    g_autoptr(GBytes) item = g_bytes_new(&n_cpus, sizeof(n_cpus));
+    Device *dev = g_object_new(TYPE_FW_CFG_IO, NULL);
+
+    fw_cfg_set_dma(HUMPY_FW_CFG(dev), machine_memory(m));
+    fw_cfg_set_item(HUMPY_FW_CFG(dev), FW_CFG_KEY_N_CPUS, item);
+    if (!microvm_add_device(s, dev, error)) {
+        return false;
+    }
+    device_map(dev, 0, machine_system_io(m), MICROVM_FW_CFG);
+    s->fw_cfg = HUMPY_FW_CFG(dev);
+    return true;
+}
+
+bool microvm_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error)
+{
+    return fw_cfg_add_file(HUMPY_MICROVM_MACHINE(m)->fw_cfg, name, data, error);
+}
+
 void microvm_powerdown(Machine *m)
 {
     acpi_pm_power_button(HUMPY_MICROVM_MACHINE(m)->pm);
@@ -146,6 +169,9 @@ bool microvm_plug_into_board(MicrovmMachine *s, Device *dev, GError **error)
 {
     bool testdev = HUMPY_IS_PC_TESTDEV(dev), panic = HUMPY_IS_PVPANIC_ISA(dev);
 
+    if (HUMPY_IS_RAMFB(dev)) {
+        return ramfb_connect(HUMPY_RAMFB(dev), s->fw_cfg, machine_memory(HUMPY_MACHINE(s)), error);
+    }
     if (!testdev && !panic) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                     "machine 'microvm' has no place for a '%s'", device_type(dev));
@@ -167,5 +193,5 @@ bool microvm_plug_into_board(MicrovmMachine *s, Device *dev, GError **error)
 bool microvm_add_isa(MicrovmMachine *s, GError **error)
 {
     return add_serials(s, error) && add_keyboard_controller(s, error) && add_pm(s, error) &&
-           add_rtc(s, error);
+           add_rtc(s, error) && add_fw_cfg(s, error);
 }

@@ -12,6 +12,7 @@
 #include "hw/i386/memmap.h"
 #include "hw/i386/microvm.h"
 #include "hw/misc/pvpanic.h"
+#include "hw/nvram/fw-cfg.h"
 #include "hw/pci/gpex.h"
 
 struct _MicrovmMachine {
@@ -23,6 +24,7 @@ struct _MicrovmMachine {
     uint64_t pci_high_size; /* of the 64-bit window; 0: there is none */
     Gpex *pci;              /* or NULL; owned by the machine's list, as the rest */
     AcpiPm *pm;
+    FwCfg *fw_cfg;
     Device *testdev;
     PvpanicIsa *panic;
     Device *serials[MICROVM_N_SERIALS]; /* or NULL: not there */
@@ -50,6 +52,7 @@ bool microvm_add_isa(MicrovmMachine *s, GError **error);
 void microvm_powerdown(Machine *m);
 /* Maps a -device that is on no bus. */
 bool microvm_plug_into_board(MicrovmMachine *s, Device *dev, GError **error);
+bool microvm_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
 void microvm_release_irqs(MicrovmMachine *s);
 
 /* ---- microvm-pci.c ---- */

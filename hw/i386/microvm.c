@@ -75,6 +75,7 @@ static void microvm_finish(Machine *m)
     memset(s->transports, 0, sizeof(s->transports));
     memset(s->serials, 0, sizeof(s->serials));
     s->pm = NULL;
+    s->fw_cfg = NULL;
     s->pci = NULL;
     s->testdev = NULL;
     s->panic = NULL;
@@ -200,5 +201,6 @@ static void microvm_machine_class_init(MicrovmMachineClass *klass)
     mc->plugged = microvm_plugged;
     mc->boot = microvm_boot;
     mc->powerdown = microvm_powerdown;
+    mc->add_fw_cfg = microvm_add_fw_cfg;
     microvm_install_options(klass);
 }

@@ -47,6 +47,12 @@ void fw_cfg_items_finalize(FwCfg *fw);
 
 /* ---- fw-cfg.c ---- */
 void fw_cfg_select(FwCfg *fw, unsigned key);
+/* The next size bytes, the first in the highest place. */
+uint64_t fw_cfg_read_data(FwCfg *fw, unsigned size);
+/* A part of the signature in the DMA register: byte 0 is the highest. */
+uint64_t fw_cfg_signature(unsigned at, unsigned size);
+/* The rest of a realize: all but which registers there are. */
+void fw_cfg_realize_with(FwCfg *fw, const MemoryRegionOps *ops, const char *name, unsigned size);
 
 /* ---- fw-cfg-dma.c ---- */
 /* Does what the command at guest address addr says and writes the outcome there. */

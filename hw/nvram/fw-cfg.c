@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The firmware configuration device: registers and life cycle. Interface as in QEMU's
- * docs/specs/fw_cfg.txt, memory-mapped form: data at 0, selector at 8, DMA address at 16, all big
- * endian. Writing through the data register was taken out of the interface and does nothing.
+ * docs/specs/fw_cfg.txt, memory-mapped form (for ports see fw-cfg-io.c): data at 0, selector at 8,
+ * DMA address at 16, all big endian. Writing through the data register was taken out of the
+ * interface and does nothing.
  *
  * Registers, DMA included, run in vCPU threads under the device's lock.
  */
@@ -27,8 +28,7 @@ void fw_cfg_select(FwCfg *fw, unsigned key)
     fw->offset = 0;
 }
 
-/* The next size bytes, the first in the highest place. */
-static uint64_t read_data(FwCfg *fw, unsigned size)
+uint64_t fw_cfg_read_data(FwCfg *fw, unsigned size)
 {
     FwCfgItem *item = fw_cfg_selected(fw);
     const uint8_t *data = NULL;
@@ -44,18 +44,22 @@ static uint64_t read_data(FwCfg *fw, unsigned size)
     return value;
 }
 
+uint64_t fw_cfg_signature(unsigned at, unsigned size)
+{
+    return DMA_SIGNATURE << at * 8 >> (8 - size) * 8;
+}
+
 static uint64_t fw_cfg_read(void *opaque, hwaddr offset, unsigned size)
 {
     FwCfg *fw = opaque;
 
     if (offset + size <= REG_DATA_END) {
-        return read_data(fw, size);
+        return fw_cfg_read_data(fw, size);
     }
     if (!fw->dma_enabled || offset < REG_DMA_HIGH) {
         return 0;
     }
-    /* A part of the signature: byte 0 is the highest. */
-    return DMA_SIGNATURE << (offset - REG_DMA_HIGH) * 8 >> (8 - size) * 8;
+    return fw_cfg_signature(offset - REG_DMA_HIGH, size);
 }
 
 static void fw_cfg_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
@@ -100,14 +104,19 @@ static void set_fixed_items(FwCfg *fw)
     fw_cfg_set_item(fw, FW_CFG_KEY_ID, features);
 }
 
-static bool fw_cfg_realize(Device *dev, GError **error)
+void fw_cfg_realize_with(FwCfg *fw, const MemoryRegionOps *ops, const char *name, unsigned size)
 {
-    FwCfg *fw = HUMPY_FW_CFG(dev);
+    Device *dev = HUMPY_DEVICE(fw);
 
     fw->dma_enabled = fw->dma_enabled && fw->dma != NULL;
     set_fixed_items(fw);
-    memory_region_init_io(&fw->mr, G_OBJECT(dev), &fw_cfg_ops, fw, "fwcfg", FW_CFG_SIZE);
+    memory_region_init_io(&fw->mr, G_OBJECT(dev), ops, fw, name, size);
     device_add_mmio(dev, &fw->mr);
+}
+
+static bool fw_cfg_realize(Device *dev, GError **error)
+{
+    fw_cfg_realize_with(HUMPY_FW_CFG(dev), &fw_cfg_ops, "fwcfg", FW_CFG_SIZE);
     return true;
 }
 

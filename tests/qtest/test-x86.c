@@ -9,6 +9,7 @@
 enum {
     COM1 = 0x3f8,
     PM = 0x600,
+    FW_CFG = 0x510,
     RTC = 0x70,
     RSDP = 0xe0000,
     CONFIG_ADDRESS = 0xcf8,
@@ -148,6 +149,24 @@ static void no_clock(void)
     g_autoptr(QTest) q = qtest_start("-machine microvm,rtc=off -nodefaults");
 
     g_assert_cmphex(cmos(q, 0x0d), ==, 0xff);
+}
+
+/* ---- fw_cfg ---- */
+
+static void firmware_configuration(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults -smp 3 "
+                                     "-fw_cfg name=opt/a,string=hello");
+    char text[6] = "";
+
+    out(q, FW_CFG, 2, 5); /* number of CPUs */
+    g_assert_cmphex(in(q, FW_CFG + 1, 1), ==, 3);
+    out(q, FW_CFG, 2, 0x20); /* first file */
+    for (unsigned i = 0; i < 5; i++) {
+        text[i] = in(q, FW_CFG + 1, 1);
+    }
+    g_assert_cmpstr(text, ==, "hello");
+    g_assert_cmphex(in(q, FW_CFG + 4, 4), ==, 0x554d4551);
 }
 
 /* ---- memory ---- */
@@ -338,6 +357,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86/serial/none", no_serial_ports);
     g_test_add_func("/x86/acpi/tables", tables);
     g_test_add_func("/x86/acpi/off", no_tables);
+    g_test_add_func("/x86/fw-cfg/ports", firmware_configuration);
     g_test_add_func("/x86/clock/ticks", clock_ticks);
     g_test_add_func("/x86/clock/knows-memory", clock_knows_memory);
     g_test_add_func("/x86/clock/off", no_clock);

@@ -12,6 +12,7 @@ enum {
     DATA = BASE,
     SELECTOR = BASE + 8,
     DMA = BASE + 16,
+    PORT = 0x510,
     RAM = 0x40000000,
     RAM_SIZE = 0x10000,
     COMMAND = RAM,
@@ -326,6 +327,62 @@ static void data_cannot_be_written(Bench *b, gconstpointer data)
     g_assert_cmpmem(text, 4, "QEMU", 4);
 }
 
+/* ---- at ports ---- */
+
+static void set_up_io(Bench *b, gconstpointer data)
+{
+    memory_region_init(&b->root, NULL, "root", UINT64_MAX);
+    b->as = address_space_new(&b->root, "test");
+    g_assert_true(memory_region_init_ram(&b->ram, NULL, "ram", RAM_SIZE, NULL));
+    memory_region_add_subregion(&b->root, RAM, &b->ram);
+    b->fw = HUMPY_FW_CFG(g_object_new(TYPE_FW_CFG_IO, NULL));
+    fw_cfg_set_dma(b->fw, b->as);
+    g_assert_true(device_realize(HUMPY_DEVICE(b->fw), NULL));
+    device_map(HUMPY_DEVICE(b->fw), 0, &b->root, PORT);
+    add(b, "opt/a", "hello");
+}
+
+static void io_registers(Bench *b, gconstpointer data)
+{
+    char text[6] = "";
+
+    address_space_stw_le(b->as, PORT, FW_CFG_KEY_SIGNATURE, NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        text[i] = address_space_ldub(b->as, PORT + 1, NULL);
+    }
+    g_assert_cmpstr(text, ==, "QEMU");
+    address_space_stw_le(b->as, PORT, FW_CFG_KEY_FIRST_FILE, NULL);
+    for (unsigned i = 0; i < 5; i++) {
+        text[i] = address_space_ldub(b->as, PORT + 1, NULL);
+    }
+    g_assert_cmpstr(text, ==, "hello");
+    g_assert_cmphex(address_space_ldub(b->as, PORT + 1, NULL), ==, 0);
+    address_space_read(b->as, PORT + 4, text, 4);
+    g_assert_cmpmem(text, 4, "QEMU", 4);
+    address_space_read(b->as, PORT + 8, text, 4);
+    g_assert_cmpmem(text, 4, " CFG", 4);
+    g_assert_cmphex(address_space_ldub(b->as, PORT + 5, NULL), ==, 'E');
+}
+
+static void io_dma(Bench *b, gconstpointer data)
+{
+    struct {
+        uint32_t control, length;
+        uint64_t address;
+    } cmd = { GUINT32_TO_BE(FW_CFG_KEY_FIRST_FILE << 16 | CTL_SELECT | CTL_READ), GUINT32_TO_BE(5),
+              GUINT64_TO_BE(BUFFER) };
+    uint32_t high = 0, low = GUINT32_TO_BE(COMMAND), outcome;
+    char text[5];
+
+    address_space_write(b->as, COMMAND, &cmd, sizeof(cmd));
+    address_space_write(b->as, PORT + 4, &high, 4);
+    address_space_write(b->as, PORT + 8, &low, 4);
+    address_space_read(b->as, COMMAND, &outcome, 4);
+    g_assert_cmphex(outcome, ==, 0);
+    address_space_read(b->as, BUFFER, text, 5);
+    g_assert_cmpmem(text, 5, "hello", 5);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -355,5 +412,7 @@ int main(int argc, char **argv)
 
         g_test_add(path, Bench, NULL, set_up, rules[i].fn, tear_down);
     }
+    g_test_add("/fw-cfg/io/registers", Bench, NULL, set_up_io, io_registers, tear_down);
+    g_test_add("/fw-cfg/io/dma", Bench, NULL, set_up_io, io_dma, tear_down);
     return g_test_run();
 }

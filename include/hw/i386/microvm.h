@@ -12,6 +12,7 @@
 enum {
     /* ports */
     MICROVM_RTC = 0x70,
+    MICROVM_FW_CFG = 0x510,
     MICROVM_ACPI_PM = 0x600, /* PM1 event block; control at 0x604, timer at 0x608 */
 
     /* memory */

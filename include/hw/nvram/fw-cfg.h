@@ -12,8 +12,13 @@
 #define TYPE_FW_CFG fw_cfg_get_type()
 G_DECLARE_FINAL_TYPE(FwCfg, fw_cfg, HUMPY, FW_CFG, Device)
 
+/* The same at I/O ports ("fw_cfg_io"), a region of FW_CFG_IO_SIZE; it is a FwCfg, too. */
+#define TYPE_FW_CFG_IO fw_cfg_io_get_type()
+GType fw_cfg_io_get_type(void);
+
 enum {
     FW_CFG_SIZE = 0x18,
+    FW_CFG_IO_SIZE = 0x0c,
     FW_CFG_NAME_SIZE = 56, /* of a file, with its NUL */
 
     FW_CFG_KEY_SIGNATURE = 0x00,
