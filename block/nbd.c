@@ -5,10 +5,10 @@
  * fail.
  */
 #include <errno.h>
-#include <libnbd.h>
 #include <pthread.h>
 
 #include "block-priv.h"
+#include "nbd-lib.h"
 #include "util/error.h"
 #include "util/iov.h"
 
@@ -269,11 +269,15 @@ static bool check_server(Nbd *n, int64_t *size, GError **error)
 
 bool nbd_open(const BlockOptions *options, BlockNode *node, GError **error)
 {
-    struct nbd_handle *nbd = nbd_create();
+    struct nbd_handle *nbd;
     bool read_only;
     int64_t size;
     Nbd *n;
 
+    if (!nbd_lib_load(error)) {
+        return false;
+    }
+    nbd = nbd_create();
     if (nbd == NULL) {
         set_nbd_error(error, "cannot use libnbd");
         return false;

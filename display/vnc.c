@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <pthread.h>
-#include <rfb/rfb.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 
 #include "display/display.h"
 #include "util/error.h"
+#include "vnc-lib.h"
 #include "vnc-priv.h"
 
 enum {
@@ -274,6 +274,9 @@ static bool make_screen(VncServer *s, GError **error)
 {
     int argc = 0;
 
+    if (!vnc_lib_load(error)) {
+        return false;
+    }
     rfbLog = say_nothing; /* clients come and go, and say what they like */
     rfbErr = say_nothing;
     new_picture(s, FIRST_WIDTH, FIRST_HEIGHT);
