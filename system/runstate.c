@@ -4,6 +4,7 @@
 #include "runstate.h"
 
 #include <glib-unix.h>
+#include <pthread.h>
 #include <signal.h>
 
 #include "chardev/chardev.h"
@@ -17,7 +18,7 @@
 
 static int state = RUN_STATE_PRELAUNCH; /* atomic; changed by [main] */
 
-static GMutex lock;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* seen by the thread sanitizer */
 static RunOrder pending;
 
 /* ---- run states ---- */
@@ -89,14 +90,14 @@ bool runstate_cont(GError **error)
 
 void runstate_request(RunRequest request, RunCause cause, const char *message)
 {
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     if (pending.request == RUN_ON || (pending.request == RUN_RESET && request != RUN_RESET)) {
         pending.request = request;
         pending.cause = cause;
         g_free(pending.message);
         pending.message = g_strdup(message);
     }
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     g_main_context_wakeup(NULL);
 }
 
@@ -136,9 +137,9 @@ RunRequest runstate_get(void)
 {
     RunRequest request;
 
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     request = pending.request;
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     return request;
 }
 
@@ -149,19 +150,19 @@ RunOrder runstate_wait(void)
     while (runstate_get() == RUN_ON) {
         g_main_context_iteration(NULL, TRUE);
     }
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     order = pending;
     pending.message = NULL;
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     return order;
 }
 
 void runstate_clear(void)
 {
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     pending.request = RUN_ON;
     g_clear_pointer(&pending.message, g_free);
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
 }
 
 void runstate_clear_reset(void)

@@ -24,6 +24,9 @@ enum {
     ACRN_N_GSIS = 48, /* pins of the VM's vIOAPIC */
     ACRN_MAX_SEGMENTS = 256,
     ACRN_PAGE_SIZE = 4096,
+    ACRN_PM1A_CONTROL = 0x404, /* the port that the hypervisor knows */
+    ACRN_PM1A_SLEEP_ENABLE = 1 << 13,
+    ACRN_PM1A_S5 = 5 << 10,
 };
 
 /* RAM as the listener saw it. */

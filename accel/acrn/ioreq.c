@@ -156,6 +156,14 @@ static void finish(AccelAcrn *acrn, unsigned index)
     }
 }
 
+/* What the hypervisor itself writes for a guest after a triple fault, where its own device model
+ * has PM1a control: S5 and the bit that enters it. Its vCPU does not go on. */
+static bool is_power_off(const IoRequest *req)
+{
+    return req->space == IOREQ_PIO && req->is_write && req->addr == ACRN_PM1A_CONTROL &&
+           req->size == 2 && req->data == (ACRN_PM1A_SLEEP_ENABLE | ACRN_PM1A_S5);
+}
+
 static void serve_slot(AccelAcrn *acrn, unsigned index)
 {
     struct acrn_io_request *slot = &acrn->page->req_slot[index];
@@ -173,6 +181,10 @@ static void serve_slot(AccelAcrn *acrn, unsigned index)
         req.is_write = false;
     } else {
         ioreq_dispatch(acrn->dispatcher, &req, &vcpu->stats);
+        if (is_power_off(&req)) {
+            accel_report_event(HUMPY_ACCEL(acrn), ACCEL_EVENT_SHUTDOWN,
+                               "vCPU %u: triple fault, or a write to ACRN's power-off port", index);
+        }
     }
     if (!req.is_write) {
         put_in(slot, req.raw_type, req.data);

@@ -197,8 +197,8 @@ static gpointer vcpu_thread(gpointer data)
             break;
         }
         if (exit.kind != ENGINE_EXIT_MMIO && exit.kind != ENGINE_EXIT_PIO) {
-            acrn_log("hv: vm %u: vcpu %u: fatal (%s)", v->vm->id, v->index,
-                     exit.kind == ENGINE_EXIT_ERROR ? exit.text : "not a PC's exit");
+            model_fatalf(&acrn_model, "hv: vm %u: vcpu %u: fatal (%s)", v->vm->id, v->index,
+                         exit.kind == ENGINE_EXIT_ERROR ? exit.text : "not a PC's exit");
             break;
         }
         if (!exchange(v, &exit)) {

@@ -49,14 +49,11 @@ bool model_knobs(ModelState *state, void *knobs)
     return ok;
 }
 
-void model_logf(ModelState *state, const char *fmt, ...)
+static void G_GNUC_PRINTF(3, 0)
+    add_line(ModelState *state, bool echo, const char *fmt, va_list args)
 {
-    g_autofree char *line = NULL;
-    va_list args;
+    g_autofree char *line = g_strdup_vprintf(fmt, args);
 
-    va_start(args, fmt);
-    line = g_strdup_vprintf(fmt, args);
-    va_end(args);
     pthread_mutex_lock(&state->lock);
     if (!state->log) {
         state->log = g_string_new(NULL);
@@ -65,10 +62,28 @@ void model_logf(ModelState *state, const char *fmt, ...)
     if (state->log->len > LOG_MAX) {
         g_string_erase(state->log, 0, LOG_MAX / 2);
     }
-    if (*state->echo) {
+    if (echo || *state->echo) {
         fprintf(stderr, "%s: %s\n", state->name, line);
     }
     pthread_mutex_unlock(&state->lock);
+}
+
+void model_logf(ModelState *state, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    add_line(state, false, fmt, args);
+    va_end(args);
+}
+
+void model_fatalf(ModelState *state, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    add_line(state, true, fmt, args);
+    va_end(args);
 }
 
 char *model_take_log(ModelState *state)

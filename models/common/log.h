@@ -32,6 +32,8 @@ bool model_configure(ModelState *state, const char *text, GError **error);
 bool model_knobs(ModelState *state, void *knobs);
 
 void model_logf(ModelState *state, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* The same, and to stderr whatever the knob says: nothing else tells why the guest stands still. */
+void model_fatalf(ModelState *state, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 char *model_take_log(ModelState *state);
 
 /* Counters are unsigned, in a struct of which tests get copies. */

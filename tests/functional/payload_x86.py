@@ -26,7 +26,7 @@ def main():
     sys.stdout.flush()
     done = subprocess.run(
         [os.environ["HUMPY_X86"], "-M", "microvm", "-accel", accel, "-m", "64", "-smp", smp,
-         "-display", "none", "-monitor", "none", "-serial", "stdio",
+         *(["-no-reboot"] if test == "triple-fault" else []), "-display", "none", "-monitor", "none", "-serial", "stdio",
          "-device", "pc-testdev", "-device", "edu", "-device", "virtio-rng-pci",
          "-kernel", kernel, "-append", f"{PORTS} cpus={smp} test={test} {text}"],
         stdin=subprocess.DEVNULL, check=False)

@@ -194,7 +194,7 @@ static const struct {
     { "cpuid", test_cpuid }, { "pio", test_pio },       { "mmio", test_mmio },
     { "pci", test_pci },     { "irq", test_irq },       { "msi", test_msi },
     { "smp", test_smp },     { "reset", test_reset },   { "storm", test_storm },
-    { "bench", test_bench }, { "virtio", test_virtio },
+    { "bench", test_bench }, { "virtio", test_virtio }, { "triple-fault", test_triple_fault },
 };
 
 void payload_main(void)

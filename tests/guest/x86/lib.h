@@ -100,3 +100,4 @@ void test_reset(void);
 void test_storm(void);
 void test_bench(void);
 void test_virtio(void);
+void test_triple_fault(void);

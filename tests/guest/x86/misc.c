@@ -91,3 +91,16 @@ void test_storm(void)
     }
     check_equal(vector_count[VECTOR_MSI], irqs, "storm/all-interrupts-taken");
 }
+
+/* What comes next is the accelerator's matter: the plan is printed before. */
+void test_triple_fault(void)
+{
+    const struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) none = { 0, 0 };
+
+    check(true, "triple-fault/about-to-be");
+    print("1..1\n");
+    __asm__ volatile("lidt %0; ud2" ::"m"(none));
+}
