@@ -153,6 +153,10 @@ class Tests:
         """Bare-metal x86 guests under each accelerator."""
         self.gcc_suite("payload")
 
+    def suite_nested(self):
+        """Stock x86 guests under KVM and ACRN, in a machine that QEMU emulates."""
+        self.gcc_suite("nested")
+
     def suite_docs(self):
         self.gcc_suite("docs")
 
@@ -177,7 +181,7 @@ class Tests:
                  ["clang-format", "--dry-run", "-Werror", *files])
 
     def suite_scripts(self):
-        for name in ("boot-linux", "guest-files", "peer-clients", "test", "guest/init", "lib/steps.sh"):
+        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "test", "guest/init", "lib/steps.sh"):
             self.run(f"scripts/{name} is valid shell",
                      ["bash", "-n", os.path.join(ROOT, "scripts", name)])
         path = os.path.join(ROOT, "scripts", "guest-files")
@@ -268,6 +272,7 @@ class Tests:
     SUITES = (("format", True), ("scripts", True), ("unit", True), ("qtest", True),
               ("conformance", True),
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
+              ("nested", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
     ON_REQUEST = ("soak",)  # not part of a run without --suite
 

@@ -85,9 +85,11 @@ build_packages=(
     libnbd-dev libpixman-1-dev libpng-dev libslirp-dev liburing-dev libvncserver-dev
 )
 guest_packages=(apt ca-certificates cpio dpkg e2fsprogs util-linux)
-# The first line: for QEMU's test programs (scripts/peer-clients), and an NBD server.
+# The first line: for QEMU's test programs (scripts/peer-clients), and an NBD server. QEMU itself is
+# the machine below the nested suite.
 test_packages=(
     dpkg-dev libattr1-dev libcap-ng-dev libpixman-1-dev nbdkit
     clang clang-format device-tree-compiler file gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-    acpica-tools libclang-rt-14-dev man-db python3 qemu-user
+    acpica-tools libclang-rt-14-dev man-db python3
+    qemu-system-x86 qemu-user
 )

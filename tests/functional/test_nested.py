@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stock Debian amd64 guest under each accelerator that runs on KVM, in a machine that has it
+(scripts/nested): devices over PCI and over virtio-mmio, two processors, power-off."""
+import os
+import shutil
+import subprocess
+
+import humpy
+import tap
+
+NESTED = os.path.join(humpy.ROOT, "scripts", "nested")
+BINARY = os.environ.get("HUMPY_X86",
+                        os.path.join(humpy.ROOT, "build", "system", "humpy-system-x86_64"))
+
+# Runs in the inner guest. Each line that a test looks for starts with "inner:".
+INNER = r"""
+echo "inner: cpus $(grep -c ^processor /proc/cpuinfo)"
+mount /dev/disk /mnt && echo "inner: $(cat /mnt/README)"
+dd if=/dev/urandom of=/mnt/data bs=64k count=64 2>/dev/null
+sync
+before=$(sha256sum </mnt/data)
+umount /mnt
+echo 3 >/proc/sys/vm/drop_caches
+mount /dev/disk /mnt
+[ "$before" = "$(sha256sum </mnt/data)" ] && echo "inner: the disk keeps data"
+ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0
+wget -q -O - http://10.0.2.2:8080/payload | sha256sum | sed 's/^/inner: got /'
+umount /mnt
+exit 7
+"""
+
+# Runs in the outer machine, with ACCEL and DEVICES replaced. The inner guest's exit status is on
+# its job disk.
+OUTER = r"""
+load-modules kvm-amd || exit 90
+ifconfig lo 127.0.0.1 up
+dd if=/dev/urandom of=/guest/payload bs=64k count=64 2>/dev/null
+sha256sum </guest/payload | sed 's/^/outer: sent /'
+httpd -p 127.0.0.1:8080 -h /guest || exit 91
+timeout 200 humpy-system-x86_64 -M microvm,pcie=on -accel ACCEL -smp 2 -m 256M -no-reboot \
+    -display none -serial stdio -monitor none \
+    -kernel /guest/vmlinuz -initrd /guest/initrd -append "console=ttyS0 quiet panic=-1" \
+    -drive file=/guest/disk,format=raw,if=none,id=disk \
+    -drive file=/guest/job,format=raw,if=none,id=job \
+    -netdev user,id=net DEVICES </dev/null
+echo "outer: the program ended with $?"
+exit $(head -c 512 /guest/job | tr -d '\0' | sed -n 's/^status \([0-9]*\)$/\1/p')
+"""
+
+# Both kinds of transports under each accelerator, and each device once on either.
+DEVICES = {
+    "kvm": "-device virtio-blk-pci,drive=disk -device virtio-blk-device,drive=job "
+           "-device virtio-net-pci,netdev=net",
+}
+
+
+def boot(accel):
+    outer = OUTER.replace("ACCEL", accel).replace("DEVICES", DEVICES[accel])
+    done = subprocess.run([NESTED, "--binary", BINARY, "--inner", INNER, outer],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    text = done.stdout.decode("latin1").replace("\r", "")
+    for line in ("inner: cpus 2", "inner: This is the disk that scripts/nested made.",
+                 "inner: the disk keeps data", "outer: the program ended with 0"):
+        tap.check_in(line, text)
+    sent = next(line for line in text.splitlines() if line.startswith("outer: sent "))
+    tap.check_in(sent.replace("outer: sent", "inner: got"), text)
+    tap.check_equal(done.returncode, 7, "exit status of the inner guest's job")
+
+
+def register(accel):
+    @tap.test(f"Debian boots to a shell under -accel {accel}, with disk and network")
+    def _():
+        boot(accel)
+
+
+PROGRAMS = ("unit/test-kvm", "engine/test-engine-kvm")
+
+
+@tap.test("the tests of -accel kvm and of the KVM engine pass on a kernel's own kvm-amd")
+def programs():
+    build = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "tests")
+    command, added = "load-modules kvm-amd || exit 90; mkdir -p /tmp\n", []
+    for path in PROGRAMS:
+        name = os.path.basename(path)
+        added += ["--add", f"{os.path.join(build, path)}=/bin/{name}"]
+        command += f"timeout 120 {name} || exit 91\n"
+    done = subprocess.run([NESTED, "--binary", BINARY, *added, command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    tap.check_equal(done.returncode, 0, "status of\n" + done.stdout.decode("latin1")[-3000:])
+
+
+for each in DEVICES:
+    register(each)
+
+if __name__ == "__main__":
+    if shutil.which("qemu-system-x86_64") is None:
+        tap.skip_all("qemu-system-x86_64 is not installed (package qemu-system-x86)")
+    tap.main()
