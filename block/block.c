@@ -5,6 +5,7 @@
 #include "block/block.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "block-priv.h"
@@ -27,7 +28,7 @@ struct BlockBackend {
     void *resized_opaque;
 };
 
-static GMutex registry_lock;
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *registry; /* node name to BlockBackend, borrowed */
 
 const char *const block_on_error_names[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
@@ -64,7 +65,7 @@ static bool registry_add(BlockBackend *blk, const char *node_name)
     static unsigned serial;
     bool added;
 
-    g_mutex_lock(&registry_lock);
+    pthread_mutex_lock(&registry_lock);
     if (registry == NULL) {
         registry = g_hash_table_new(g_str_hash, g_str_equal);
     }
@@ -74,7 +75,7 @@ static bool registry_add(BlockBackend *blk, const char *node_name)
     if (added) {
         g_hash_table_insert(registry, blk->node_name, blk);
     }
-    g_mutex_unlock(&registry_lock);
+    pthread_mutex_unlock(&registry_lock);
     return added;
 }
 
@@ -163,9 +164,9 @@ BlockBackend *block_find(const char *node_name)
 {
     BlockBackend *blk;
 
-    g_mutex_lock(&registry_lock);
+    pthread_mutex_lock(&registry_lock);
     blk = registry != NULL ? g_hash_table_lookup(registry, node_name) : NULL;
-    g_mutex_unlock(&registry_lock);
+    pthread_mutex_unlock(&registry_lock);
     return blk;
 }
 
@@ -180,9 +181,9 @@ void block_unref(BlockBackend *blk)
     if (blk == NULL || !g_atomic_int_dec_and_test(&blk->refs)) {
         return;
     }
-    g_mutex_lock(&registry_lock);
+    pthread_mutex_lock(&registry_lock);
     g_hash_table_remove(registry, blk->node_name);
-    g_mutex_unlock(&registry_lock);
+    pthread_mutex_unlock(&registry_lock);
     block_free(blk);
 }
 
@@ -212,11 +213,11 @@ void block_foreach(void (*fn)(const BlockDescription *d, void *opaque), void *op
 {
     g_autoptr(GList) all = NULL;
 
-    g_mutex_lock(&registry_lock);
+    pthread_mutex_lock(&registry_lock);
     if (registry != NULL) {
         all = g_list_sort(g_hash_table_get_keys(registry), (GCompareFunc)strcmp);
     }
-    g_mutex_unlock(&registry_lock);
+    pthread_mutex_unlock(&registry_lock);
     for (GList *name = all; name != NULL; name = name->next) {
         const BlockBackend *blk = block_find(name->data);
         BlockDescription d = {

@@ -5,7 +5,6 @@
  * Back pressure: a packet that some port took is gone; it is held back (BUSY) only if every port
  * that could have taken it was busy, so one slow port does not stop the others.
  */
-#include <pthread.h>
 #include <string.h>
 
 #include "net-priv.h"
@@ -21,8 +20,7 @@ typedef struct {
 
 struct Hub {
     unsigned id;
-    pthread_rwlock_t lock; /* of ports; read while a packet goes through */
-    GPtrArray *ports;      /* of HubPort */
+    GPtrArray *ports; /* of HubPort; the wires' lock */
 };
 
 static GPtrArray *hubs; /* [main] */
@@ -33,7 +31,6 @@ static NetVerdict port_receive(void *opaque, unsigned queue, const struct iovec 
     Hub *hub = port->hub;
     bool taken = false, busy = false;
 
-    pthread_rwlock_rdlock(&hub->lock);
     for (unsigned i = 0; i < hub->ports->len; i++) {
         HubPort *other = g_ptr_array_index(hub->ports, i);
 
@@ -46,7 +43,6 @@ static NetVerdict port_receive(void *opaque, unsigned queue, const struct iovec 
             busy = true;
         }
     }
-    pthread_rwlock_unlock(&hub->lock);
     return busy && !taken ? NET_BUSY : NET_TAKEN;
 }
 
@@ -55,7 +51,6 @@ static void port_peer_ready(void *opaque, unsigned queue)
     HubPort *port = opaque;
     Hub *hub = port->hub;
 
-    pthread_rwlock_rdlock(&hub->lock);
     for (unsigned i = 0; i < hub->ports->len; i++) {
         HubPort *other = g_ptr_array_index(hub->ports, i);
 
@@ -63,7 +58,6 @@ static void port_peer_ready(void *opaque, unsigned queue)
             net_ready(other->nc, 0);
         }
     }
-    pthread_rwlock_unlock(&hub->lock);
 }
 
 static void hub_free(Hub *hub)
@@ -72,7 +66,6 @@ static void hub_free(Hub *hub)
     if (hubs->len == 0) {
         g_clear_pointer(&hubs, g_ptr_array_unref);
     }
-    pthread_rwlock_destroy(&hub->lock);
     g_ptr_array_unref(hub->ports);
     g_free(hub);
 }
@@ -82,9 +75,9 @@ static void port_close(void *opaque)
     HubPort *port = opaque;
     Hub *hub = port->hub;
 
-    pthread_rwlock_wrlock(&hub->lock);
+    net_wires_lock();
     g_ptr_array_remove(hub->ports, port);
-    pthread_rwlock_unlock(&hub->lock);
+    net_wires_unlock();
     if (hub->ports->len == 0) {
         hub_free(hub);
     }
@@ -114,7 +107,6 @@ static Hub *hub_of(unsigned id)
     hub = g_new0(Hub, 1);
     hub->id = id;
     hub->ports = g_ptr_array_new();
-    pthread_rwlock_init(&hub->lock, NULL);
     g_ptr_array_add(hubs, hub);
     return hub;
 }
@@ -127,9 +119,9 @@ static NetClient *add_port(const char *id, unsigned hub_id)
 
     port->hub = hub;
     port->nc = net_backend_new(&port_ops, port, id, 1, false, info);
-    pthread_rwlock_wrlock(&hub->lock);
+    net_wires_lock();
     g_ptr_array_add(hub->ports, port);
-    pthread_rwlock_unlock(&hub->lock);
+    net_wires_unlock();
     return port->nc;
 }
 

@@ -45,6 +45,9 @@ NetClient *net_backend_find(const char *id); /* or NULL */
 /* Ties two ends that are on no wire yet. */
 void net_connect(NetClient *a, NetClient *b);
 void net_client_free(NetClient *nc);
+/* Around changes of what receive() and peer_ready() of NetOps look at: they do not run then. */
+void net_wires_lock(void);
+void net_wires_unlock(void);
 void net_set_info(NetClient *nc, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 typedef void (*NetClientFn)(NetClient *nc, void *opaque);
 void net_foreach(NetClientFn fn, void *opaque);

@@ -13,6 +13,8 @@ static GPtrArray *clients; /* of NetClient, oldest first; [main] */
 /* peer and up of all ends, running. Held for reading while a packet is on its way, so that an end
  * that was untied is not called any more. Readers nest (a hub sends on): glibc's locks let them by
  * default. */
+/* Read by whoever passes a packet on, and once more by each hub on its way: the default kind lets
+ * readers pass a waiting writer, so that this cannot stop. */
 static pthread_rwlock_t wires = PTHREAD_RWLOCK_INITIALIZER;
 static bool running = true;
 
@@ -95,12 +97,30 @@ void net_connect(NetClient *a, NetClient *b)
     pthread_rwlock_unlock(&wires);
 }
 
-/* What waits for a packet of nc's to be taken has waited long enough. */
-static void wake(NetClient *nc)
+void net_wires_lock(void)
+{
+    pthread_rwlock_wrlock(&wires);
+}
+
+void net_wires_unlock(void)
+{
+    pthread_rwlock_unlock(&wires);
+}
+
+/* [wires] */
+static void wake_locked(NetClient *nc)
 {
     for (unsigned i = 0; nc != NULL && i < nc->queues; i++) {
         nc->ops->peer_ready(nc->opaque, i);
     }
+}
+
+/* What waits for a packet of nc's to be taken has waited long enough. */
+static void wake(NetClient *nc)
+{
+    pthread_rwlock_rdlock(&wires);
+    wake_locked(nc);
+    pthread_rwlock_unlock(&wires);
 }
 
 void net_client_free(NetClient *nc)
@@ -156,7 +176,7 @@ void net_ready(NetClient *nc, unsigned queue)
         if (nc->peer->queues == nc->queues) {
             nc->peer->ops->peer_ready(nc->peer->opaque, queue);
         } else {
-            wake(nc->peer);
+            wake_locked(nc->peer);
         }
     }
     pthread_rwlock_unlock(&wires);

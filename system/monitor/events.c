@@ -4,6 +4,8 @@
  */
 #include "events.h"
 
+#include <pthread.h>
+
 #include "qapi/qapi.h"
 #include "qmp-monitor.h"
 #include "qmp-request.h"
@@ -20,7 +22,7 @@ typedef struct {
     GSource *timer;   /* runs while another one must wait; in the main context */
 } Held;
 
-static GMutex lock;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *helds; /* key to Held; under lock */
 
 static void send_to(QmpMonitor *mon, void *text)
@@ -64,7 +66,7 @@ static gboolean time_is_over(gpointer opaque)
     bool more;
     gint64 us;
 
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     more = h->waiting;
     h->waiting = false;
     data = g_steal_pointer(&h->data);
@@ -72,7 +74,7 @@ static gboolean time_is_over(gpointer opaque)
     if (!more) {
         g_hash_table_remove(helds, h->key);
     }
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     if (more) {
         send(name, data, us);
     }
@@ -96,7 +98,7 @@ static bool pass(const QmpEvent *event, JsonObject *data, gint64 us)
     g_autofree char *key = key_of(event, data);
     Held *h;
 
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     h = helds != NULL ? g_hash_table_lookup(helds, key) : NULL;
     if (h != NULL) {
         g_clear_pointer(&h->data, json_object_unref);
@@ -113,7 +115,7 @@ static bool pass(const QmpEvent *event, JsonObject *data, gint64 us)
         g_source_attach(h->timer, NULL);
         h = NULL;
     }
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
     return h == NULL;
 }
 
@@ -142,7 +144,7 @@ void events_start(void)
 void events_stop(void)
 {
     event_set_listener(NULL, NULL);
-    g_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
     g_clear_pointer(&helds, g_hash_table_unref);
-    g_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lock);
 }

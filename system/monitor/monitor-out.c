@@ -4,6 +4,7 @@
  */
 #include "monitor-out.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 
 enum {
@@ -16,7 +17,7 @@ struct MonitorOut {
     GMainContext *context;
     void (*drained)(void *opaque);
     void *opaque;
-    GMutex lock;
+    pthread_mutex_t lock;
     GString *waiting; /* from sent on */
     size_t sent;
     GSource *source;
@@ -32,7 +33,7 @@ MonitorOut *monitor_out_new(Chardev *chr, GMainContext *context, void (*drained)
     out->drained = drained;
     out->opaque = opaque;
     out->waiting = g_string_new(NULL);
-    g_mutex_init(&out->lock);
+    pthread_mutex_init(&out->lock, NULL);
     return out;
 }
 
@@ -48,16 +49,16 @@ static void forget(MonitorOut *out)
 
 void monitor_out_reset(MonitorOut *out)
 {
-    g_mutex_lock(&out->lock);
+    pthread_mutex_lock(&out->lock);
     forget(out);
-    g_mutex_unlock(&out->lock);
+    pthread_mutex_unlock(&out->lock);
 }
 
 void monitor_out_free(MonitorOut *out)
 {
     forget(out);
     g_string_free(out->waiting, TRUE);
-    g_mutex_clear(&out->lock);
+    pthread_mutex_destroy(&out->lock);
     g_free(out);
 }
 
@@ -83,9 +84,9 @@ static gboolean writable(int fd, GIOCondition condition, gpointer data)
     MonitorOut *out = data;
     bool was_full, is_full, more;
 
-    g_mutex_lock(&out->lock);
+    pthread_mutex_lock(&out->lock);
     if (out->source != g_main_current_source()) {
-        g_mutex_unlock(&out->lock);
+        pthread_mutex_unlock(&out->lock);
         return G_SOURCE_REMOVE; /* of a client that is gone */
     }
     was_full = backlog(out) >= FULL;
@@ -100,7 +101,7 @@ static gboolean writable(int fd, GIOCondition condition, gpointer data)
     if (!more) {
         g_clear_pointer(&out->source, g_source_unref);
     }
-    g_mutex_unlock(&out->lock);
+    pthread_mutex_unlock(&out->lock);
     if (was_full && !is_full && out->drained != NULL) {
         out->drained(out->opaque);
     }
@@ -109,7 +110,7 @@ static gboolean writable(int fd, GIOCondition condition, gpointer data)
 
 void monitor_out_send(MonitorOut *out, const char *text, size_t len)
 {
-    g_mutex_lock(&out->lock);
+    pthread_mutex_lock(&out->lock);
     if (out->source == NULL) { /* nothing waits */
         size_t n = chardev_try_write(out->chr, text, len);
 
@@ -126,16 +127,16 @@ void monitor_out_send(MonitorOut *out, const char *text, size_t len)
             g_source_attach(out->source, out->context);
         }
     }
-    g_mutex_unlock(&out->lock);
+    pthread_mutex_unlock(&out->lock);
 }
 
 bool monitor_out_is_full(MonitorOut *out)
 {
     bool full;
 
-    g_mutex_lock(&out->lock);
+    pthread_mutex_lock(&out->lock);
     full = backlog(out) >= FULL;
-    g_mutex_unlock(&out->lock);
+    pthread_mutex_unlock(&out->lock);
     return full;
 }
 
@@ -143,8 +144,8 @@ bool monitor_out_is_overfull(MonitorOut *out)
 {
     bool overfull;
 
-    g_mutex_lock(&out->lock);
+    pthread_mutex_lock(&out->lock);
     overfull = backlog(out) >= OVERFULL;
-    g_mutex_unlock(&out->lock);
+    pthread_mutex_unlock(&out->lock);
     return overfull;
 }

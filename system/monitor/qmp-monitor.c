@@ -8,6 +8,8 @@
  */
 #include "qmp-monitor.h"
 
+#include <pthread.h>
+
 #include "json-stream.h"
 #include "monitor-out.h"
 #include "qmp-request.h"
@@ -26,7 +28,7 @@ struct QmpMonitor {
     JsonStream *parser; /* of the reading thread; of [main] while nobody is connected */
     MonitorOut *out;
 
-    GMutex lock;
+    pthread_mutex_t lock;
     QmpRules rules;  /* but for preconfig */
     GQueue requests; /* of QmpRequest, not yet run */
     bool busy;       /* [main] runs one */
@@ -79,13 +81,13 @@ static void take_request(void *opaque, JsonNode *node, GError *error)
     QmpRules rules;
     bool here;
 
-    g_mutex_lock(&mon->lock);
+    pthread_mutex_lock(&mon->lock);
     here = runs_here(mon, request);
     rules = current_rules(mon);
     if (!here) {
         g_queue_push_tail(&mon->requests, g_steal_pointer(&request));
     }
-    g_mutex_unlock(&mon->lock);
+    pthread_mutex_unlock(&mon->lock);
     if (here) {
         send_message(mon, qmp_request_run(request, &rules));
     } else {
@@ -98,14 +100,14 @@ static QmpRequest *next_request(QmpMonitor *mon, QmpRules *rules, unsigned *clie
 {
     QmpRequest *request = NULL;
 
-    g_mutex_lock(&mon->lock);
+    pthread_mutex_lock(&mon->lock);
     if (!mon->busy && !monitor_out_is_full(mon->out)) {
         request = g_queue_pop_head(&mon->requests);
     }
     mon->busy |= request != NULL;
     *rules = current_rules(mon);
     *client = mon->client;
-    g_mutex_unlock(&mon->lock);
+    pthread_mutex_unlock(&mon->lock);
     return request;
 }
 
@@ -121,13 +123,13 @@ bool qmp_monitor_run_one(QmpMonitor *mon)
         return false;
     }
     reply = qmp_request_run(request, &rules);
-    g_mutex_lock(&mon->lock);
+    pthread_mutex_lock(&mon->lock);
     same = mon->client == client;
     if (same) {
         send_message(mon, reply); /* under the lock: a later reply does not overtake it */
     }
     mon->busy = false;
-    g_mutex_unlock(&mon->lock);
+    pthread_mutex_unlock(&mon->lock);
     if (!same) {
         json_node_unref(reply);
     }
@@ -142,10 +144,10 @@ bool qmp_monitor_negotiate(QmpMonitor *mon, bool oob, GError **error)
                     "argument 'enable': this monitor has no capability 'oob'");
         return false;
     }
-    g_mutex_lock(&mon->lock);
+    pthread_mutex_lock(&mon->lock);
     mon->rules.negotiated = true;
     mon->rules.oob = oob;
-    g_mutex_unlock(&mon->lock);
+    pthread_mutex_unlock(&mon->lock);
     return true;
 }
 
@@ -158,9 +160,9 @@ void qmp_monitor_send_event(QmpMonitor *mon, const QmpEventText *text)
 {
     bool wants;
 
-    g_mutex_lock(&mon->lock);
+    pthread_mutex_lock(&mon->lock);
     wants = mon->rules.negotiated;
-    g_mutex_unlock(&mon->lock);
+    pthread_mutex_unlock(&mon->lock);
     if (!wants) {
         return;
     }
@@ -180,9 +182,9 @@ static size_t can_receive(void *opaque)
     QmpMonitor *mon = opaque;
     bool room;
 
-    g_mutex_lock(&mon->lock);
+    pthread_mutex_lock(&mon->lock);
     room = mon->requests.length < QUEUE_FULL && !monitor_out_is_full(mon->out);
-    g_mutex_unlock(&mon->lock);
+    pthread_mutex_unlock(&mon->lock);
     return room ? READ_SIZE : 0;
 }
 
@@ -195,12 +197,12 @@ static void receive(void *opaque, const uint8_t *buf, size_t len)
 
 static void forget_client(QmpMonitor *mon)
 {
-    g_mutex_lock(&mon->lock);
+    pthread_mutex_lock(&mon->lock);
     mon->client++;
     mon->rules = (QmpRules){};
     g_queue_clear_full(&mon->requests, (GDestroyNotify)qmp_request_free);
     monitor_out_reset(mon->out);
-    g_mutex_unlock(&mon->lock);
+    pthread_mutex_unlock(&mon->lock);
 }
 
 static void event(void *opaque, ChardevEvent what)
@@ -248,7 +250,7 @@ QmpMonitor *qmp_monitor_new(Chardev *chr, bool pretty, GMainContext *context, GE
     mon->has_oob = !chardev_is_mux(chr);
     mon->parser = json_stream_new(take_request, mon);
     mon->out = monitor_out_new(chr, mon->has_oob ? context : NULL, drained, mon);
-    g_mutex_init(&mon->lock);
+    pthread_mutex_init(&mon->lock, NULL);
     g_queue_init(&mon->requests);
     if (mon->has_oob) {
         chardev_set_context(chr, context);
@@ -270,6 +272,6 @@ void qmp_monitor_free(QmpMonitor *mon)
     forget_client(mon);
     monitor_out_free(mon->out);
     json_stream_free(mon->parser);
-    g_mutex_clear(&mon->lock);
+    pthread_mutex_destroy(&mon->lock);
     g_free(mon);
 }
