@@ -28,6 +28,8 @@ typedef struct {
     void (*close)(Chardev *chr); /* of a half-opened object too */
     /* (optional) What it is connected to; new string. Without: the type's name. */
     char *(*describe)(const Chardev *chr);
+    /* (optional) The descriptor of a terminal whose size is the user's, or -1. [main] */
+    int (*terminal)(const Chardev *chr);
 } ChardevOps;
 
 struct Chardev {
@@ -39,6 +41,7 @@ struct Chardev {
     void *frontend_opaque;
     ChardevMux *mux; /* NULL without mux=on */
 
+    uint16_t columns, rows;          /* as the front end knows them */
     GMainContext *context;           /* that serves the input; NULL: the default one */
     int input_fd;                    /* atomic; -1: nothing to read */
     GSource *input_source;           /* touched in the context's thread only */
@@ -64,6 +67,8 @@ const char *chardev_take_required(KeyVal *kv, const char *key, GError **error);
 void chardev_set_opened(Chardev *chr, bool opened);
 void chardev_event(Chardev *chr, ChardevEvent event);
 size_t chardev_frontend_room(Chardev *chr);
+/* Tells the front end if the size is not what it was. [main] */
+void chardev_check_size(Chardev *chr);
 
 /* ---- fd.c ---- */
 /* Reads fd whenever it is readable and the front end has room; fd stays the caller's. */

@@ -6,6 +6,7 @@
 
 #include <glib-unix.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "options.h"
 #include "util/error.h"
@@ -199,6 +200,30 @@ void chardev_event(Chardev *chr, ChardevEvent event)
 {
     if (chr->frontend != NULL && chr->frontend->event != NULL) {
         chr->frontend->event(chr->frontend_opaque, event);
+    }
+}
+
+bool chardev_get_size(const Chardev *chr, uint16_t *columns, uint16_t *rows)
+{
+    int fd = chr->ops->terminal != NULL ? chr->ops->terminal(chr) : -1;
+    struct winsize size;
+
+    if (fd < 0 || ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 || size.ws_row == 0) {
+        return false;
+    }
+    *columns = size.ws_col;
+    *rows = size.ws_row;
+    return true;
+}
+
+void chardev_check_size(Chardev *chr)
+{
+    uint16_t columns, rows;
+
+    if (chardev_get_size(chr, &columns, &rows) && (columns != chr->columns || rows != chr->rows)) {
+        chr->columns = columns;
+        chr->rows = rows;
+        chardev_event(chr, CHARDEV_RESIZED);
     }
 }
 

@@ -67,6 +67,10 @@ static gboolean take_input(Chardev *chr, int fd)
         }
         return G_SOURCE_REMOVE;
     }
+    if (chr->context == NULL) {
+        chardev_check_size(
+            chr); /* nobody tells of a pseudo terminal's new size: look now and then */
+    }
     if (chr->mux != NULL) {
         chardev_mux_input(chr, buf, n);
     } else {

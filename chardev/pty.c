@@ -40,6 +40,7 @@ static void set_connected(Chardev *chr, bool connected)
     pthread_mutex_unlock(&chr->lock);
     chardev_set_opened(chr, connected);
     if (connected) {
+        chardev_check_size(chr);
         chardev_input_start(chr, p->master);
     }
 }
@@ -155,6 +156,11 @@ const char *chardev_pty_path(const Chardev *chr)
     return chr->ops == &chardev_pty_ops ? ((const Pty *)chr->state)->path : NULL;
 }
 
+static int pty_terminal(const Chardev *chr)
+{
+    return ((const Pty *)chr->state)->master;
+}
+
 const ChardevOps chardev_pty_ops = {
     .name = "pty",
     .summary = "a new pseudo terminal",
@@ -164,5 +170,6 @@ const ChardevOps chardev_pty_ops = {
     .hangup = pty_hangup,
     .output_fd = pty_output_fd,
     .describe = pty_describe,
+    .terminal = pty_terminal,
     .close = pty_close,
 };

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -15,7 +16,8 @@
 #include "util/error.h"
 #include "util/fd.h"
 
-static Chardev *user; /* whoever has the terminal */
+static Chardev *user;     /* whoever has the terminal */
+static guint size_source; /* of the terminal's size */
 static struct termios found, raw;
 static volatile sig_atomic_t is_raw;
 
@@ -81,6 +83,12 @@ static int output_fd(const Chardev *chr)
     return own >= 0 ? own : STDOUT_FILENO;
 }
 
+static gboolean window_changed(gpointer chr)
+{
+    chardev_check_size(chr);
+    return G_SOURCE_CONTINUE;
+}
+
 static bool stdio_open(Chardev *chr, KeyVal *kv, GError **error)
 {
     bool with_signals = true;
@@ -96,9 +104,15 @@ static bool stdio_open(Chardev *chr, KeyVal *kv, GError **error)
     user = chr;
     chr->state = GINT_TO_POINTER(open_output() + 1);
     make_raw(with_signals);
+    size_source = g_unix_signal_add(SIGWINCH, window_changed, chr);
     chr->opened = true;
     chardev_input_start(chr, STDIN_FILENO);
     return true;
+}
+
+static int stdio_terminal(const Chardev *chr)
+{
+    return STDIN_FILENO;
 }
 
 static size_t stdio_write(Chardev *chr, const uint8_t *buf, size_t len)
@@ -112,6 +126,7 @@ static void stdio_close(Chardev *chr)
         Fd own = GPOINTER_TO_INT(chr->state) - 1;
 
         user = NULL;
+        g_source_remove(size_source);
         restore_terminal();
         fd_clear(&own);
     }
@@ -125,4 +140,5 @@ const ChardevOps chardev_stdio_ops = {
     .write = stdio_write,
     .output_fd = output_fd,
     .close = stdio_close,
+    .terminal = stdio_terminal,
 };

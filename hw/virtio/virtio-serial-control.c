@@ -13,7 +13,7 @@
 
 typedef struct {
     struct virtio_console_control head;
-    char name[SERIAL_MAX_NAME];
+    char data[SERIAL_MAX_NAME]; /* what follows it */
     size_t size;
 } Message;
 
@@ -53,10 +53,18 @@ static bool next_message_of(SerialSlot *slot, unsigned nr, Message *m)
     if (take_flag(&slot->console)) {
         return message(m, nr, VIRTIO_CONSOLE_CONSOLE_PORT, 1);
     }
+    if (take_flag(&slot->resize)) {
+        uint16_t size[] = { htole16(port->columns), htole16(port->rows) };
+
+        message(m, nr, VIRTIO_CONSOLE_RESIZE, 0);
+        memcpy(m->data, size, sizeof(size));
+        m->size += sizeof(size);
+        return true;
+    }
     if (take_flag(&slot->name)) {
         message(m, nr, VIRTIO_CONSOLE_PORT_NAME, 1);
-        g_strlcpy(m->name, port->name, sizeof(m->name));
-        m->size += strlen(m->name) + 1;
+        g_strlcpy(m->data, port->name, sizeof(m->data));
+        m->size += strlen(m->data) + 1;
         return true;
     }
     if (take_flag(&slot->host_closed)) {
@@ -70,8 +78,9 @@ static bool next_message_of(SerialSlot *slot, unsigned nr, Message *m)
 
 static bool is_pending(const SerialSlot *slot)
 {
-    return slot->remove || (slot->port != NULL && (slot->add || slot->console || slot->name ||
-                                                   slot->host_closed || slot->host_open));
+    return slot->remove ||
+           (slot->port != NULL && (slot->add || slot->console || slot->resize || slot->name ||
+                                   slot->host_closed || slot->host_open));
 }
 
 static bool has_message(VirtIOSerial *s)
@@ -117,7 +126,7 @@ void serial_control_serve_in(VirtIODevice *vdev, VirtQueue *vq)
         }
         written = iov_from_buf(elem->in, elem->n_in, 0, &m.head, sizeof(m.head));
         written +=
-            iov_from_buf(elem->in, elem->n_in, sizeof(m.head), m.name, m.size - sizeof(m.head));
+            iov_from_buf(elem->in, elem->n_in, sizeof(m.head), m.data, m.size - sizeof(m.head));
         virtio_queue_push(vq, elem, written);
         virtio_queue_notify(vq);
     }
@@ -155,6 +164,17 @@ void serial_control_host_open(VirtIOSerial *s, SerialPort *port, bool open)
     virtio_queue_kick(s->control_in);
 }
 
+void serial_control_resized(VirtIOSerial *s, SerialPort *port)
+{
+    SerialSlot *slot = &s->slots[port->nr];
+
+    /* Until the port is ready its size is described along with it. */
+    if (s->multiport && s->driver_ready && slot->port == port && slot->ready) {
+        slot->resize = true;
+        virtio_queue_kick(s->control_in);
+    }
+}
+
 /* ---- from the driver ---- */
 
 /* [device lock held] */
@@ -171,7 +191,9 @@ static void describe_port(VirtIOSerial *s, SerialPort *port)
 {
     SerialSlot *slot = &s->slots[port->nr];
 
+    slot->ready = true;
     slot->console = serial_port_is_console(port);
+    slot->resize = slot->console && port->columns != 0;
     slot->name = port->name != NULL;
     slot->host_open = port->host_open;
 }

@@ -3,6 +3,7 @@
  * character back end, and whether either side has the port open. A port waits for a slow back end
  * by keeping the driver's buffer; a console does not, since a kernel may spin until it has it back.
  */
+#include <endian.h>
 #include <string.h>
 
 #include "util/error.h"
@@ -234,13 +235,41 @@ void serial_port_reset(SerialPort *port)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* [main] A console's size is its chardev's; that of port 0 is in the configuration, too, for
+ * drivers without the control queues (section 5.3.4). */
+static void take_size(SerialPort *port, const Chardev *chr)
+{
+    VirtIOSerial *s = port->serial;
+    uint16_t columns = 0, rows = 0, config[2];
+
+    if (!serial_port_is_console(port) || !chardev_get_size(chr, &columns, &rows)) {
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    if (columns != port->columns || rows != port->rows) {
+        port->columns = columns;
+        port->rows = rows;
+        serial_control_resized(s, port);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (port->nr == 0) {
+        config[0] = htole16(columns);
+        config[1] = htole16(rows);
+        virtio_config_update(HUMPY_VIRTIO_DEVICE(s), offsetof(struct virtio_console_config, cols),
+                             config, sizeof(config));
+    }
+}
+
 static void chardev_changed(void *opaque, ChardevEvent event)
 {
     SerialPort *port = opaque;
     VirtIOSerial *s = port->serial;
 
-    if (event == CHARDEV_BREAK) {
-        return; /* virtio has none */
+    if (event == CHARDEV_OPENED || event == CHARDEV_RESIZED) {
+        take_size(port, port->chr);
+    }
+    if (event != CHARDEV_OPENED && event != CHARDEV_CLOSED) {
+        return; /* virtio has no break */
     }
     pthread_mutex_lock(&s->lock);
     if (!serial_port_is_console(port)) {
@@ -268,6 +297,7 @@ static void chardev_replaced(void *opaque, Chardev *chr)
     queue_unlock(out);
     queue_unlock(in);
     virtio_queue_kick(out);
+    take_size(port, chr);
 }
 
 static const ChardevFrontend frontend = {

@@ -46,6 +46,7 @@ typedef struct {
     /* Under the device's lock: */
     GSource *out_source; /* waits for the chardev to take more */
     bool guest_open, host_open;
+    uint16_t columns, rows; /* of a console; 0: not known */
     uint8_t input[SERIAL_INPUT_SIZE];
     unsigned input_head, input_used;
 } SerialPort;
@@ -54,6 +55,7 @@ typedef struct {
 typedef struct {
     SerialPort *port; /* or NULL */
     bool remove, add, console, name, resize;
+    bool ready;       /* the driver has said so of the port */
     bool host_closed; /* before it opened again */
     bool host_open;
 } SerialSlot;
@@ -99,3 +101,4 @@ void serial_control_serve_out(VirtIODevice *vdev, VirtQueue *vq);
 void serial_control_added(VirtIOSerial *s, SerialPort *port);
 void serial_control_removed(VirtIOSerial *s, unsigned nr);
 void serial_control_host_open(VirtIOSerial *s, SerialPort *port, bool open);
+void serial_control_resized(VirtIOSerial *s, SerialPort *port);

@@ -197,7 +197,7 @@ static bool serial_realize(VirtIODevice *vdev, GError **error)
 {
     VirtIOSerial *s = HUMPY_VIRTIO_SERIAL(vdev);
     struct virtio_console_config config = { .max_nr_ports = htole32(s->max_ports) };
-    uint64_t features = 0;
+    uint64_t features = 1ull << VIRTIO_CONSOLE_F_SIZE; /* 0 by 0 where it is not known */
 
     if (s->emergency_write) {
         features |= 1ull << VIRTIO_CONSOLE_F_EMERG_WRITE;

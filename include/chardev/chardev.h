@@ -15,9 +15,10 @@ typedef struct Chardev Chardev;
 typedef enum {
     CHARDEV_OPENED,
     CHARDEV_CLOSED,
-    CHARDEV_BREAK,  /* the user sent a break (Ctrl-A b) */
-    CHARDEV_FOCUS,  /* the keyboard is with this front end of a mux from now on */
-    CHARDEV_BLURRED /* ... with the other one */
+    CHARDEV_BREAK,   /* the user sent a break (Ctrl-A b) */
+    CHARDEV_FOCUS,   /* the keyboard is with this front end of a mux from now on */
+    CHARDEV_BLURRED, /* ... with the other one */
+    CHARDEV_RESIZED, /* chardev_get_size() has something new to say */
 } ChardevEvent;
 
 typedef struct {
@@ -46,6 +47,9 @@ bool chardev_is_attached(const Chardev *chr); /* has a front end */
 const char *chardev_type(const Chardev *chr); /* "socket" */
 /* The slave's path of a pty; NULL: it is none. Borrowed. */
 const char *chardev_pty_path(const Chardev *chr);
+/* What a user sees at a time, in characters; FALSE: it has no size, or none that is known. [main]
+ */
+bool chardev_get_size(const Chardev *chr, uint16_t *columns, uint16_t *rows);
 /* Closes it. FALSE: there is none of this id, or it is in use (CONFLICT). [main] */
 bool chardev_remove(const char *id, GError **error);
 /* Closes the one called id and opens text's back end under that id. NULL: as chardev_new(), or it

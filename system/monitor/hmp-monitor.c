@@ -113,6 +113,7 @@ static void event(void *opaque, ChardevEvent what)
     case CHARDEV_BLURRED:
         print(mon, "\n");
         break;
+    case CHARDEV_RESIZED:
     case CHARDEV_CLOSED:
     case CHARDEV_BREAK:
         break;

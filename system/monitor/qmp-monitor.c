@@ -221,6 +221,7 @@ static void event(void *opaque, ChardevEvent what)
     case CHARDEV_BREAK:
     case CHARDEV_FOCUS:
     case CHARDEV_BLURRED:
+    case CHARDEV_RESIZED:
         break;
     }
 }

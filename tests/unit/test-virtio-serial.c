@@ -2,8 +2,10 @@
  * The console device (virtio 1.2, section 5.3): control messages, bytes both ways, ports that come
  * and go, drivers that break rules.
  */
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -31,6 +33,7 @@ enum {
     PORT_OPEN,
     PORT_NAME,
 
+    F_SIZE = 0,
     F_MULTIPORT = 1,
     CONTROL_BUFFER = 64,
 };
@@ -283,6 +286,87 @@ static void test_without_control_port_0_is_open(gconstpointer kind)
     serial_guest_free(g);
 }
 
+/* A console on a pseudo terminal, whose user's end it returns. */
+static int terminal_console(void)
+{
+    g_autoptr(GError) error = NULL;
+    Chardev *chr = chardev_new("pty,id=t0", &error);
+    int fd;
+
+    g_assert_no_error(error);
+    fd = open(chardev_pty_path(chr), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    g_assert_cmpint(fd, >=, 0);
+    plug_port_ok("virtconsole", NULL, (const char *[]){ "chardev=t0", NULL });
+    return fd;
+}
+
+static void set_size(int fd, unsigned columns, unsigned rows)
+{
+    struct winsize size = { .ws_col = columns, .ws_row = rows };
+
+    g_assert_cmpint(ioctl(fd, TIOCSWINSZ, &size), ==, 0);
+}
+
+/* Section 5.3.6.2: RESIZE is followed by columns and rows, 16 bits each. */
+static void expect_resize(Guest *g, unsigned columns, unsigned rows)
+{
+    Used used = guest_wait(g, C_IN);
+    uint64_t at;
+    const uint8_t *m;
+
+    memcpy(&at, guest_ptr(g, g->queues[C_IN].desc + used.id * 16), 8);
+    m = guest_ptr(g, at);
+    g_assert_cmpuint(used.len, ==, 12);
+    g_assert_cmpuint(m[4] | m[5] << 8, ==, RESIZE);
+    g_assert_cmpuint(m[8] | m[9] << 8, ==, columns);
+    g_assert_cmpuint(m[10] | m[11] << 8, ==, rows);
+}
+
+static void test_size_by_control_queue(gconstpointer kind)
+{
+    Guest *g = serial_guest(kind, NULL);
+    int fd = terminal_console();
+
+    set_size(fd, 132, 50);
+    settle();
+    start(g);
+    expect(g, 0, PORT_ADD, 1, NULL);
+    say(g, 0, PORT_READY, 1);
+    expect(g, 0, CONSOLE_PORT, 1, NULL);
+    expect_resize(g, 132, 50);
+    expect(g, 0, PORT_OPEN, 1, NULL);
+    say(g, 0, PORT_OPEN, 1);
+    set_size(fd, 80, 25);
+    g_assert_cmpint(write(fd, "x", 1), ==, 1); /* a key: the size is looked at */
+    settle();
+    expect_resize(g, 80, 25);
+    g_assert_cmpint(write(fd, "y", 1), ==, 1);
+    settle();
+    expect_nothing(g);
+    close(fd);
+    serial_guest_free(g);
+}
+
+static void test_size_by_configuration(gconstpointer kind)
+{
+    Guest *g = serial_guest(kind, NULL);
+    int fd = terminal_console();
+
+    g_assert_cmphex(guest_offered(g) & 1ull << F_SIZE, !=, 0);
+    g_assert_cmphex(guest_rd(g, R_CONFIG), ==, 0); /* nobody has said */
+    set_size(fd, 132, 50);
+    settle();
+    g_assert_cmphex(guest_rd(g, R_CONFIG), ==, 132 | 50 << 16);
+    guest_start(g, ~(1ull << F_MULTIPORT));
+    set_size(fd, 80, 25);
+    g_assert_cmpint(write(fd, "x", 1), ==, 1);
+    settle();
+    guest_wait_isr(g, ISR_CONFIG);
+    g_assert_cmphex(guest_rd(g, R_CONFIG), ==, 80 | 25 << 16);
+    close(fd);
+    serial_guest_free(g);
+}
+
 static void test_slow_reader_is_waited_for(void)
 {
     Guest *g = serial_guest(&guest_kinds[0], NULL);
@@ -507,6 +591,8 @@ int main(int argc, char **argv)
     add("output-reaches-the-chardev", test_output_reaches_the_chardev);
     add("input-waits-for-an-open-port", test_input_waits_for_an_open_port);
     add("without-control-port-0-is-open", test_without_control_port_0_is_open);
+    add("size-by-control-queue", test_size_by_control_queue);
+    add("size-by-configuration", test_size_by_configuration);
     add("emergency-write", test_emergency_write);
     g_test_add_func("/virtio-serial/slow-reader-is-waited-for", test_slow_reader_is_waited_for);
     g_test_add_func("/virtio-serial/peer-that-leaves-frees-the-buffer",
