@@ -5,6 +5,7 @@
  *   memory.c    RAM segments and ioeventfds, as the listeners report them
  *   ioreq.c     the I/O request client: its threads, slots to requests and back
  *   irq.c       interrupt lines and messages
+ *   passthru.c  devices of the host that the guest gets for itself
  *
  * Lock order: the memory API's topology lock; a line's lock; client.lock. None is held while a
  * device's ops run.
@@ -71,6 +72,18 @@ typedef struct {
     pthread_cond_t changed; /* a server is to wake, a request is served, quit */
 } AcrnClient;
 
+typedef enum { ACRN_PASSTHRU_PCI, ACRN_PASSTHRU_MMIO } AcrnPassthruKind;
+
+typedef struct {
+    AcrnPassthruKind kind;
+    char text[64]; /* as typed */
+    union {
+        struct acrn_pcidev pci;
+        struct acrn_mmiodev mmio;
+    };
+    bool given;
+} AcrnPassthru;
+
 struct _AccelAcrn {
     Accel parent_instance;
 
@@ -78,6 +91,7 @@ struct _AccelAcrn {
     int host;
     char *device;
     char *affinity_text;
+    char *pci_assign, *mmio_assign;
     bool polling, rt, lapic_passthrough, secure_world;
 
     HostDev dev;
@@ -96,6 +110,7 @@ struct _AccelAcrn {
     GArray *doorbells; /* of AcrnDoorbell */
     bool warned_late, warned_doorbell;
 
+    GArray *passthru;  /* of AcrnPassthru */
     GHashTable *lines; /* gsi to AcrnLine; fixed once started */
     bool warned_irq;   /* atomic */
     AcrnClient client;
@@ -128,3 +143,10 @@ void acrn_irq_set(Accel *accel, unsigned gsi, bool level);
 void acrn_msi(Accel *accel, uint64_t addr, uint32_t data);
 /* After a reset, which forgets them: tells the hypervisor which lines are high. */
 void acrn_irqs_refresh(AccelAcrn *acrn);
+
+/* passthru.c */
+extern const char *acrn_pci_devices; /* where the host's PCI functions are; tests change it */
+bool acrn_passthru_parse(AccelAcrn *acrn, GError **error);
+bool acrn_passthru_give(AccelAcrn *acrn, GError **error);
+/* The VM is paused. Idempotent. */
+void acrn_passthru_take_back(AccelAcrn *acrn);

@@ -73,6 +73,9 @@ static bool check_properties(AccelAcrn *acrn, GError **error)
                     "lapic-passthrough=on needs rt=on as well");
         return false;
     }
+    if (!acrn_passthru_parse(acrn, error)) {
+        return false;
+    }
     acrn->affinity = 0;
     if (acrn->affinity_text == NULL || strcmp(acrn->affinity_text, "configured") == 0) {
         return true;
@@ -185,6 +188,7 @@ static void acrn_teardown(Accel *accel)
         g_warning("-accel acrn: cannot pause the VM before it is destroyed: %s", g_strerror(errno));
     }
     acrn_client_stop(acrn);
+    acrn_passthru_take_back(acrn);
     acrn->detaching = true;
     memory_listener_unregister(&acrn->mem_listener);
     memory_listener_unregister(&acrn->io_listener);
@@ -261,8 +265,8 @@ static bool acrn_start(Accel *accel, const AccelBootInfo *boot, GError **error)
                     "the machine has no x86 state to start from");
         return false;
     }
-    return acrn_memory_register(acrn, error) && set_boot_registers(acrn, boot->x86, error) &&
-           acrn_client_start(acrn, error);
+    return acrn_memory_register(acrn, error) && acrn_passthru_give(acrn, error) &&
+           set_boot_registers(acrn, boot->x86, error) && acrn_client_start(acrn, error);
 }
 
 static void acrn_resume(Accel *accel)
@@ -286,14 +290,25 @@ static void acrn_pause(Accel *accel)
     acrn_client_drain(acrn);
 }
 
-/* A VM that has not run since the last reset is not paused yet, which costs nothing to make up. */
+static bool pause_and_reset(AccelAcrn *acrn, GError **error)
+{
+    if (acrn_ioctl(acrn, ACRN_IOCTL_PAUSE_VM, NULL) == 0) {
+        acrn_passthru_take_back(acrn);
+        if (acrn_ioctl(acrn, ACRN_IOCTL_RESET_VM, NULL) == 0) {
+            return true;
+        }
+    }
+    error_set_errno(error, errno, "cannot reset the VM");
+    return false;
+}
+
+/* A VM that has not run since the last reset is not paused yet, which costs nothing to make up.
+ * Devices that the guest has for itself are reset while they are the host's. */
 static bool acrn_reset(Accel *accel, const AccelBootInfo *boot, GError **error)
 {
     AccelAcrn *acrn = HUMPY_ACCEL_ACRN(accel);
 
-    if (acrn_ioctl(acrn, ACRN_IOCTL_PAUSE_VM, NULL) != 0 ||
-        acrn_ioctl(acrn, ACRN_IOCTL_RESET_VM, NULL) != 0) {
-        error_set_errno(error, errno, "cannot reset the VM");
+    if (!pause_and_reset(acrn, error) || !acrn_passthru_give(acrn, error)) {
         return false;
     }
     if (!set_boot_registers(acrn, boot->x86, error)) {
@@ -311,6 +326,7 @@ static void accel_acrn_finalize(GObject *object)
 
     acrn_client_clear(acrn);
     acrn_irqs_clear(acrn);
+    g_array_unref(acrn->passthru);
     g_array_unref(acrn->ram);
     g_array_unref(acrn->doorbells);
     G_OBJECT_CLASS(accel_acrn_parent_class)->finalize(object);
@@ -319,6 +335,7 @@ static void accel_acrn_finalize(GObject *object)
 static void accel_acrn_init(AccelAcrn *acrn)
 {
     acrn->dev.fd = -1;
+    acrn->passthru = g_array_new(false, false, sizeof(AcrnPassthru));
     acrn_memory_init(acrn);
     acrn_irqs_init(acrn);
     acrn_client_init(acrn);
@@ -337,6 +354,12 @@ static const Prop acrn_props[] = {
     PROP_BOOL("rt", AccelAcrn, rt, false, "real-time VM"),
     PROP_BOOL("lapic-passthrough", AccelAcrn, lapic_passthrough, false,
               "the guest has the physical local APICs; needs rt=on"),
+    PROP_STRING("pci-assign", AccelAcrn, pci_assign, NULL,
+                "PCI functions of the host for the guest alone, each with its slot there: "
+                "00:14.0@5+03:00.0@6.0"),
+    PROP_STRING("mmio-assign", AccelAcrn, mmio_assign, NULL,
+                "device memory of the host for the guest alone: physical address, size and guest "
+                "address in hexadecimal, fed40000:5000@fed40000"),
     PROP_BOOL("secure-world", AccelAcrn, secure_world, false, "VM with a secure world (Trusty)"),
 };
 

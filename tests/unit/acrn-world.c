@@ -75,8 +75,9 @@ static IoReqResult on_config(void *opaque, IoRequest *req)
         w->last_value = req->data;
     }
     pthread_mutex_unlock(&w->lock);
-    req->data =
-        world_config_value(req->pci.bus, req->pci.dev, req->pci.fn, req->pci.reg, req->size);
+    req->data = w->no_pci ? UINT64_MAX
+                          : world_config_value(req->pci.bus, req->pci.dev, req->pci.fn,
+                                               req->pci.reg, req->size);
     return IOREQ_HANDLED;
 }
 

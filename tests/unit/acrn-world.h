@@ -26,6 +26,8 @@ typedef struct {
     AccelX86State x86;
     AccelBootInfo boot;
 
+    bool no_pci; /* set before setup: nothing is in any slot */
+
     pthread_mutex_t lock; /* all that follows */
     pthread_cond_t changed;
     uint32_t held;      /* reads that wait */

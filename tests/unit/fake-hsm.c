@@ -146,6 +146,15 @@ static int destroy_client(void)
     return 0;
 }
 
+static int assign(const char *word, GArray *list, const void *device, int change, FakeVmState state)
+{
+    note(word);
+    g_assert_cmpint(k->state, ==, state);
+    g_array_append_vals(list, device, 1);
+    k->assigned += change;
+    return 0;
+}
+
 static int call(unsigned long request, uintptr_t arg)
 {
     void *p = (void *)arg;
@@ -184,6 +193,14 @@ static int call(unsigned long request, uintptr_t arg)
     case ACRN_IOCTL_CLEAR_VM_IOREQ:
         note("clear");
         return clear_requests();
+    case ACRN_IOCTL_ASSIGN_PCIDEV:
+        return assign("pci", k->pci, p, 1, FAKE_CREATED);
+    case ACRN_IOCTL_DEASSIGN_PCIDEV:
+        return assign("-pci", k->pci, p, -1, FAKE_PAUSED);
+    case ACRN_IOCTL_ASSIGN_MMIODEV:
+        return assign("mmio", k->mmio, p, 1, FAKE_CREATED);
+    case ACRN_IOCTL_DEASSIGN_MMIODEV:
+        return assign("-mmio", k->mmio, p, -1, FAKE_PAUSED);
     case ACRN_IOCTL_IOEVENTFD:
         return ioeventfd(p);
     case ACRN_IOCTL_SET_IRQLINE:
@@ -225,6 +242,7 @@ static int fake_close(int fd)
     g_assert_true(k->state == FAKE_NONE || k->state == FAKE_PAUSED);
     g_assert_false(k->client);
     g_assert_cmpuint(k->attached, ==, 0);
+    g_assert_cmpint(k->assigned, ==, 0);
     k->page = NULL;
     k->open_fds--;
     pthread_mutex_unlock(&k->lock);
@@ -267,6 +285,8 @@ void fake_hsm_reset(void)
     k->log = g_string_new(NULL);
     k->segments = g_array_new(false, false, sizeof(struct acrn_vm_memmap));
     k->ioeventfds = g_array_new(false, false, sizeof(struct acrn_ioeventfd));
+    k->pci = g_array_new(false, false, sizeof(struct acrn_pcidev));
+    k->mmio = g_array_new(false, false, sizeof(struct acrn_mmiodev));
     k->lines = g_array_new(false, false, sizeof(uint64_t));
     k->messages = g_array_new(false, false, sizeof(struct acrn_msi_entry));
     hostdev_register_model(FAKE_HSM_PATH, &fake_ops);
@@ -278,6 +298,8 @@ void fake_hsm_clear(void)
     g_string_free(k->log, true);
     g_array_unref(k->segments);
     g_array_unref(k->ioeventfds);
+    g_array_unref(k->pci);
+    g_array_unref(k->mmio);
     g_array_unref(k->lines);
     g_array_unref(k->messages);
     pthread_mutex_destroy(&k->lock);

@@ -36,8 +36,10 @@ typedef struct {
     struct acrn_vcpu_regs regs;
     GArray *segments;   /* of struct acrn_vm_memmap */
     GArray *ioeventfds; /* of struct acrn_ioeventfd; what is registered */
-    GArray *lines;      /* of uint64_t */
-    GArray *messages;   /* of struct acrn_msi_entry */
+    GArray *pci, *mmio; /* of struct acrn_pcidev and acrn_mmiodev: given, taken back */
+    int assigned;
+    GArray *lines;    /* of uint64_t */
+    GArray *messages; /* of struct acrn_msi_entry */
     unsigned open_fds, attached, finished[ACRN_IO_REQUEST_MAX];
 
     struct acrn_io_request_buffer *page;

@@ -4,12 +4,16 @@
  * test-acrn-slots.c's matter.
  */
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "acrn-world.h"
 #include "util/error.h"
+
+/* accel/acrn/passthru.c */
+extern const char *acrn_pci_devices;
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -491,6 +495,146 @@ static void doorbell_refused(World *w, gconstpointer data)
     close(fd);
 }
 
+/* ---- devices of the host ---- */
+
+/* A host with one function at 00:14.0; config is all of its configuration space. */
+static char *make_host(const uint8_t *config)
+{
+    char *top = g_dir_make_tmp("humpy-acrn-XXXXXX", NULL);
+    g_autofree char *dir = g_strdup_printf("%s/0000:00:14.0", top);
+    g_autofree char *file = g_strdup_printf("%s/config", dir);
+    g_autofree char *reset = g_strdup_printf("%s/reset", dir);
+
+    g_assert_cmpint(g_mkdir(dir, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(file, (const char *)config, 256, NULL));
+    g_assert_true(g_file_set_contents(reset, "", 0, NULL));
+    acrn_pci_devices = top;
+    return top;
+}
+
+static void remove_host(char *top)
+{
+    g_autofree char *dir = g_strdup_printf("%s/0000:00:14.0", top);
+    g_autofree char *file = g_strdup_printf("%s/config", dir);
+    g_autofree char *reset = g_strdup_printf("%s/reset", dir);
+
+    g_unlink(file);
+    g_unlink(reset);
+    g_rmdir(dir);
+    g_rmdir(top);
+    g_free(top);
+}
+
+static const uint8_t config_msix[256] = {
+    [6] = 0x10, [0x34] = 0x50, [0x50] = 1, [0x51] = 0x60, [0x60] = 0x11
+};
+static const uint8_t config_ring[256] = { [6] = 0x10, [0x34] = 0x50, [0x50] = 1, [0x51] = 0x50 };
+
+static void pci_device(World *w, gconstpointer data)
+{
+    char *top = make_host(config_msix);
+    g_autofree char *reset = g_strdup_printf("%s/0000:00:14.0/reset", top);
+    g_autofree char *text = NULL;
+    const struct acrn_pcidev *given;
+
+    w->no_pci = true;
+    world_setup(w, ",pci-assign=0000:00:14.0@5.1", 1);
+    world_start(w);
+    given = &g_array_index(fake_hsm.pci, struct acrn_pcidev, 0);
+    g_assert_cmphex(given->phys_bdf, ==, 0x14 << 3);
+    g_assert_cmphex(given->virt_bdf, ==, 5 << 3 | 1);
+    g_assert_cmphex(given->type, ==, 0);
+    g_assert_true(g_file_get_contents(reset, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "1");
+    start_again(w);
+    g_clear_object(&w->accel);
+    assert_log("create seg pci regs client start pause clear pause -pci reset pci regs start "
+               "pause -client -pci destroy close");
+    remove_host(top);
+}
+
+typedef struct {
+    const char *option, *message;
+    const uint8_t *config;
+    bool slot_taken;
+} BadPassthru;
+
+static const BadPassthru bad_devices[] = {
+    { "pci-assign=00:14.0@5", "neither MSI nor MSI-X", config_ring, false },
+    { "pci-assign=00:14.1@5", "the host has no such PCI function", config_msix, false },
+    { "pci-assign=00:14.0@5", "the machine has a device in this slot", config_msix, true },
+    { "mmio-assign=fed40000:5000@1ff000", "the guest has RAM 'ram' there", config_msix, false },
+};
+
+static void bad_device(World *w, gconstpointer data)
+{
+    const BadPassthru *bad = data;
+    g_autofree char *option = g_strconcat(",", bad->option, NULL);
+    char *top = make_host(bad->config);
+
+    w->no_pci = !bad->slot_taken;
+    world_setup(w, option, 1);
+    world_fails_to_start(w, bad->message);
+    g_clear_object(&w->accel);
+    assert_log("create seg pause destroy close");
+    remove_host(top);
+}
+
+static void bad_device_names(World *w, gconstpointer data)
+{
+    static const char *const rows[] = {
+        ",pci-assign=",
+        ",pci-assign=00:14.0",
+        ",pci-assign=00:14.0@0",
+        ",pci-assign=0:20.0@5",
+        ",pci-assign=00:14.8@5",
+        ",pci-assign=00:14.0@20",
+        ",pci-assign=1:0:14.0@5",
+        ",pci-assign=0001:00:14.0@5",
+        ",pci-assign=00:14.0@5+",
+        ",mmio-assign=1000:0@0",
+        ",mmio-assign=1800:1000@0",
+        ",mmio-assign=1000:1000",
+        ",mmio-assign=fffffffffffff000:1000@1000",
+        ",mmio-assign=-1000:1000@0",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+
+        if (world_try_setup(w, rows[i], 1, &error)) {
+            g_error("%s is taken", rows[i]);
+        }
+        g_assert_nonnull(strstr(error->message, "-assign: '"));
+        g_clear_object(&w->accel);
+    }
+}
+
+static void mmio_device(World *w, gconstpointer data)
+{
+    const struct acrn_mmiodev *given;
+
+    world_setup(w, ",mmio-assign=fed40000:5000@fee40000+1000:1000@f0000000", 1);
+    world_start(w);
+    given = &g_array_index(fake_hsm.mmio, struct acrn_mmiodev, 0);
+    g_assert_cmphex(given->res[0].service_vm_pa, ==, 0xfed40000);
+    g_assert_cmphex(given->res[0].size, ==, 0x5000);
+    g_assert_cmphex(given->res[0].user_vm_pa, ==, 0xfee40000);
+    g_assert_cmphex(given->res[0].mem_type, ==, ACRN_MEM_TYPE_UC);
+    g_clear_object(&w->accel);
+    assert_log("create seg mmio mmio regs client start pause -client -mmio -mmio destroy close");
+}
+
+/* What was given is taken back, the rest was never the guest's. */
+static void device_refused(World *w, gconstpointer data)
+{
+    world_setup(w, ",mmio-assign=fed40000:5000@fee40000+1000:1000@f0000000", 1);
+    fake_hsm_fail(ACRN_IOCTL_ASSIGN_MMIODEV, EPERM, 1);
+    world_fails_to_start(w, "mmio-assign=1000:1000@f0000000: the hypervisor does not give it away");
+    g_clear_object(&w->accel);
+    assert_log("create seg mmio FAIL pause -mmio destroy close");
+}
+
 /* ---- what it cannot do ---- */
 
 static void capabilities(World *w, gconstpointer data)
@@ -547,6 +691,14 @@ int main(int argc, char **argv)
     ADD("doorbell/any-data", NULL, doorbells);
     ADD("doorbell/some-data-stays-here", NULL, doorbell_with_data);
     ADD("doorbell/refused", NULL, doorbell_refused);
+    ADD("passthru/pci", NULL, pci_device);
+    ADD("passthru/pci-without-messages", &bad_devices[0], bad_device);
+    ADD("passthru/pci-absent", &bad_devices[1], bad_device);
+    ADD("passthru/pci-slot-taken", &bad_devices[2], bad_device);
+    ADD("passthru/mmio-over-ram", &bad_devices[3], bad_device);
+    ADD("passthru/mmio", NULL, mmio_device);
+    ADD("passthru/refused", NULL, device_refused);
+    ADD("passthru/bad-names", NULL, bad_device_names);
     ADD("capabilities", NULL, capabilities);
     return g_test_run();
 }
