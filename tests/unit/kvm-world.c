@@ -27,6 +27,11 @@ static MemTxResult on_read(void *opaque, hwaddr offset, uint64_t *value, unsigne
     see(w, false, offset, size, 0);
     w->in_read++;
     pthread_cond_broadcast(&w->cond);
+    if (w->reading != NULL) {
+        pthread_mutex_unlock(&w->lock);
+        w->reading(w);
+        pthread_mutex_lock(&w->lock);
+    }
     while (w->hold_reads) {
         pthread_cond_wait(&w->cond, &w->lock);
     }

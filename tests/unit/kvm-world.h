@@ -55,6 +55,7 @@ typedef struct World {
     uint64_t step;
     void (*written)(struct World *w); /* by the writing vCPU; NULL: nothing */
     MemoryRegion *over;               /* for it */
+    void (*reading)(struct World *w); /* before a read is answered; NULL: nothing */
     bool hold_reads;                  /* reads wait until it is cleared */
     unsigned in_read;
     GArray *told; /* uint32_t */

@@ -2,6 +2,7 @@
  * accel/kvm: interrupts by line and by message, several vCPUs, pause and resume wherever a vCPU
  * happens to be, reset in place, and how a VM ends.
  */
+#include "../../accel/kvm/kvm-priv.h"
 #include "kvm-world.h"
 
 #define TELL(reg) "mov $0x600, %dx\nout %" reg ", %dx\n"
@@ -393,6 +394,11 @@ PAYLOAD(asker, "2: mov $0x99999999, %eax\n"
                "mov %eax, 0x2000\n"
                "mov $0x500, %dx\n"
                "in %dx, %eax\n" TELL("eax") "jmp 2b\n");
+PAYLOAD(mmio_asker, "2: mov $0xd000, %ax\n"
+                    "mov %ax, %fs\n"
+                    "mov $0x99999999, %eax\n"
+                    "mov %eax, 0x2000\n"
+                    "mov %fs:0x20, %eax\n" TELL("eax") "jmp 2b\n");
 
 static void wait_in_read(World *w)
 {
@@ -411,62 +417,71 @@ static void hold(World *w, bool on)
     pthread_mutex_unlock(&w->lock);
 }
 
-static gpointer pause_thread(gpointer data)
+/* The device answers when the vCPU has been kicked: it comes out with the answer in hand. */
+static void until_kicked(World *w)
 {
-    World *w = data;
+    const struct kvm_run *run = HUMPY_ACCEL_KVM(w->accel)->vcpus[0]->run;
 
-    accel_pause(w->accel);
-    return NULL;
+    while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED)) {
+        g_thread_yield();
+    }
 }
 
-/* The pause is asked for while the device still thinks: the vCPU comes out with the answer. */
+static void wait_seen(World *w, unsigned n)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->n_seen < n) {
+        pthread_cond_wait(&w->cond, &w->lock);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
 static void pause_before_answer(World *w, gconstpointer data)
 {
-    w->hold_reads = true;
+    w->reading = until_kicked;
     w->to_read = 0x5a5a5a5a;
     world_run(w, PAYLOAD_OF(asker));
-    for (unsigned i = 0; i < 20; i++) {
-        GThread *pauser;
-
-        wait_in_read(w);
-        pauser = g_thread_new("pauser", pause_thread, w);
-        hold(w, false);
-        g_thread_join(pauser);
-        hold(w, true);
+    for (unsigned i = 0; i < 50; i++) {
+        wait_seen(w, i + 1);
+        accel_pause(w->accel);
+        g_assert_cmpuint(world_n_seen(w), ==, i + 1);
         accel_resume(w->accel);
         g_assert_cmphex(world_hear(w), ==, 0x5a5a5a5a);
     }
-    hold(w, false);
     accel_pause(w->accel);
 }
 
-/* The same with a reset: the answer belongs to a guest that is no more. */
-static void reset_before_answer(World *w, gconstpointer data)
+/* The answer belongs to a guest that is no more: it must not go on behind its read. */
+static void reset_50_times(World *w)
 {
     GError *error = NULL;
 
-    w->hold_reads = true;
-    w->to_read = 0x5a5a5a5a;
-    w->x86.rax = 0x77777777;
-    world_run(w, PAYLOAD_OF(asker));
-    for (unsigned i = 0; i < 20; i++) {
-        GThread *pauser;
-
-        wait_in_read(w);
-        pauser = g_thread_new("pauser", pause_thread, w);
-        hold(w, false);
-        g_thread_join(pauser);
-        hold(w, true);
-        w->told_taken = w->told->len;
+    for (unsigned i = 0; i < 50; i++) {
+        wait_seen(w, i + 1);
+        g_assert_cmphex(world_ram32(w, 0x2000), ==, 0x99999999);
+        accel_pause(w->accel);
         world_set_ram32(w, 0x2000, 0);
         accel_start(w->accel, &w->boot, &error);
         g_assert_no_error(error);
         accel_resume(w->accel);
-        wait_in_read(w);
-        g_assert_cmphex(world_ram32(w, 0x2000), ==, 0x99999999);
     }
-    hold(w, false);
+    wait_seen(w, 51);
     accel_pause(w->accel);
+    g_assert_cmpuint(w->told->len, ==, 0);
+}
+
+static void reset_before_answer(World *w, gconstpointer data)
+{
+    w->reading = until_kicked;
+    world_run(w, PAYLOAD_OF(asker));
+    reset_50_times(w);
+}
+
+static void reset_before_mmio_answer(World *w, gconstpointer data)
+{
+    w->reading = until_kicked;
+    world_run(w, PAYLOAD_OF(mmio_asker));
+    reset_50_times(w);
 }
 
 /* Teardown while the device still thinks must wait for it, and for nothing else. */
@@ -553,6 +568,7 @@ int main(int argc, char **argv)
     world_test("/kvm/pause/before-the-answer", pause_before_answer);
     world_test("/kvm/reset/thousand-times", reset_in_place);
     world_test("/kvm/reset/before-the-answer", reset_before_answer);
+    world_test("/kvm/reset/before-the-answer-of-memory", reset_before_mmio_answer);
     world_test("/kvm/stop/before-the-answer", stop_before_answer);
     world_test("/kvm/end/triple-fault-and-reset", triple_fault);
     world_test("/kvm/end/no-memory", no_memory);

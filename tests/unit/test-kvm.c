@@ -436,6 +436,62 @@ static void refusals(void)
     assert_refused("kvm,kernel-irqchip=maybe", "kernel-irqchip");
 }
 
+/* ---- failing calls ---- */
+
+static unsigned calls_left;
+
+static int failing_ioctl(int fd, unsigned long request, uintptr_t arg)
+{
+    if (calls_left == 0) {
+        errno = EIO;
+        return -1;
+    }
+    calls_left--;
+    return hostdev_kernel_ops.ioctl(fd, request, arg);
+}
+
+/* Sets a machine up on a kernel whose call number n, and all later ones, fail. FALSE: there is no
+ * such call, all went well. */
+static bool setup_fails(World *w, unsigned n)
+{
+    static HostDevOps failing;
+    const char *texts[] = { "kvm", NULL };
+    AccelMachineInfo info = { .memory = w->as, .io = w->io, .n_vcpus = 2 };
+    g_autoptr(Accel) accel = NULL;
+    GError *error = NULL;
+    bool ok;
+
+    failing = hostdev_kernel_ops;
+    failing.ioctl = failing_ioctl;
+    accel = accel_create(texts, &error);
+    g_assert_no_error(error);
+    HUMPY_ACCEL_KVM(accel)->dev.ops = &failing;
+    calls_left = n;
+    ok = accel_setup(accel, &info, &error) && accel_irq_connect(accel, 4, ACCEL_IRQ_EDGE, &error);
+    if (ok) {
+        accel_pause(accel);
+        ok = accel_start(accel, &w->boot, &error) && accel_start(accel, &w->boot, &error);
+    }
+    g_assert_true(ok == (error == NULL));
+    if (error != NULL) {
+        g_assert_true(g_str_has_prefix(error->message, "-accel kvm: "));
+        g_error_free(error);
+    }
+    accel_teardown(accel);
+    return !ok;
+}
+
+/* Each failure is told, and nothing is left behind for the leak sanitizer to find. */
+static void failing_calls(World *w, gconstpointer data)
+{
+    unsigned n = 0;
+
+    while (setup_fails(w, n)) {
+        n += n < 30 ? 1 : 7;
+    }
+    g_assert_cmpuint(n, >, 40);
+}
+
 static void refused_chips(World *w, gconstpointer data)
 {
     assert_refused("kvm,kernel-irqchip=off", "-accel kvm: kernel-irqchip=off: ");
@@ -472,6 +528,7 @@ int main(int argc, char **argv)
     world_test("/kvm/refuses/irqchip-off", refused_chips);
     world_test("/kvm/refuses/too-many-vcpus", too_many_vcpus);
     world_test("/kvm/refuses/line-out-of-range", line_out_of_range);
+    world_test("/kvm/fails/each-call", failing_calls);
     world_test("/kvm/pio/write-of-each-width", pio_write);
     world_test("/kvm/pio/read-of-each-width", pio_read);
     world_test("/kvm/pio/unclaimed", pio_unclaimed);
