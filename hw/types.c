@@ -24,6 +24,7 @@
 #include "hw/pci/gpex.h"
 #include "hw/rtc/mc146818.h"
 #include "hw/rtc/pl031.h"
+#include "hw/timer/i8254.h"
 #include "hw/virtio/iothread-object.h"
 #include "hw/virtio/rng-backend.h"
 #include "hw/virtio/virtio-mmio.h"
@@ -52,6 +53,7 @@ static GType (*const types[])(void) = {
     fw_cfg_io_get_type,
     gpio_key_get_type,
     i8042_get_type,
+    i8254_get_type,
     mc146818_get_type,
     pflash_cfi01_get_type,
     pl061_get_type,

@@ -6,6 +6,7 @@
 #include "hw/input/i8042.h"
 #include "hw/misc/pc-testdev.h"
 #include "hw/rtc/mc146818.h"
+#include "hw/timer/i8254.h"
 #include "microvm-priv.h"
 #include "util/error.h"
 
@@ -119,6 +120,25 @@ static bool add_rtc(MicrovmMachine *s, GError **error)
     return true;
 }
 
+/* Where the accelerator has one, that one is closer to the guest. */
+static bool add_pit(MicrovmMachine *s, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(s);
+    Device *dev;
+
+    if (s->pit == PROP_OFF || (accel_caps(machine_accel(m)) & ACCEL_CAP_PIT)) {
+        return true;
+    }
+    dev = g_object_new(TYPE_I8254, NULL);
+    device_connect_irq(dev, 0, x86_gsi_line(s->gsis, 0));
+    if (!microvm_add_device(s, dev, error)) {
+        return false;
+    }
+    device_map(dev, I8254_PORTS, machine_system_io(m), MICROVM_PIT);
+    device_map(dev, I8254_PORT_B, machine_system_io(m), MICROVM_PORT_B);
+    return true;
+}
+
 static bool add_fw_cfg(MicrovmMachine *s, GError **error)
 {
     Machine *m = HUMPY_MACHINE(s);
@@ -193,5 +213,5 @@ bool microvm_plug_into_board(MicrovmMachine *s, Device *dev, GError **error)
 bool microvm_add_isa(MicrovmMachine *s, GError **error)
 {
     return add_serials(s, error) && add_keyboard_controller(s, error) && add_pm(s, error) &&
-           add_rtc(s, error) && add_fw_cfg(s, error);
+           add_rtc(s, error) && add_fw_cfg(s, error) && add_pit(s, error);
 }

@@ -151,6 +151,31 @@ static void no_clock(void)
     g_assert_cmphex(cmos(q, 0x0d), ==, 0xff);
 }
 
+/* ---- timer ---- */
+
+/* By which a kernel measures its TSC: the third counter runs out in 10 ms. */
+static void timer_runs_out(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults");
+
+    out(q, 0x61, 1, 1);
+    out(q, 0x43, 1, 0xb0);
+    out(q, 0x42, 1, 11932 & 0xff);
+    out(q, 0x42, 1, 11932 >> 8);
+    g_free(qtest_ok(q, "clock_step 9900000"));
+    g_assert_cmphex(in(q, 0x61, 1) & 0x20, ==, 0);
+    g_free(qtest_ok(q, "clock_step 200000"));
+    g_assert_cmphex(in(q, 0x61, 1) & 0x20, ==, 0x20);
+}
+
+static void no_timer(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm,pit=off -nodefaults");
+
+    g_assert_cmphex(in(q, 0x40, 1), ==, 0xff);
+    g_assert_cmphex(in(q, 0x61, 1), ==, 0xff);
+}
+
 /* ---- fw_cfg ---- */
 
 static void firmware_configuration(void)
@@ -358,6 +383,8 @@ int main(int argc, char **argv)
     g_test_add_func("/x86/acpi/tables", tables);
     g_test_add_func("/x86/acpi/off", no_tables);
     g_test_add_func("/x86/fw-cfg/ports", firmware_configuration);
+    g_test_add_func("/x86/timer/runs-out", timer_runs_out);
+    g_test_add_func("/x86/timer/off", no_timer);
     g_test_add_func("/x86/clock/ticks", clock_ticks);
     g_test_add_func("/x86/clock/knows-memory", clock_knows_memory);
     g_test_add_func("/x86/clock/off", no_clock);
