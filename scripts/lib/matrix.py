@@ -28,7 +28,8 @@ def page(matrix):
             marks = ["x" if name in tested else "-" for name in names]
             out.append(f"| {device} | {transport} | " + " | ".join(marks) + " |")
     out += ["", "`-`: the transport has no such thing: feature negotiation that can be refused and",
-            "DEVICE_NEEDS_RESET came with virtio 1.0.", ""]
+            "DEVICE_NEEDS_RESET came with virtio 1.0, packed rings with 1.1, and only PCI has hot plug.",
+            ""]
     return "\n".join(out)
 
 

@@ -86,4 +86,9 @@ void qpci_config_write(QTest *q, unsigned devfn, unsigned offset, unsigned size,
 unsigned qpci_find_capability(QTest *q, unsigned devfn, uint8_t id, unsigned start);
 /* Places BAR n, of memory or ports, and returns where a CPU reaches it. */
 uint64_t qpci_map_bar(QTest *q, unsigned devfn, unsigned n);
-void qpci_enable(QTest *q, unsigned devfn); /* I/O, memory and bus mastering */
+void qpci_enable(QTest *q, unsigned devfn);
+/* Makes what is behind the root port at devfn bus 1, whose device 0 is QPCI_BEHIND from then on. */
+enum { QPCI_BEHIND = 1 << 8 };
+void qpci_open_port(QTest *q, unsigned devfn);
+/* Switches the power of the port's slot, as a driver does when a button was pressed. */
+void qpci_slot_power(QTest *q, unsigned devfn, bool on); /* I/O, memory and bus mastering */
