@@ -6,6 +6,7 @@ import os
 
 import humpy
 import tap
+from qmp import Qmp
 from tap import check_equal, check_in, test
 
 PAYLOAD = os.path.join(os.environ.get("HUMPY_PAYLOADS", os.path.join(humpy.ROOT, "build", "tests",
@@ -66,6 +67,38 @@ def no_node():
     if os.path.exists("/dev/acrn_hsm"):
         raise tap.Skip("this is an ACRN Service VM")
     refused("/dev/acrn_hsm", accel="acrn,host=kernel")
+
+
+def storm(*more):
+    return Qmp("-M", "microvm", "-accel", "acrn,host=model", "-m", "64", "-smp", "2",
+               "-display", "none", "-serial", "null", "-device", "pc-testdev", "-kernel", PAYLOAD,
+               "-append", "test=storm port=0xe0 writes=4000000000", *more)
+
+
+@test("acrn: a VM that was not started yet can be continued, one that runs cannot be stopped")
+def start_and_stop():
+    with storm("-S") as q:
+        check_equal(q.client.execute("query-status")["status"], "prelaunch")
+        q.client.execute("cont")
+        check_equal(q.client.execute("query-status")["status"], "running")
+        try:
+            q.client.execute("stop")
+        except Exception as error:  # pylint: disable=broad-except
+            check_in("a paused ACRN VM can only be reset", str(error))
+        else:
+            raise AssertionError("stop was taken")
+        check_equal(q.client.execute("query-status")["status"], "running")
+
+
+@test("acrn: system_reset in the middle of requests starts the guest anew, each time")
+def resets():
+    with storm() as q:
+        for _ in range(50):
+            q.client.execute("system_reset")
+            check_equal(q.client.event("RESET")["data"], {"guest": False, "reason": "host-qmp-system-reset"})
+        check_equal(q.client.execute("query-status")["status"], "running")
+        q.client.execute("quit")
+        check_equal(q.wait(), 0)
 
 
 if not os.path.exists(PAYLOAD):
