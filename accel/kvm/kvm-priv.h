@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
     int fd;      /* -1: none */
     bool inside; /* atomic: between gate_enter() and gate_leave() */
+    bool owes;   /* the last entry ended with an exit, which the next one finishes */
     struct kvm_run *run;
     KvmArchVcpu *arch;
 } KvmVcpu;

@@ -75,11 +75,15 @@ bool kvm_vcpu_settle(AccelKvm *kvm, unsigned index, GError **error)
     KvmVcpu *v = kvm->vcpus[index];
     int ret = 0;
 
+    if (!v->owes) {
+        return true; /* an entry by another thread than the vCPU's own is slow in old kernels */
+    }
     for (unsigned i = 0; i < MAX_SETTLE_TURNS && ret == 0; i++) {
         v->run->immediate_exit = 1;
         ret = kvm_vcpu_ioctl(kvm, v, KVM_RUN, NULL);
     }
     v->run->immediate_exit = 0;
+    v->owes = false;
     if (ret == 0 || errno != EINTR) {
         error_set_errno(error, ret == 0 ? ELOOP : errno, "cannot bring vCPU %u to rest", index);
         return false;
@@ -250,6 +254,7 @@ AccelRunResult kvm_vcpu_run(Accel *accel, AccelVcpu *vcpu)
     ret = kvm_vcpu_ioctl(kvm, v, KVM_RUN, NULL);
     cause = errno;
     kvm_gate_leave(v);
+    v->owes = ret == 0;
     if (G_UNLIKELY(ret != 0)) {
         return on_run_error(kvm, vcpu->index, cause);
     }

@@ -82,19 +82,42 @@ static struct kvm_msrs *save_msrs(AccelKvm *kvm, unsigned index, GError **error)
     return msrs;
 }
 
+static bool msr_is(AccelKvm *kvm, unsigned index, const struct kvm_msr_entry *entry)
+{
+    struct {
+        struct kvm_msrs head;
+        struct kvm_msr_entry entry;
+    } one = { .head.nmsrs = 1, .entry.index = entry->index };
+
+    return kvm_vcpu_ioctl(kvm, kvm->vcpus[index], KVM_GET_MSRS, &one) == 1 &&
+           one.entry.data == entry->data;
+}
+
+/* KVM stops at one that it refuses. If that has its value already, the rest is still to be done. */
 static bool restore_msrs(AccelKvm *kvm, unsigned index, const struct kvm_msrs *msrs, GError **error)
 {
-    int done = kvm_vcpu_ioctl(kvm, kvm->vcpus[index], KVM_SET_MSRS, msrs);
+    g_autofree struct kvm_msrs *rest =
+        g_memdup2(msrs, sizeof(*msrs) + msrs->nmsrs * sizeof(msrs->entries[0]));
+    uint32_t at = 0;
 
-    if (done < 0) {
-        error_set_errno(error, errno, "KVM_SET_MSRS on vCPU %u", index);
-        return false;
-    }
-    if ((uint32_t)done != msrs->nmsrs) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
-                    "KVM_SET_MSRS on vCPU %u: MSR 0x%x cannot be set back", index,
-                    msrs->entries[done].index);
-        return false;
+    while (at < msrs->nmsrs) {
+        int done;
+
+        rest->nmsrs = msrs->nmsrs - at;
+        memcpy(rest->entries, &msrs->entries[at], rest->nmsrs * sizeof(msrs->entries[0]));
+        done = kvm_vcpu_ioctl(kvm, kvm->vcpus[index], KVM_SET_MSRS, rest);
+        if (done < 0) {
+            error_set_errno(error, errno, "KVM_SET_MSRS on vCPU %u", index);
+            return false;
+        }
+        at += done;
+        if (at < msrs->nmsrs && !msr_is(kvm, index, &msrs->entries[at])) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
+                        "KVM_SET_MSRS on vCPU %u: MSR 0x%x cannot be set back", index,
+                        msrs->entries[at].index);
+            return false;
+        }
+        at++;
     }
     return true;
 }

@@ -18,6 +18,16 @@
     "mov $" elcr ", %al\nmov $0x4d0, %dx\nout %al, %dx\n"                                          \
     "mov $0xef, %al\nout %al, $0x21\n"
 
+/* Waits until the device has been accessed n times. */
+static void wait_seen(World *w, unsigned n)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->n_seen < n) {
+        pthread_cond_wait(&w->cond, &w->lock);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
 /* ---- lines ---- */
 
 PAYLOAD(edge, "movw $(2f - payload_edge + 0x1000), 0x90\n"
@@ -265,7 +275,7 @@ PAYLOAD(spinner, "2: incl 0x2000\njmp 2b\n");
 static void pause_in_loop(World *w, gconstpointer data)
 {
     world_run(w, PAYLOAD_OF(spinner));
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         uint32_t count;
 
         accel_pause(w->accel);
@@ -300,12 +310,8 @@ static void pause_in_reads(World *w, gconstpointer data)
     w->to_read = 1;
     w->step = 1;
     world_run(w, PAYLOAD_OF(reader));
-    for (unsigned i = 0; i < 500; i++) {
-        uint32_t count = world_ram32(w, 0x2000);
-
-        while (world_ram32(w, 0x2000) == count) {
-            g_thread_yield();
-        }
+    for (unsigned i = 0; i < 300; i++) {
+        wait_seen(w, world_n_seen(w) + 1);
         accel_pause(w->accel);
         g_assert_cmpuint(w->told->len, ==, 0);
         accel_resume(w->accel);
@@ -375,9 +381,7 @@ static void reset_in_place(World *w, gconstpointer data)
             }
         }
         g_assert_cmpuint(world_hear(w), ==, i + 1); /* RAM keeps what is in it */
-        while (world_n_seen(w) <= i) {
-            g_thread_yield();
-        }
+        wait_seen(w, i + 1);
         accel_pause(w->accel);
         accel_start(w->accel, &w->boot, &error);
         g_assert_no_error(error);
@@ -425,15 +429,6 @@ static void until_kicked(World *w)
     while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED)) {
         g_thread_yield();
     }
-}
-
-static void wait_seen(World *w, unsigned n)
-{
-    pthread_mutex_lock(&w->lock);
-    while (w->n_seen < n) {
-        pthread_cond_wait(&w->cond, &w->lock);
-    }
-    pthread_mutex_unlock(&w->lock);
 }
 
 static void pause_before_answer(World *w, gconstpointer data)
