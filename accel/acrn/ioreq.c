@@ -151,8 +151,7 @@ static void finish(AccelAcrn *acrn, unsigned index)
     if (acrn_ioctl(acrn, ACRN_IOCTL_NOTIFY_REQUEST_FINISH, &arg) != 0) {
         __atomic_fetch_or(&acrn->client.stuck, 1U << index, __ATOMIC_RELAXED);
         accel_report_event(HUMPY_ACCEL(acrn), ACCEL_EVENT_CRASH,
-                           "-accel acrn: cannot finish the request of vCPU %u: %s", index,
-                           g_strerror(errno));
+                           "cannot finish the request of vCPU %u: %s", index, g_strerror(errno));
     }
 }
 
@@ -275,7 +274,7 @@ static void lead(AccelAcrn *acrn, AcrnServer *self)
             }
             if (errno != ENODEV || !is_quitting(acrn)) {
                 accel_report_event(HUMPY_ACCEL(acrn), ACCEL_EVENT_CRASH,
-                                   "-accel acrn: cannot wait for requests: %s", g_strerror(errno));
+                                   "cannot wait for requests: %s", g_strerror(errno));
             }
             return;
         }
