@@ -18,6 +18,7 @@
 #include "hw/i386/pci-ports.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/arm-gicv3.h"
+#include "hw/misc/debug-exit.h"
 #include "hw/misc/pc-testdev.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/nvram/fw-cfg.h"
@@ -49,6 +50,8 @@ static GType (*const types[])(void) = {
     /* platform */
     acpi_pm_get_type,
     arm_gicv3_get_type,
+    debug_exit_get_type,
+    debugcon_get_type,
     fw_cfg_get_type,
     fw_cfg_io_get_type,
     gpio_key_get_type,

@@ -18,6 +18,7 @@
 #include "fsdevs.h"
 #include "hw/core/clock.h"
 #include "hw/core/device.h"
+#include "hw/core/machine.h"
 #include "models/models.h"
 #include "monitor/events.h"
 #include "monitor/monitor.h"
@@ -309,5 +310,5 @@ int main(int argc, char **argv)
     if (!ok) {
         print_line(error->message);
     }
-    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ok ? machine_guest_exit_status() : EXIT_FAILURE;
 }

@@ -51,6 +51,7 @@ static void hear(void *opaque, MachineGuestReport report)
         emit("GUEST_CRASHLOADED", "run");
         break;
     case MACHINE_GUEST_SHUTDOWN:
+    case MACHINE_GUEST_EXIT: /* main asks for the status */
         runstate_request(RUN_QUIT, CAUSE_GUEST_SHUTDOWN, NULL);
         break;
     case MACHINE_GUEST_RESET:

@@ -354,10 +354,24 @@ void machine_print_roms(Machine *m, GString *out)
     g_string_append(out, priv(m)->roms->str);
 }
 
+static gint guest_exit_status;
+
+void machine_report_guest_exit(int status)
+{
+    g_atomic_int_set(&guest_exit_status, status);
+    machine_report_guest(MACHINE_GUEST_EXIT);
+}
+
+int machine_guest_exit_status(void)
+{
+    return g_atomic_int_get(&guest_exit_status);
+}
+
 void machine_reset(Machine *m)
 {
     MachinePrivate *p = priv(m);
 
+    g_atomic_int_set(&guest_exit_status, 0);
     device_reset_many((Device *const *)p->devices->pdata, p->devices->len);
 }
 

@@ -4,6 +4,7 @@
 #include "hw/char/serial.h"
 #include "hw/display/ramfb.h"
 #include "hw/input/i8042.h"
+#include "hw/misc/debug-exit.h"
 #include "hw/misc/pc-testdev.h"
 #include "hw/rtc/mc146818.h"
 #include "hw/timer/i8254.h"
@@ -185,12 +186,25 @@ static void plug_panic(MicrovmMachine *s, Device *dev)
     device_map(dev, 0, machine_system_io(HUMPY_MACHINE(s)), pvpanic_isa_port(s->panic));
 }
 
+/* At the port that its property says. */
+static void plug_debug_port(MicrovmMachine *s, Device *dev)
+{
+    unsigned port;
+
+    g_object_get(dev, "iobase", &port, NULL);
+    device_map(dev, 0, machine_system_io(HUMPY_MACHINE(s)), port);
+}
+
 bool microvm_plug_into_board(MicrovmMachine *s, Device *dev, GError **error)
 {
     bool testdev = HUMPY_IS_PC_TESTDEV(dev), panic = HUMPY_IS_PVPANIC_ISA(dev);
 
     if (HUMPY_IS_RAMFB(dev)) {
         return ramfb_connect(HUMPY_RAMFB(dev), s->fw_cfg, machine_memory(HUMPY_MACHINE(s)), error);
+    }
+    if (HUMPY_IS_DEBUG_EXIT(dev) || HUMPY_IS_DEBUGCON(dev)) {
+        plug_debug_port(s, dev);
+        return true;
     }
     if (!testdev && !panic) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,

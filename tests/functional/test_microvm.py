@@ -108,6 +108,20 @@ def roms():
         check_in("addr=0000000007ffe000 size=0x001388", text)
 
 
+@test("isa-debug-exit ends the program with the guest's status")
+def debug_exit():
+    commands = os.path.join(WORK.name, "commands")
+    for value, status in (("0x0", 1), ("0x15", 43), ("0xffff", 255)):
+        with open(commands, "w", encoding="ascii") as f:
+            f.write(f"outw 0x501 {value}\n")
+        with open(commands, encoding="ascii") as f:
+            done = humpy.run(["-machine", "microvm", "-accel", "qtest", "-display", "none", "-qtest",
+                              "stdio", "-qtest-log", "none", "-device", "isa-debug-exit"], stdin=f)
+        check_equal(done.returncode, status, done.stderr)
+    refused(["-device", "isa-debug-exit,iobase=0xffff"], "iobase=0xffff", "end at 0xffff")
+    refused(["-device", "isa-debugcon"], "chardev is missing")
+
+
 # ---- with a guest ----
 
 def need(accel):

@@ -176,6 +176,23 @@ static void no_timer(void)
     g_assert_cmphex(in(q, 0x61, 1), ==, 0xff);
 }
 
+/* ---- debugging ---- */
+
+static void debug_console(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults -chardev ringbuf,id=r "
+                                     "-device isa-debugcon,chardev=r");
+    g_autoptr(JsonObject) reply = NULL;
+    const char *text = "hi\n";
+
+    g_assert_cmphex(in(q, 0xe9, 1), ==, 0xe9);
+    for (; *text != '\0'; text++) {
+        out(q, 0xe9, 1, (uint8_t)*text);
+    }
+    reply = qtest_qmp(q, "{'execute': 'ringbuf-read', 'arguments': {'device': 'r', 'size': 16}}");
+    g_assert_cmpstr(json_object_get_string_member(reply, "return"), ==, "hi\n");
+}
+
 /* ---- fw_cfg ---- */
 
 static void firmware_configuration(void)
@@ -385,6 +402,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86/fw-cfg/ports", firmware_configuration);
     g_test_add_func("/x86/timer/runs-out", timer_runs_out);
     g_test_add_func("/x86/timer/off", no_timer);
+    g_test_add_func("/x86/debugging/console", debug_console);
     g_test_add_func("/x86/clock/ticks", clock_ticks);
     g_test_add_func("/x86/clock/knows-memory", clock_knows_memory);
     g_test_add_func("/x86/clock/off", no_clock);

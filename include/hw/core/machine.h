@@ -98,10 +98,15 @@ typedef enum {
     MACHINE_GUEST_CRASH_LOADED,
     MACHINE_GUEST_SHUTDOWN, /* powers itself off */
     MACHINE_GUEST_RESET,    /* wants to be reset */
+    MACHINE_GUEST_EXIT,     /* wants the program to end with machine_guest_exit_status() */
 } MachineGuestReport;
 typedef void (*MachineGuestReportFn)(void *opaque, MachineGuestReport report);
 void machine_set_guest_report_handler(MachineGuestReportFn fn, void *opaque);
 void machine_report_guest(MachineGuestReport report); /* [any] */
+/* The same for a guest that wants the program to end with this status. [any] */
+void machine_report_guest_exit(int status);
+/* The status of the last such report; 0: there was none since the last reset. [any] */
+int machine_guest_exit_status(void);
 
 /* [main] In this order: init, device_add() for each -device, boot, finish. A failed call leaves a
  * machine that can only be finished. Between init and finish it is at /machine: there is one. */
