@@ -182,6 +182,11 @@ char *kvm_arch_where(AccelKvm *kvm, KvmVcpu *v)
     return g_strdup_printf("at PC 0x%" PRIx64, pc);
 }
 
-void kvm_arch_note_pause(AccelKvm *kvm, KvmVcpu *v)
+/* The generic timer goes on counting, as on a machine whose CPUs are held by a debugger. */
+void kvm_arch_pause(AccelKvm *kvm)
+{
+}
+
+void kvm_arch_resume(AccelKvm *kvm)
 {
 }

@@ -168,5 +168,6 @@ void kvm_arch_clear(AccelKvm *kvm);
 bool kvm_arch_line(AccelKvm *kvm, unsigned gsi, uint32_t *number, GError **error);
 /* Where a vCPU is, for a message: "at RIP 0x7c00". Free with g_free(). */
 char *kvm_arch_where(AccelKvm *kvm, KvmVcpu *v);
-/* The vCPU was stopped for a while. */
-void kvm_arch_note_pause(AccelKvm *kvm, KvmVcpu *v);
+/* No vCPU is inside: the guest's clock stands still from one to the other. */
+void kvm_arch_pause(AccelKvm *kvm);
+void kvm_arch_resume(AccelKvm *kvm);

@@ -237,11 +237,12 @@ static bool kvm_reset(Accel *accel, const AccelBootInfo *boot, GError **error)
 
 static void kvm_pause(Accel *accel)
 {
-    AccelKvm *kvm = HUMPY_ACCEL_KVM(accel);
+    kvm_arch_pause(HUMPY_ACCEL_KVM(accel));
+}
 
-    for (unsigned i = 0; i < kvm->n_vcpus; i++) {
-        kvm_arch_note_pause(kvm, kvm->vcpus[i]);
-    }
+static void kvm_resume(Accel *accel)
+{
+    kvm_arch_resume(HUMPY_ACCEL_KVM(accel));
 }
 
 /* ---- type ---- */
@@ -292,5 +293,6 @@ static void accel_kvm_class_init(AccelKvmClass *klass)
     ac->start = kvm_start;
     ac->reset = kvm_arch_caps & ACCEL_CAP_RESET_IN_PLACE ? kvm_reset : NULL;
     ac->pause = kvm_pause;
+    ac->resume = kvm_resume;
     ac->vcpu_run = kvm_vcpu_run;
 }

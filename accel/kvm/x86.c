@@ -3,6 +3,8 @@
  * registers a guest boots with. GSI n is input n of the IOAPIC (0 to 23) and, below 16, of the
  * PIC pair: KVM's own default routing.
  */
+#define G_LOG_DOMAIN "humpy-kvm"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -236,8 +238,31 @@ char *kvm_arch_where(AccelKvm *kvm, KvmVcpu *v)
                            (uint64_t)regs.rip);
 }
 
-/* Lets a guest with kvmclock forgive the lost time; one without makes it fail, which is fine. */
-void kvm_arch_note_pause(AccelKvm *kvm, KvmVcpu *v)
+/* kvmclock is held, and a guest that uses it is told not to blame its CPUs for the gap; for one
+ * that does not, the second call fails, which is fine. */
+void kvm_arch_pause(AccelKvm *kvm)
 {
-    kvm_vcpu_ioctl(kvm, v, KVM_KVMCLOCK_CTRL, NULL);
+    KvmArch *arch = kvm->arch;
+
+    if (arch->clock_is_held) {
+        return;
+    }
+    arch->clock_is_held = kvm_vm_ioctl(kvm, KVM_GET_CLOCK, &arch->clock) == 0;
+    if (!arch->clock_is_held) {
+        g_debug("kvmclock goes on: %s", g_strerror(errno));
+    }
+    for (unsigned i = 0; i < kvm->n_vcpus; i++) {
+        kvm_vcpu_ioctl(kvm, kvm->vcpus[i], KVM_KVMCLOCK_CTRL, NULL);
+    }
+}
+
+void kvm_arch_resume(AccelKvm *kvm)
+{
+    /* Without flags: they would ask KVM to add the time that has passed. */
+    struct kvm_clock_data clock = { .clock = kvm->arch->clock.clock };
+
+    if (kvm->arch->clock_is_held && kvm_vm_ioctl(kvm, KVM_SET_CLOCK, &clock) != 0) {
+        g_warning("cannot set kvmclock back: %s", g_strerror(errno));
+    }
+    kvm->arch->clock_is_held = false;
 }

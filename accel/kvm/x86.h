@@ -28,6 +28,8 @@ struct KvmArchVcpu {
 struct KvmArch {
     struct kvm_irqchip chips[3]; /* as KVM made them */
     struct kvm_pit_state2 pit;
+    struct kvm_clock_data clock; /* while paused */
+    bool clock_is_held;
 };
 
 /* x86-cpuid.c */

@@ -492,6 +492,47 @@ static void failing_calls(World *w, gconstpointer data)
     g_assert_cmpuint(n, >, 40);
 }
 
+/* ---- the guest's clock ---- */
+
+static uint64_t clock_got, clock_set;
+
+static int watching_ioctl(int fd, unsigned long request, uintptr_t arg)
+{
+    int ret = hostdev_kernel_ops.ioctl(fd, request, arg);
+
+    if (request == KVM_GET_CLOCK) {
+        clock_got = ((const struct kvm_clock_data *)arg)->clock;
+    } else if (request == KVM_SET_CLOCK) {
+        g_assert_cmpuint(((const struct kvm_clock_data *)arg)->flags, ==, 0);
+        clock_set = ((const struct kvm_clock_data *)arg)->clock;
+    }
+    return ret;
+}
+
+PAYLOAD(sleep, SLEEP);
+
+/* It goes on after a pause with what it had before. */
+static void clock_is_held(World *w, gconstpointer data)
+{
+    static HostDevOps watching;
+
+    watching = hostdev_kernel_ops;
+    watching.ioctl = watching_ioctl;
+    world_setup(w, "", 1);
+    HUMPY_ACCEL_KVM(w->accel)->dev.ops = &watching;
+    world_load(w, PAYLOAD_OF(sleep));
+    world_start(w);
+    clock_got = clock_set = 0;
+    accel_pause(w->accel);
+    g_assert_cmpuint(clock_got, !=, 0);
+    g_assert_cmpuint(clock_set, ==, 0);
+    accel_resume(w->accel);
+    g_assert_cmpuint(clock_set, ==, clock_got);
+    clock_set = 0;
+    accel_pause(w->accel);
+    g_assert_cmpuint(clock_set, ==, 0);
+}
+
 static void refused_chips(World *w, gconstpointer data)
 {
     assert_refused("kvm,kernel-irqchip=off", "-accel kvm: kernel-irqchip=off: ");
@@ -529,6 +570,7 @@ int main(int argc, char **argv)
     world_test("/kvm/refuses/too-many-vcpus", too_many_vcpus);
     world_test("/kvm/refuses/line-out-of-range", line_out_of_range);
     world_test("/kvm/fails/each-call", failing_calls);
+    world_test("/kvm/pause/holds-the-clock", clock_is_held);
     world_test("/kvm/pio/write-of-each-width", pio_write);
     world_test("/kvm/pio/read-of-each-width", pio_read);
     world_test("/kvm/pio/unclaimed", pio_unclaimed);
