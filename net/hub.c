@@ -25,7 +25,7 @@ struct Hub {
 
 static GPtrArray *hubs; /* [main] */
 
-static NetVerdict port_receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n)
+static NetVerdict pass_on(void *opaque, const struct iovec *iov, unsigned n, bool more)
 {
     HubPort *port = opaque;
     Hub *hub = port->hub;
@@ -37,13 +37,37 @@ static NetVerdict port_receive(void *opaque, unsigned queue, const struct iovec 
         if (other == port) {
             continue;
         }
-        if (net_send(other->nc, 0, iov, n) == NET_TAKEN) {
+        if ((more ? net_send_more : net_send)(other->nc, 0, iov, n) == NET_TAKEN) {
             taken = true;
         } else {
             busy = true;
         }
     }
     return busy && !taken ? NET_BUSY : NET_TAKEN;
+}
+
+static NetVerdict port_receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n)
+{
+    return pass_on(opaque, iov, n, false);
+}
+
+static NetVerdict port_receive_more(void *opaque, unsigned queue, const struct iovec *iov,
+                                    unsigned n)
+{
+    return pass_on(opaque, iov, n, true);
+}
+
+static void port_flush(void *opaque)
+{
+    HubPort *port = opaque;
+
+    for (unsigned i = 0; i < port->hub->ports->len; i++) {
+        HubPort *other = g_ptr_array_index(port->hub->ports, i);
+
+        if (other != port) {
+            net_flush(other->nc);
+        }
+    }
 }
 
 static void port_peer_ready(void *opaque, unsigned queue)
@@ -87,6 +111,8 @@ static void port_close(void *opaque)
 static const NetOps port_ops = {
     .type = "hubport",
     .receive = port_receive,
+    .receive_more = port_receive_more,
+    .flush = port_flush,
     .peer_ready = port_peer_ready,
     .close = port_close,
 };

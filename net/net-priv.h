@@ -103,6 +103,9 @@ typedef void (*NetClosedFn)(void *opaque, const char *why); /* [main] may free t
 NetStreamEnd *net_stream_end_new(NetClient *nc, int fd, NetClosedFn closed, void *opaque);
 void net_stream_end_free(NetStreamEnd *end); /* NULL is fine */
 NetVerdict net_stream_end_receive(NetStreamEnd *end, const struct iovec *iov, unsigned n);
+/* The same for one of several: small ones wait for each other until net_stream_end_flush(). */
+NetVerdict net_stream_end_receive_more(NetStreamEnd *end, const struct iovec *iov, unsigned n);
+void net_stream_end_flush(NetStreamEnd *end);
 void net_stream_end_peer_ready(NetStreamEnd *end);
 
 /* ---- stream-link.c: who is at the other end of a stream ---- */

@@ -10,13 +10,26 @@
 
 static GPtrArray *clients; /* of NetClient, oldest first; [main] */
 
-/* peer and up of all ends, running. Held for reading while a packet is on its way, so that an end
- * that was untied is not called any more. Readers nest (a hub sends on): glibc's locks let them by
- * default. */
-/* Read by whoever passes a packet on, and once more by each hub on its way: the default kind lets
- * readers pass a waiting writer, so that this cannot stop. */
+/* peer and up of all ends, running, and the ports of hubs. Held for reading while a packet is on
+ * its way, so that an end that was untied is not called any more. Readers nest (a hub sends on);
+ * only the outermost takes the lock. */
 static pthread_rwlock_t wires = PTHREAD_RWLOCK_INITIALIZER;
+static _Thread_local unsigned wires_depth;
 static bool running = true;
+
+static void read_wires(void)
+{
+    if (wires_depth++ == 0) {
+        pthread_rwlock_rdlock(&wires);
+    }
+}
+
+static void read_wires_end(void)
+{
+    if (--wires_depth == 0) {
+        pthread_rwlock_unlock(&wires);
+    }
+}
 
 static NetClient *client_new(const NetOps *ops, void *opaque, const char *id, unsigned queues)
 {
@@ -118,9 +131,9 @@ static void wake_locked(NetClient *nc)
 /* What waits for a packet of nc's to be taken has waited long enough. */
 static void wake(NetClient *nc)
 {
-    pthread_rwlock_rdlock(&wires);
+    read_wires();
     wake_locked(nc);
-    pthread_rwlock_unlock(&wires);
+    read_wires_end();
 }
 
 void net_client_free(NetClient *nc)
@@ -150,27 +163,50 @@ void net_client_free(NetClient *nc)
     g_free(nc);
 }
 
-NetVerdict net_send(NetClient *nc, unsigned queue, const struct iovec *iov, unsigned n)
+static NetVerdict pass_on(NetClient *nc, unsigned queue, const struct iovec *iov, unsigned n,
+                          bool more)
 {
     NetVerdict verdict = NET_TAKEN;
     NetClient *peer;
 
-    pthread_rwlock_rdlock(&wires);
+    read_wires();
     peer = nc->peer;
     if (peer == NULL || !peer->up || !nc->up) {
         /* nobody hears it */
     } else if (peer->is_nic && !running) {
         verdict = NET_BUSY;
     } else {
-        verdict = peer->ops->receive(peer->opaque, MIN(queue, peer->queues - 1), iov, n);
+        bool hold = more && peer->ops->receive_more != NULL;
+
+        verdict = (hold ? peer->ops->receive_more
+                        : peer->ops->receive)(peer->opaque, MIN(queue, peer->queues - 1), iov, n);
     }
-    pthread_rwlock_unlock(&wires);
+    read_wires_end();
     return verdict;
+}
+
+NetVerdict net_send(NetClient *nc, unsigned queue, const struct iovec *iov, unsigned n)
+{
+    return pass_on(nc, queue, iov, n, false);
+}
+
+NetVerdict net_send_more(NetClient *nc, unsigned queue, const struct iovec *iov, unsigned n)
+{
+    return pass_on(nc, queue, iov, n, true);
+}
+
+void net_flush(NetClient *nc)
+{
+    read_wires();
+    if (nc->peer != NULL && nc->peer->ops->flush != NULL) {
+        nc->peer->ops->flush(nc->peer->opaque);
+    }
+    read_wires_end();
 }
 
 void net_ready(NetClient *nc, unsigned queue)
 {
-    pthread_rwlock_rdlock(&wires);
+    read_wires();
     if (nc->peer != NULL) {
         /* Of several queues any may be the one that waits: a sender chooses freely. */
         if (nc->peer->queues == nc->queues) {
@@ -179,16 +215,16 @@ void net_ready(NetClient *nc, unsigned queue)
             wake_locked(nc->peer);
         }
     }
-    pthread_rwlock_unlock(&wires);
+    read_wires_end();
 }
 
 bool net_link_is_up(NetClient *nc)
 {
     bool up;
 
-    pthread_rwlock_rdlock(&wires);
+    read_wires();
     up = nc->up && nc->peer != NULL && nc->peer->up;
-    pthread_rwlock_unlock(&wires);
+    read_wires_end();
     return up;
 }
 
@@ -254,20 +290,20 @@ bool net_peer_has_vnet_hdr(NetClient *nic)
 {
     bool has;
 
-    pthread_rwlock_rdlock(&wires);
+    read_wires();
     has = nic->peer != NULL && nic->peer->has_vnet_hdr;
-    pthread_rwlock_unlock(&wires);
+    read_wires_end();
     return has;
 }
 
 /* Calls the back end's function, if there is a back end that has it. */
 #define CALL_PEER(nic, function, ...)                                                              \
     do {                                                                                           \
-        pthread_rwlock_rdlock(&wires);                                                             \
+        read_wires();                                                                              \
         if ((nic)->peer != NULL && (nic)->peer->ops->function != NULL) {                           \
             (nic)->peer->ops->function((nic)->peer->opaque, __VA_ARGS__);                          \
         }                                                                                          \
-        pthread_rwlock_unlock(&wires);                                                             \
+        read_wires_end();                                                                          \
     } while (0)
 
 void net_use_vnet_hdr(NetClient *nic, unsigned len)

@@ -15,6 +15,9 @@ enum {
     LENGTH = 4,
     INPUT = 2 * (LENGTH + NET_MAX_PACKET), /* of it any whole packet fits behind a partial one */
     READS_AT_ONCE = 8,
+    SMALL = 4096,        /* a packet up to this is copied to go with others */
+    TOGETHER = 32 << 10, /* bytes that are worth a call */
+    OUTPUT = TOGETHER + LENGTH + NET_MAX_PACKET,
 };
 
 struct NetStreamEnd {
@@ -30,10 +33,11 @@ struct NetStreamEnd {
     gint ready;        /* atomic: peer_ready() was called since it was given */
     uint8_t in[INPUT];
 
-    pthread_mutex_t lock; /* of the output: what the host did not take of the last packet */
+    pthread_mutex_t lock; /* of the output: what waits for others, or for the host */
     size_t out_start, out_end;
+    bool stuck;   /* the host does not take it now */
     bool waiting; /* the sender was told BUSY */
-    uint8_t out[LENGTH + NET_MAX_PACKET];
+    uint8_t out[OUTPUT];
 };
 
 /* ---- from the host ---- */
@@ -44,15 +48,14 @@ static NetVerdict give(NetStreamEnd *s, const uint8_t *packet, size_t len)
 
     do {
         g_atomic_int_set(&s->ready, 0);
-        if (net_send(s->nc, 0, &iov, 1) == NET_TAKEN) {
+        if (net_send_more(s->nc, 0, &iov, 1) == NET_TAKEN) {
             return NET_TAKEN;
         }
     } while (g_atomic_int_get(&s->ready));
     return NET_BUSY;
 }
 
-/* Delivers all whole packets. FALSE: the stream makes no sense. */
-static bool deliver(NetStreamEnd *s)
+static bool deliver_some(NetStreamEnd *s)
 {
     s->blocked = false;
     while (s->end - s->start >= LENGTH) {
@@ -80,6 +83,15 @@ static bool deliver(NetStreamEnd *s)
     return true;
 }
 
+/* Delivers all whole packets. FALSE: the stream makes no sense. */
+static bool deliver(NetStreamEnd *s)
+{
+    bool good = deliver_some(s);
+
+    net_flush(s->nc);
+    return good;
+}
+
 /* NULL, or why the connection is over. */
 static const char *read_stream(NetStreamEnd *s)
 {
@@ -102,7 +114,7 @@ static const char *read_stream(NetStreamEnd *s)
 
 /* ---- towards the host ---- */
 
-/* [lock] Sends what is left of the last packet. TRUE: nothing is. */
+/* [lock] Sends what is left. TRUE: nothing is. */
 static bool flush(NetStreamEnd *s)
 {
     while (s->out_start < s->out_end) {
@@ -115,6 +127,8 @@ static bool flush(NetStreamEnd *s)
         if (done < 0 && errno != EAGAIN) {
             s->out_start = s->out_end; /* the reading side finds out that the peer is gone */
         } else if (done < 0) {
+            s->stuck = true;
+            net_fd_want_out(s->watch, true);
             return false;
         } else {
             s->out_start += done;
@@ -122,6 +136,7 @@ static bool flush(NetStreamEnd *s)
     }
     s->out_start = 0;
     s->out_end = 0;
+    s->stuck = false;
     return true;
 }
 
@@ -155,7 +170,6 @@ NetVerdict net_stream_end_receive(NetStreamEnd *s, const struct iovec *iov, unsi
     pthread_mutex_lock(&s->lock);
     if (!flush(s)) {
         s->waiting = true;
-        net_fd_want_out(s->watch, true);
         pthread_mutex_unlock(&s->lock);
         return NET_BUSY;
     }
@@ -175,12 +189,39 @@ NetVerdict net_stream_end_receive(NetStreamEnd *s, const struct iovec *iov, unsi
         memcpy(s->out, &length, LENGTH);
         s->out_start = done;
         s->out_end = LENGTH + iov_to_buf(iov, n, 0, s->out + LENGTH, NET_MAX_PACKET);
-        if (!flush(s)) {
-            net_fd_want_out(s->watch, true);
-        }
+        flush(s);
     }
     pthread_mutex_unlock(&s->lock);
     return NET_TAKEN;
+}
+
+NetVerdict net_stream_end_receive_more(NetStreamEnd *s, const struct iovec *iov, unsigned n)
+{
+    uint64_t size = iov_size(iov, n);
+    uint32_t length = htonl(size);
+
+    if (size == 0 || size > SMALL) {
+        return net_stream_end_receive(s, iov, n);
+    }
+    pthread_mutex_lock(&s->lock);
+    if ((s->stuck || s->out_end >= TOGETHER) && !flush(s)) {
+        s->waiting = true;
+        pthread_mutex_unlock(&s->lock);
+        return NET_BUSY;
+    }
+    memcpy(s->out + s->out_end, &length, LENGTH);
+    s->out_end += LENGTH + iov_to_buf(iov, n, 0, s->out + s->out_end + LENGTH, size);
+    pthread_mutex_unlock(&s->lock);
+    return NET_TAKEN;
+}
+
+void net_stream_end_flush(NetStreamEnd *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (!s->stuck) {
+        flush(s);
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- life ---- */

@@ -228,6 +228,31 @@ static NetVerdict link_receive(void *opaque, unsigned queue, const struct iovec 
     return verdict;
 }
 
+static NetVerdict link_receive_more(void *opaque, unsigned queue, const struct iovec *iov,
+                                    unsigned n)
+{
+    NetStreamLink *link = opaque;
+    NetVerdict verdict = NET_TAKEN;
+
+    pthread_mutex_lock(&link->lock);
+    if (link->end != NULL) {
+        verdict = net_stream_end_receive_more(link->end, iov, n);
+    }
+    pthread_mutex_unlock(&link->lock);
+    return verdict;
+}
+
+static void link_flush(void *opaque)
+{
+    NetStreamLink *link = opaque;
+
+    pthread_mutex_lock(&link->lock);
+    if (link->end != NULL) {
+        net_stream_end_flush(link->end);
+    }
+    pthread_mutex_unlock(&link->lock);
+}
+
 static void link_peer_ready(void *opaque, unsigned queue)
 {
     NetStreamLink *link = opaque;
@@ -263,12 +288,16 @@ static void link_close(void *opaque)
 static const NetOps stream_ops = {
     .type = "stream",
     .receive = link_receive,
+    .receive_more = link_receive_more,
+    .flush = link_flush,
     .peer_ready = link_peer_ready,
     .close = link_close,
 };
 static const NetOps socket_ops = {
     .type = "socket",
     .receive = link_receive,
+    .receive_more = link_receive_more,
+    .flush = link_flush,
     .peer_ready = link_peer_ready,
     .close = link_close,
 };

@@ -153,6 +153,15 @@ void virtio_queue_leave(VirtQueue *vq)
     pthread_mutex_unlock(&vq->lock);
 }
 
+void virtio_queue_tell(VirtQueue *vq)
+{
+    pthread_mutex_lock(&vq->lock);
+    if (vq->ready && may_pop(vq) && queue_map(vq)) {
+        virtio_queue_notify(vq);
+    }
+    pthread_mutex_unlock(&vq->lock);
+}
+
 void virtio_queue_run(VirtQueue *vq)
 {
     pthread_mutex_lock(&vq->lock);

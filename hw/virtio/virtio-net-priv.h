@@ -53,6 +53,7 @@ struct _VirtIONet {
     gint header;                  /* length before packets in the queues */
     gint wire_header;             /* packets on the wire have it, too */
     gint blocked[NET_MAX_QUEUES]; /* rx queue: the back end waits for buffers */
+    gint untold[NET_MAX_QUEUES];  /* rx queue: has packets that the driver was not told of */
 
     pthread_mutex_t status_lock; /* taken before the core's inner lock, of: */
     bool announcing;
@@ -63,6 +64,9 @@ struct _VirtIONet {
 
 /* virtio-net-rx.c */
 NetVerdict virtio_net_receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n);
+NetVerdict virtio_net_receive_more(void *opaque, unsigned queue, const struct iovec *iov,
+                                   unsigned n);
+void virtio_net_flush(void *opaque);
 /* The driver added buffers: wakes the back end if it waits for them. */
 void virtio_net_serve_rx(VirtIONet *s, VirtQueue *vq);
 /* Lets what waits for buffers try again, soon. [any] */

@@ -109,7 +109,6 @@ static void write_packet(VirtIONet *s, VirtQueue *vq, const Taken *t, const stru
         size -= part;
     }
     virtio_queue_flush(vq);
-    virtio_queue_notify(vq);
 }
 
 static bool is_wanted(VirtIONet *s, const struct iovec *iov, unsigned n, unsigned wire_header)
@@ -120,7 +119,9 @@ static bool is_wanted(VirtIONet *s, const struct iovec *iov, unsigned n, unsigne
     return net_filter_wants(s, head, len);
 }
 
-NetVerdict virtio_net_receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n)
+/* more: the driver is told by virtio_net_flush(). */
+static NetVerdict receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n,
+                          bool more)
 {
     VirtIONet *s = opaque;
     unsigned pair = queue % g_atomic_int_get(&s->pairs), header, wire_header;
@@ -149,6 +150,11 @@ NetVerdict virtio_net_receive(void *opaque, unsigned queue, const struct iovec *
         room = take_buffers(s, vq, size, &taken);
         if (room == ROOM) {
             write_packet(s, vq, &taken, iov, n, size);
+            if (more) {
+                g_atomic_int_set(&s->untold[pair], 1);
+            } else {
+                virtio_queue_notify(vq);
+            }
         }
     }
     virtio_queue_leave(vq);
@@ -157,6 +163,30 @@ NetVerdict virtio_net_receive(void *opaque, unsigned queue, const struct iovec *
     }
     g_atomic_int_set(&s->blocked[pair], 0);
     return NET_TAKEN;
+}
+
+NetVerdict virtio_net_receive(void *opaque, unsigned queue, const struct iovec *iov, unsigned n)
+{
+    return receive(opaque, queue, iov, n, false);
+}
+
+NetVerdict virtio_net_receive_more(void *opaque, unsigned queue, const struct iovec *iov,
+                                   unsigned n)
+{
+    return receive(opaque, queue, iov, n, true);
+}
+
+void virtio_net_flush(void *opaque)
+{
+    VirtIONet *s = opaque;
+
+    for (unsigned pair = 0; pair < (unsigned)g_atomic_int_get(&s->pairs); pair++) {
+        VirtQueue *vq = virtio_queue(HUMPY_VIRTIO_DEVICE(s), 2 * pair);
+
+        if (g_atomic_int_compare_and_exchange(&s->untold[pair], 1, 0)) {
+            virtio_queue_tell(vq);
+        }
+    }
 }
 
 /* Not from the queue's handler: a sender holds the wires' lock when it takes that of the queue. */

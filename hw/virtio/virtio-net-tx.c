@@ -20,12 +20,12 @@ void virtio_net_serve_tx(VirtIONet *s, VirtQueue *vq)
         if (elem->out_size < header) {
             virtio_error(HUMPY_VIRTIO_DEVICE(s), "packet without its header");
             virtio_queue_drop(vq, elem);
-            return;
+            break;
         }
         if (elem->out_size > header && elem->out_size <= NET_MAX_PACKET) {
             unsigned n = iov_slice(iov, elem->out, elem->n_out, skip, elem->out_size - skip);
 
-            verdict = net_send(s->nic, pair, iov, n);
+            verdict = net_send_more(s->nic, pair, iov, n);
         }
         if (verdict == NET_BUSY) {
             virtio_queue_unpop(vq, elem);
@@ -33,9 +33,11 @@ void virtio_net_serve_tx(VirtIONet *s, VirtQueue *vq)
         }
         virtio_queue_push(vq, elem, 0);
         if (++returned % NOTIFY_EVERY == 0) {
+            net_flush(s->nic);
             virtio_queue_notify(vq);
         }
     }
+    net_flush(s->nic);
     if (returned % NOTIFY_EVERY != 0) {
         virtio_queue_notify(vq);
     }

@@ -218,6 +218,8 @@ static JsonObject *rx_filter(void *opaque)
 static const NetOps nic_ops = {
     .type = "nic",
     .receive = virtio_net_receive,
+    .receive_more = virtio_net_receive_more,
+    .flush = virtio_net_flush,
     .peer_ready = peer_ready,
     .link_changed = link_changed,
     .announce = announce,

@@ -51,6 +51,10 @@ typedef struct {
     NetVerdict (*receive)(void *opaque, unsigned queue, const struct iovec *iov, unsigned n);
     /* The other end, which had been busy, may take packets again. Takes leaf locks only. [any] */
     void (*peer_ready)(void *opaque, unsigned queue);
+    /* (optional) The same as receive, but packets may be held back, together with others, until
+     * flush. [sender's thread] */
+    NetVerdict (*receive_more)(void *opaque, unsigned queue, const struct iovec *iov, unsigned n);
+    void (*flush)(void *opaque);
     /* (optional) Text for info network, after "type=...". New string. [main] */
     char *(*info)(void *opaque);
 
@@ -102,6 +106,9 @@ void net_set_queues(NetClient *nic, unsigned n);
 /* ---- both ends ---- */
 /* Gives a packet to the other end; TAKEN where there is none or the link is down. [any] */
 NetVerdict net_send(NetClient *nc, unsigned queue, const struct iovec *iov, unsigned n);
+/* The same for one of several in a row: it may be held back until net_flush(). [any] */
+NetVerdict net_send_more(NetClient *nc, unsigned queue, const struct iovec *iov, unsigned n);
+void net_flush(NetClient *nc);
 /* After NET_BUSY: nc may take packets again. [any] */
 void net_ready(NetClient *nc, unsigned queue);
 bool net_link_is_up(NetClient *nic); /* both ends are there and up */
