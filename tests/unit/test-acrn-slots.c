@@ -117,6 +117,20 @@ static void polling(World *w, gconstpointer data)
     g_assert_cmphex(ask(0, slot), ==, world_device_value(0, 4));
 }
 
+/* What the hypervisor writes for a guest that had a triple fault, and what looks like it. */
+static void triple_fault(World *w, gconstpointer data)
+{
+    world_run(w, 1);
+    ask(0, fake_pio(W, 0x404, 4, 0x3400));
+    ask(0, fake_pio(W, 0x404, 2, 0x1400)); /* the sleep state, without its enable bit */
+    ask(0, fake_pio(R, 0x404, 2, 0x3400));
+    g_assert_cmpuint(w->n_events, ==, 0);
+    ask(0, fake_pio(W, 0x404, 2, 0x3400));
+    world_wait_event(w);
+    g_assert_cmpint(w->event, ==, ACCEL_EVENT_SHUTDOWN);
+    g_assert_nonnull(strstr(w->message, "triple fault"));
+}
+
 /* ---- slots that are not ours ---- */
 
 static void kernel_handled(World *w, gconstpointer data)
@@ -467,6 +481,7 @@ int main(int argc, char **argv)
     ADD("pci-configuration", NULL, pci_config);
     ADD("write-to-a-read-only-page", NULL, write_protect);
     ADD("completion-polling", NULL, polling);
+    ADD("triple-fault-powers-off", NULL, triple_fault);
     ADD("kernel-handled-is-left-alone", NULL, kernel_handled);
     ADD("pending-is-left-alone", GUINT_TO_POINTER(ACRN_IOREQ_STATE_PENDING), other_states);
     ADD("complete-is-left-alone", GUINT_TO_POINTER(ACRN_IOREQ_STATE_COMPLETE), other_states);
