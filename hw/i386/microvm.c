@@ -50,6 +50,38 @@ static bool add_transports(MicrovmMachine *s, GError **error)
     return true;
 }
 
+static uint64_t low_ram(Machine *m)
+{
+    return MIN(machine_config(m)->ram_size, MICROVM_LOW_RAM_MAX);
+}
+
+static void describe_memory(MicrovmMachine *s, X86MemMap *map)
+{
+    Machine *m = HUMPY_MACHINE(s);
+    uint64_t low = low_ram(m);
+
+    *map = (X86MemMap){};
+    x86_memmap_add(map, 0, MICROVM_EBDA, X86_MEM_RAM);
+    x86_memmap_add(map, MICROVM_EBDA, MICROVM_VGA - MICROVM_EBDA, X86_MEM_RESERVED);
+    x86_memmap_add(map, MICROVM_ROM, MICROVM_ROM_SIZE, X86_MEM_RESERVED);
+    x86_memmap_add(map, MIB, low - MIB, X86_MEM_RAM);
+    if (s->pci != NULL) {
+        x86_memmap_add(map, MICROVM_ECAM, MICROVM_ECAM_SIZE, X86_MEM_RESERVED);
+    }
+    x86_memmap_add(map, MICROVM_HIGH_RAM, machine_config(m)->ram_size - low, X86_MEM_RAM);
+}
+
+/* The same for firmware. */
+static bool add_e820(MicrovmMachine *s, GError **error)
+{
+    g_autoptr(GBytes) e820 = NULL;
+    X86MemMap map;
+
+    describe_memory(s, &map);
+    e820 = x86_memmap_e820(&map);
+    return fw_cfg_add_file(s->fw_cfg, "etc/e820", e820, error);
+}
+
 static bool microvm_init(Machine *m, GError **error)
 {
     MicrovmMachine *s = HUMPY_MICROVM_MACHINE(m);
@@ -65,7 +97,8 @@ static bool microvm_init(Machine *m, GError **error)
     return microvm_check_options(s, error) &&
            machine_ram_map_split(m, "microvm.ram", MICROVM_LOW_RAM_MAX, MICROVM_HIGH_RAM, error) &&
            accel_setup(machine_accel(m), &info, error) && microvm_add_irqs(s, error) &&
-           microvm_add_isa(s, error) && microvm_add_pci(s, error) && add_transports(s, error);
+           microvm_add_isa(s, error) && microvm_add_pci(s, error) && add_transports(s, error) &&
+           add_e820(s, error);
 }
 
 static void microvm_finish(Machine *m)
@@ -89,27 +122,6 @@ static bool microvm_plugged(Machine *m, Device *dev, GError **error)
 }
 
 /* ---- boot ---- */
-
-static uint64_t low_ram(Machine *m)
-{
-    return MIN(machine_config(m)->ram_size, MICROVM_LOW_RAM_MAX);
-}
-
-static void describe_memory(MicrovmMachine *s, X86MemMap *map)
-{
-    Machine *m = HUMPY_MACHINE(s);
-    uint64_t low = low_ram(m);
-
-    *map = (X86MemMap){};
-    x86_memmap_add(map, 0, MICROVM_EBDA, X86_MEM_RAM);
-    x86_memmap_add(map, MICROVM_EBDA, MICROVM_VGA - MICROVM_EBDA, X86_MEM_RESERVED);
-    x86_memmap_add(map, MICROVM_ROM, MICROVM_ROM_SIZE, X86_MEM_RESERVED);
-    x86_memmap_add(map, MIB, low - MIB, X86_MEM_RAM);
-    if (s->pci != NULL) {
-        x86_memmap_add(map, MICROVM_ECAM, MICROVM_ECAM_SIZE, X86_MEM_RESERVED);
-    }
-    x86_memmap_add(map, MICROVM_HIGH_RAM, machine_config(m)->ram_size - low, X86_MEM_RAM);
-}
 
 /* Without ACPI a kernel learns of virtio-mmio devices from its command line only. */
 static char *command_line(MicrovmMachine *s)

@@ -203,12 +203,31 @@ static void firmware_configuration(void)
 
     out(q, FW_CFG, 2, 5); /* number of CPUs */
     g_assert_cmphex(in(q, FW_CFG + 1, 1), ==, 3);
-    out(q, FW_CFG, 2, 0x20); /* first file */
+    out(q, FW_CFG, 2, 0x21); /* second file: they are sorted */
     for (unsigned i = 0; i < 5; i++) {
         text[i] = in(q, FW_CFG + 1, 1);
     }
     g_assert_cmpstr(text, ==, "hello");
     g_assert_cmphex(in(q, FW_CFG + 4, 4), ==, 0x554d4551);
+}
+
+/* The first file, etc/e820: 20 bytes for each range of memory. */
+static void memory_for_firmware(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults -m 64M");
+    uint64_t words[5] = {};
+
+    out(q, FW_CFG, 2, 0x20);
+    for (unsigned i = 0; i < 4 * 20; i++) {
+        uint64_t byte = in(q, FW_CFG + 1, 1);
+
+        if (i >= 60) { /* the fourth: memory above 1 MiB */
+            words[(i - 60) / 4] |= byte << i % 4 * 8;
+        }
+    }
+    g_assert_cmphex(words[0], ==, 0x100000);
+    g_assert_cmphex(words[2], ==, 0x3f00000);
+    g_assert_cmphex(words[4], ==, 1);
 }
 
 /* ---- memory ---- */
@@ -400,6 +419,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86/acpi/tables", tables);
     g_test_add_func("/x86/acpi/off", no_tables);
     g_test_add_func("/x86/fw-cfg/ports", firmware_configuration);
+    g_test_add_func("/x86/fw-cfg/memory", memory_for_firmware);
     g_test_add_func("/x86/timer/runs-out", timer_runs_out);
     g_test_add_func("/x86/timer/off", no_timer);
     g_test_add_func("/x86/debugging/console", debug_console);
