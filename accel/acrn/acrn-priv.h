@@ -3,7 +3,8 @@
  *
  *   acrn.c      type, properties, opening the node, the VM's life
  *   memory.c    RAM segments and ioeventfds, as the listeners report them
- *   ioreq.c     the I/O request client: its threads, slots to requests and back
+ *   ioreq.c     the I/O request client: its threads, and which slots are to be served
+ *   slot.c      a slot's content as a request, and the answer
  *   irq.c       interrupt lines and messages
  *   passthru.c  devices of the host that the guest gets for itself
  *
@@ -134,6 +135,12 @@ bool acrn_client_start(AccelAcrn *acrn, GError **error);
 void acrn_client_stop(AccelAcrn *acrn);
 /* Returns when no request is being served; the VM is paused, so none comes. */
 void acrn_client_drain(AccelAcrn *acrn);
+
+/* slot.c */
+/* Fills req, all but its origin. NULL, or what is wrong with the slot's content. */
+const char *acrn_slot_take(const struct acrn_io_request *slot, IoRequest *req);
+/* type: req->raw_type, of which the value's place depends. */
+void acrn_slot_put(struct acrn_io_request *slot, uint32_t type, uint64_t value);
 
 /* irq.c */
 void acrn_irqs_init(AccelAcrn *acrn);
