@@ -125,11 +125,18 @@ static ssize_t fwd_write(const void *buf, size_t len, void *opaque)
     return len;
 }
 
+/* The stack does not tell that the guest has connected or has taken what was there. */
 void net_user_guestfwds_ready(UserNet *user)
 {
+    pthread_mutex_lock(&user->lock);
     for (unsigned i = 0; user->guestfwds != NULL && i < user->guestfwds->len; i++) {
-        chardev_accept_input(((GuestFwd *)g_ptr_array_index(user->guestfwds, i))->chr);
+        const GuestFwd *fwd = g_ptr_array_index(user->guestfwds, i);
+
+        if (slirp_socket_can_recv(user->slirp, fwd->addr, fwd->port) > 0) {
+            chardev_accept_input(fwd->chr);
+        }
     }
+    pthread_mutex_unlock(&user->lock);
 }
 
 static bool forward_to_chardev(UserNet *user, struct in_addr addr, int port, const char *device,

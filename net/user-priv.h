@@ -38,6 +38,6 @@ void net_user_leave(UserNet *user);
 /* user-forward.c. [main], lock not held */
 bool net_user_add_hostfwd(UserNet *user, const char *rule, GError **error);
 bool net_user_add_guestfwd(UserNet *user, const char *rule, GError **error);
-/* What comes from their character devices may find room again; lock held. */
+/* After each round of the stack: what comes from their character devices may find room again. */
 void net_user_guestfwds_ready(UserNet *user);
 void net_user_free_guestfwds(UserNet *user);

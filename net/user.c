@@ -93,7 +93,6 @@ static void cb_poll_fd(int fd, void *opaque)
 static void cb_notify(void *opaque)
 {
     net_user_wake(opaque);
-    net_user_guestfwds_ready(opaque);
 }
 
 static const SlirpCb callbacks = {
@@ -259,6 +258,7 @@ static void *user_thread(void *opaque)
         slirp_pollfds_poll(s->user.slirp, n < 0, get_revents, s);
         pthread_mutex_unlock(&s->user.lock);
         take_from_guest(s);
+        net_user_guestfwds_ready(&s->user);
         give_to_guest(s);
     }
     memory_thread_unregister();
