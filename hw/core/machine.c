@@ -551,3 +551,21 @@ char *machine_cpu_help(const char *type, GError **error)
     }
     return g_string_free(out, FALSE);
 }
+
+GPtrArray *machine_cpu_types(void)
+{
+    g_autoptr(GPtrArray) classes = g_ptr_array_new();
+    GPtrArray *types = g_ptr_array_new();
+
+    collect_classes(TYPE_MACHINE, classes);
+    for (unsigned i = 0; i < classes->len; i++) {
+        MachineClass *mc = g_ptr_array_index(classes, i);
+
+        for (const char *const *cpu = mc->cpu_types; cpu != NULL && *cpu != NULL; cpu++) {
+            if (!g_ptr_array_find_with_equal_func(types, *cpu, g_str_equal, NULL)) {
+                g_ptr_array_add(types, (char *)*cpu);
+            }
+        }
+    }
+    return types;
+}

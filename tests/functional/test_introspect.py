@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Asking about types and objects: every one answers, and asking changes nothing."""
+import os
 import tempfile
 
+import humpy
 import tap
 from qmp import Qmp
 from tap import check_equal, check_in, test
 
+KERNEL = os.path.join(os.environ.get("HUMPY_PAYLOADS", ""), "hello.img")
 NONE = ["-machine", "none", "-nodefaults"]
 VIRT = ["-machine", "virt", "-accel", "qtest", "-nodefaults", "-device", "virtio-rng-pci,id=r0",
         "-device", "virtio-serial-device,id=s0", "-device", "virtserialport,bus=s0.0,id=p0"]
@@ -105,6 +108,33 @@ def numa():
         nodes = {cpu["cpu-index"]: cpu["props"]["node-id"]
                  for cpu in vm.client.execute("query-cpus-fast")}
         check_equal(nodes, {0: 0, 1: 0, 2: 0, 3: 0, 4: 1, 5: 1, 6: 0, 7: 0})
+
+
+@test("the values of -cpu are listed, and a model is its name alone")
+def cpu_models():
+    with Qmp(*NONE) as vm:
+        names = [cpu["name"] for cpu in vm.client.execute("query-cpu-definitions")]
+        check_in("max", names)
+        check_equal(len(names), len(set(names)))
+        check_equal(vm.client.execute("query-cpu-model-expansion", type="full",
+                                      model={"name": "max"}), {"model": {"name": "max", "props": {}}})
+        for model, why in (({"name": "z80"}, "CPU type"),
+                           ({"name": "max", "props": {"sve": True}}, "has no property 'sve'"),
+                           ({"name": "max", "props": [1]}, "is not an object")):
+            check_in(why, vm.client.error("query-cpu-model-expansion", type="full", model=model)[1])
+
+
+@test("each CPU's thread-id is the host's thread that runs it")
+def thread_ids():
+    if not os.path.exists(KERNEL):
+        raise tap.Skip("the payloads are not built")
+    with Qmp(*humpy.ACCEL, "-machine", "virt", "-nodefaults", "-smp", "2", "-S", "-kernel",
+             KERNEL) as vm:
+        threads = [cpu["thread-id"] for cpu in vm.client.execute("query-cpus-fast")]
+        check_equal(len(set(threads)), 2)
+        check_equal(vm.process.pid in threads, False, "the main thread runs a CPU")
+        for thread in threads:
+            check_in(str(thread), os.listdir(f"/proc/{vm.process.pid}/task"))
 
 
 tap.main()

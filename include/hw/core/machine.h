@@ -67,6 +67,8 @@ char *machine_help(void);
 char *machine_type_help(const char *type, GError **error);
 /* -cpu help for a machine type, or for all with NULL. */
 char *machine_cpu_help(const char *type, GError **error);
+/* All values of -cpu, each once, that any machine type of this program takes. Free the array. */
+GPtrArray *machine_cpu_types(void); /* of const char */
 
 void machine_set_config(Machine *m, const MachineConfig *config); /* copied */
 const MachineConfig *machine_config(Machine *m);
