@@ -137,6 +137,85 @@ static void test_server_dies(void)
     server_free(s);
 }
 
+typedef struct {
+    BlockBackend *blk;
+    uint64_t offset;
+    int result;
+} Reader;
+
+static void *read_sector(void *opaque)
+{
+    Reader *r = opaque;
+    uint8_t buf[512];
+
+    r->result = block_preadv(r->blk, r->offset, &(struct iovec){ buf, 512 }, 1);
+    return NULL;
+}
+
+/* The server answers the read of the first sector when that of the second is there. */
+static void test_several_in_flight(void)
+{
+    static const char *const plugin[] = {
+        "eval", "get_size=echo 1024", "thread_model=echo parallel",
+        "pread=if [ $4 = 0 ]; then touch $tmpdir/first; until [ -e $tmpdir/second ]; do sleep .01; "
+        "done; else until [ -e $tmpdir/first ]; do sleep .01; done; touch $tmpdir/second; fi; "
+        "head -c $3 /dev/zero",
+        NULL
+    };
+    Server *s = server_new(plugin, true);
+    Reader readers[2] = { { .offset = 0 }, { .offset = 512 } };
+    GThread *threads[2];
+    BlockBackend *blk;
+
+    if (s == NULL) {
+        return;
+    }
+    blk = block_open(
+        &(BlockOptions){ .driver = BLOCK_DRIVER_NBD, .nbd_path = s->socket, .read_only = true },
+        NULL);
+    g_assert_nonnull(blk);
+    for (unsigned i = 0; i < 2; i++) {
+        readers[i].blk = blk;
+        threads[i] = g_thread_new("reader", read_sector, &readers[i]);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        g_thread_join(threads[i]);
+        g_assert_cmpint(readers[i].result, ==, 0);
+    }
+    block_unref(blk);
+    server_free(s);
+}
+
+/* Whatever is in flight when the server dies fails, and nobody waits for ever. */
+static void test_dies_in_flight(void)
+{
+    static const char *const plugin[] = { "eval", "get_size=echo 1048576",
+                                          "thread_model=echo parallel", "pread=kill -9 $PPID",
+                                          NULL };
+    Server *s = server_new(plugin, true);
+    Reader readers[8];
+    GThread *threads[G_N_ELEMENTS(readers)];
+    BlockBackend *blk;
+
+    if (s == NULL) {
+        return;
+    }
+    blk = block_open(
+        &(BlockOptions){ .driver = BLOCK_DRIVER_NBD, .nbd_path = s->socket, .read_only = true },
+        NULL);
+    g_assert_nonnull(blk);
+    for (unsigned i = 0; i < G_N_ELEMENTS(readers); i++) {
+        readers[i] = (Reader){ .blk = blk, .offset = i * 512 };
+        threads[i] = g_thread_new("reader", read_sector, &readers[i]);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(readers); i++) {
+        g_thread_join(threads[i]);
+        g_assert_cmpint(readers[i].result, <, 0);
+    }
+    block_unref(blk);
+    server_free(s);
+}
+
 static void test_odd_size(void)
 {
     Server *s = server_new((const char *[]){ "memory", "1000", NULL }, false);
@@ -165,6 +244,8 @@ int main(int argc, char **argv)
     g_test_add_func("/nbd/data-flush-zeroes-discard", test_data);
     g_test_add_func("/nbd/read-only-export", test_read_only);
     g_test_add_func("/nbd/server-dies", test_server_dies);
+    g_test_add_func("/nbd/several-in-flight", test_several_in_flight);
+    g_test_add_func("/nbd/server-dies-with-requests-in-flight", test_dies_in_flight);
     g_test_add_func("/nbd/size-not-in-sectors", test_odd_size);
     g_test_add_func("/nbd/no-server", test_no_server);
     return g_test_run();
