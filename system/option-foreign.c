@@ -27,7 +27,6 @@ static const ForeignOption foreign[] = {
     { "audio audiodev soundhw", "TYPE", .none = "none", .why = "there are no sound devices" },
     { "usb", .why = NO_PCI },
     { "usbdevice", "TYPE", .why = NO_PCI },
-    { "pflash", "FILE", .why = NO_FIRMWARE },
     { "boot", "ORDER", .why = NO_FIRMWARE },
     { "semihosting", .why = "there is no semihosting" },
     { "semihosting-config", "TEXT", .why = "there is no semihosting" },

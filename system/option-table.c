@@ -103,6 +103,15 @@ static bool take_netdev(VmConfig *config, const char *arg, GError **error)
     return true;
 }
 
+static bool take_pflash(VmConfig *config, const char *arg, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(arg, ",", -1);
+    g_autofree char *doubled = g_strjoinv(",,", parts);
+
+    g_ptr_array_add(config->drives, g_strconcat("if=pflash,file=", doubled, NULL));
+    return true;
+}
+
 static bool take_device(VmConfig *config, const char *arg, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse_or_json(arg, "driver", error);
@@ -282,6 +291,9 @@ static const Option block_options[] = {
       "known other format is refused unless format=raw is given. A disk is locked against other "
       "processes (file.locking=off: it is not).",
       take_drives },
+    { "pflash", NULL, "FILE", "content of the machine's next flash",
+      "The same as -drive if=pflash,file=FILE. Give it a second time for the second flash.",
+      take_pflash },
     { "blockdev", NULL, "[driver=]raw|file,node-name=NAME[,PROP=VALUE...]",
       "disk image without a device",
       "driver=file takes filename, driver=raw takes file=NODE or file.driver=file,file.filename="

@@ -106,7 +106,7 @@ rows("what an accelerator cannot do is its own word",
      (["-machine", "virt,virtualization=on"], "-machine virt,virtualization=on is not", "EL1"))
 
 rows("options of QEMU's that are missing say so",
-     (["-pflash", "efi"], "-pflash efi: there is no firmware"),
+     (["-M", "virt", "-pflash", "/nonexistent/efi"], "/nonexistent/efi", "No such file"),
      (["-M", "virt", "-bios", "efi"], "-bios is not supported by accelerator 'gunyah'"),
      (["-vga", "std"], "-vga std: there are no displays yet"))
 

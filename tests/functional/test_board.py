@@ -156,6 +156,21 @@ def flash():
         check_equal(image.read(4), b"\x78\x56\x34\x12", "image")
 
 
+@test("flash: -pflash fills the first flash, then the second")
+def pflash():
+    with tempfile.TemporaryDirectory() as scratch:
+        words = []
+        for text in ("one", "two,"):
+            path = os.path.join(scratch, text)
+            with open(path, "wb") as image:
+                image.write(text.encode())
+                image.truncate(64 << 20)
+            words += ["-pflash", path]
+        with Board(*words) as board:
+            check_equal(board.get(0, 3), b"one", "first flash")
+            check_equal(board.get(FLASH1, 4), b"two,", "second flash")
+
+
 @test("flash: -bios is what the CPU finds at 0")
 def bios():
     with tempfile.NamedTemporaryFile() as image:

@@ -130,8 +130,8 @@ static void test_wishes_are_kept_for_the_accelerator(void)
 /* None may also be one of ours: it would never be found. */
 static void test_foreign_options_are_foreign(void)
 {
-    static const char *const names[] = { "s",   "gdb",    "usb",    "sdl",
-                                         "vga", "pflash", "loadvm", "snapshot" };
+    static const char *const names[] = { "s",   "gdb",  "usb",    "sdl",
+                                         "vga", "boot", "loadvm", "snapshot" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         g_assert_nonnull(foreign_find(names[i]));
