@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The entropy device (virtio 1.2, section 5.4): fills what the driver offers from a back end
  * or the host's getrandom(). max-bytes per period milliseconds bounds how much a guest may draw.
- * The period is host time.
+ * Periods pass on the virtual clock.
  */
 #include <errno.h>
 #include <linux/virtio_ids.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "hw/core/clock.h"
 #include "hw/virtio/rng-backend.h"
 #include "hw/virtio/virtio.h"
 #include "util/error.h"
@@ -33,11 +33,11 @@ struct _VirtIORng {
     uint32_t period_ms;
     char *rng; /* id of a back end, or NULL: getrandom() */
 
-    int timer_fd;
-    uint64_t timer_watch;
+    ClockTimer *timer;
+    gint period_over; /* atomic: the timer has fired */
     VirtQueue *vq;
     uint64_t quota; /* [queue] left in this period */
-    bool waiting;   /* [queue] the timer runs */
+    bool waiting;   /* [queue] for the timer */
 
     RngBackend *backend; /* used, referenced; or NULL */
     int source_epoll;
@@ -73,15 +73,19 @@ static size_t fill(const struct iovec *iov, unsigned n, size_t len)
 /* The period begins with the first byte drawn from a full quota. */
 static void start_period(VirtIORng *s)
 {
-    struct itimerspec when = { .it_value = { .tv_sec = s->period_ms / 1000,
-                                             .tv_nsec = s->period_ms % 1000 * 1000000l } };
-
     if (!s->waiting) {
         s->waiting = true;
-        if (timerfd_settime(s->timer_fd, 0, &when, NULL) != 0) {
-            g_error("cannot set a timer: %s", g_strerror(errno));
-        }
+        clock_timer_arm(s->timer, clock_now() + s->period_ms * INT64_C(1000000));
     }
+}
+
+/* [main] */
+static void period_ended(void *opaque)
+{
+    VirtIORng *s = opaque;
+
+    g_atomic_int_set(&s->period_over, 1);
+    virtio_queue_kick(s->vq);
 }
 
 /* The back end's descriptor is in an epoll set of its own, armed for one shot at a time, so that
@@ -145,6 +149,10 @@ static void serve_queue(VirtIODevice *vdev, VirtQueue *vq)
     VirtQueueElement *elem;
     size_t len;
 
+    if (g_atomic_int_compare_and_exchange(&s->period_over, 1, 0)) {
+        s->quota = s->max_bytes;
+        s->waiting = false;
+    }
     while (s->quota > 0 && has_entropy(s) && (elem = virtio_queue_pop(vq)) != NULL) {
         if (elem->in_size == 0) {
             virtio_error(vdev, "request without a writable buffer");
@@ -158,19 +166,6 @@ static void serve_queue(VirtIODevice *vdev, VirtQueue *vq)
         }
         virtio_queue_push(vq, elem, len);
         virtio_queue_notify(vq);
-    }
-}
-
-/* The queue's next run, which has its lock, finds a full quota. */
-static void period_ended(void *opaque)
-{
-    VirtIORng *s = opaque;
-    uint64_t expirations;
-
-    if (read(s->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations)) {
-        s->quota = s->max_bytes;
-        s->waiting = false;
-        virtio_queue_kick(s->vq);
     }
 }
 
@@ -229,17 +224,11 @@ static bool virtio_rng_realize(VirtIODevice *vdev, GError **error)
 {
     VirtIORng *s = HUMPY_VIRTIO_RNG(vdev);
 
-    s->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (s->timer_fd < 0) {
-        error_set_errno(error, errno, "cannot create a timer");
+    if (!take_backend(s, error)) {
         return false;
     }
-    s->timer_watch = iothread_watch(virtio_iothread(vdev), s->timer_fd, period_ended, s, error);
-    if (s->timer_watch == 0 || !take_backend(s, error)) {
-        iothread_unwatch(virtio_iothread(vdev), s->timer_watch);
-        fd_clear(&s->timer_fd);
-        return false;
-    }
+    s->timer = clock_timer_new(period_ended, s);
+    s->period_over = 0;
     s->quota = s->max_bytes;
     s->waiting = false;
     virtio_init(vdev, &s->props, 0, NULL, 0);
@@ -251,14 +240,12 @@ static void virtio_rng_unrealize(VirtIODevice *vdev)
 {
     VirtIORng *s = HUMPY_VIRTIO_RNG(vdev);
 
-    iothread_unwatch(virtio_iothread(vdev), s->timer_watch);
+    g_clear_pointer(&s->timer, clock_timer_free);
     release_backend(s);
-    fd_clear(&s->timer_fd);
 }
 
 static void virtio_rng_init(VirtIORng *s)
 {
-    s->timer_fd = -1;
     s->source_epoll = -1;
 }
 
