@@ -210,7 +210,7 @@ static BlockOnError choose_action(const VirtIOBlk *s, bool is_read, int result)
 
 static void tell_management(VirtIOBlk *s, bool is_read, BlockOnError action, int result)
 {
-    const char *id = device_id(HUMPY_DEVICE(s));
+    const char *id = virtio_user_id(HUMPY_VIRTIO_DEVICE(s));
     JsonObject *data = json_object_new();
 
     json_object_set_string_member(data, "device", id != NULL ? id : "");

@@ -63,7 +63,7 @@ bool net_filter_wants(VirtIONet *s, const uint8_t *head, size_t len)
 /* One event until somebody asks: a driver that changes its filter in a loop floods nobody. */
 void net_filter_changed(VirtIONet *s)
 {
-    const char *id = device_id(HUMPY_DEVICE(s));
+    const char *id = virtio_user_id(HUMPY_VIRTIO_DEVICE(s));
     JsonObject *data;
     bool tell;
 

@@ -259,13 +259,9 @@ static bool check_properties(VirtIONet *s, GError **error)
 /* What set_link calls it: the id of the device as the user knows it. */
 static char *client_name(VirtIONet *s)
 {
-    Bus *bus = device_parent_bus(HUMPY_DEVICE(s));
-    const char *id = device_id(HUMPY_DEVICE(s));
+    const char *id = virtio_user_id(HUMPY_VIRTIO_DEVICE(s));
     static unsigned number;
 
-    if (id == NULL && bus != NULL) {
-        id = device_id(bus_parent(bus));
-    }
     return id != NULL ? g_strdup(id) : g_strdup_printf("virtio-net.%u", number++);
 }
 

@@ -6,6 +6,7 @@
 #include <linux/virtio_config.h>
 #include <string.h>
 
+#include "hw/core/bus.h"
 #include "hw/virtio/iothread-object.h"
 #include "util/error.h"
 #include "util/trace.h"
@@ -78,6 +79,14 @@ IoThread *virtio_iothread(VirtIODevice *vdev)
     return virtio_core(vdev)->iothread;
 }
 
+const char *virtio_user_id(VirtIODevice *vdev)
+{
+    const char *id = device_id(HUMPY_DEVICE(vdev));
+    Bus *bus = device_parent_bus(HUMPY_DEVICE(vdev));
+
+    return id == NULL && bus != NULL ? device_id(bus_parent(bus)) : id;
+}
+
 AddressSpace *virtio_dma(VirtIODevice *vdev)
 {
     return virtio_core(vdev)->dma;
@@ -108,7 +117,7 @@ void virtio_config_update(VirtIODevice *vdev, size_t offset, const void *data, s
 void virtio_error(VirtIODevice *vdev, const char *fmt, ...)
 {
     VirtIOCore *core = virtio_core(vdev);
-    const char *id = device_id(HUMPY_DEVICE(vdev));
+    const char *id = virtio_user_id(vdev);
     g_autofree char *text = NULL;
     bool first_ever, first;
     va_list ap;

@@ -68,6 +68,7 @@ static void expect_error(Disk *d, const char *operation, const char *action, boo
     g_assert_cmpstr(json_object_get_string_member(data, "operation"), ==, operation);
     g_assert_cmpstr(json_object_get_string_member(data, "action"), ==, action);
     g_assert_cmpint(json_object_get_boolean_member(data, "nospace"), ==, nospace);
+    g_assert_cmpstr(json_object_get_string_member(data, "device"), ==, "disk");
     g_assert_cmpstr(json_object_get_string_member(data, "node-name"), ==, "d0");
 }
 
@@ -223,7 +224,7 @@ static void drive_option(void)
     g_assert_cmpint(ftruncate(fd, 65536), ==, 0);
     d.q = qtest_startf("-machine virt -nodefaults "
                        "-drive if=none,id=d0,file=%s,format=raw,rerror=stop,werror=report "
-                       "-device virtio-blk-pci,addr=04.0,drive=d0",
+                       "-device virtio-blk-pci,addr=04.0,drive=d0,id=disk",
                        d.rules);
     virtio_find(&d.dev, d.q, VIRTIO_PCI_MODERN);
     virtio_start(&d.dev);

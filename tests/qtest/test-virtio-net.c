@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "client.h"
+#include "virtio.h"
 
 enum {
     MMIO = 0x0a003e00, /* the last slot, where the first device goes */
@@ -237,6 +237,51 @@ static void hot_unplug(void)
     finish(&w);
 }
 
+/* Says on the control queue whether everything is to be received (virtio 1.2, section 5.1.6.5.1).
+ */
+static void set_promiscuous(VirtioDev *dev, bool on)
+{
+    uint64_t out = virtio_alloc(dev, 4096), in = out + 16;
+
+    qtest_write_value(dev->q, out + 2, 1, on); /* class and command are 0 */
+    qtest_write_value(dev->q, in, 1, 0xff);
+    virtq_submit(dev, 2, out, 3, in, 1);
+    virtq_wait(dev, 2);
+    g_assert_cmpuint(qtest_read_value(dev->q, in, 1), ==, 0);
+}
+
+static bool is_promiscuous(QTest *q)
+{
+    g_autoptr(JsonObject) reply =
+        qtest_qmp(q, "{'execute': 'query-rx-filter', 'arguments': {'name': 'card'}}");
+    JsonArray *filters = json_object_get_array_member(reply, "return");
+
+    g_assert_cmpuint(json_array_get_length(filters), ==, 1);
+    return json_object_get_boolean_member(json_array_get_object_element(filters, 0), "promiscuous");
+}
+
+/* Management hears that a driver changed what it receives, and can ask for it. */
+static void rx_filter(gconstpointer props)
+{
+    g_autoptr(QTest) q = qtest_startf("-machine virt -nodefaults -netdev hubport,hubid=0,id=n0 "
+                                      "-device virtio-net-pci,addr=04.0,netdev=n0,id=card%s",
+                                      (const char *)props);
+    VirtioDev dev;
+
+    virtio_find(&dev, q, VIRTIO_PCI_MODERN);
+    dev.packed = *(const char *)props != '\0';
+    virtio_start(&dev);
+    g_assert_true(is_promiscuous(q));
+    for (unsigned i = 0; i < 4; i++) {
+        g_autoptr(JsonObject) data = NULL;
+
+        set_promiscuous(&dev, i % 2 != 0);
+        data = qtest_event(q, "NIC_RX_FILTER_CHANGED");
+        g_assert_cmpstr(json_object_get_string_member(data, "name"), ==, "card");
+        g_assert_cmpint(is_promiscuous(q), ==, i % 2 != 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -245,5 +290,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qtest/virtio-net/reset-with-packets-in-flight", reset_busy);
     g_test_add_func("/qtest/virtio-net/netdev-del", netdev_gone);
     g_test_add_func("/qtest/virtio-net/hot-unplug", hot_unplug);
+    g_test_add_data_func("/qtest/virtio-net/rx-filter", "", rx_filter);
+    g_test_add_data_func("/qtest/virtio-net/rx-filter-packed", ",packed=on", rx_filter);
     return g_test_run();
 }

@@ -8,7 +8,9 @@
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <pty.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,7 +24,7 @@ static char *scratch;
 typedef struct {
     GString *received;
     size_t room;
-    unsigned opened, closed, breaks;
+    unsigned opened, closed, breaks, resized;
 } Front;
 
 static size_t front_can_receive(void *opaque)
@@ -46,6 +48,7 @@ static void front_event(void *opaque, ChardevEvent event)
     front->opened += event == CHARDEV_OPENED;
     front->closed += event == CHARDEV_CLOSED;
     front->breaks += event == CHARDEV_BREAK;
+    front->resized += event == CHARDEV_RESIZED;
 }
 
 static Chardev *replaced_by;
@@ -318,6 +321,40 @@ static void test_stopped_terminal_does_not_hold_writers(void)
     g_assert_cmpuint(chardev_dropped(chr), ==, sizeof(text) - written);
     g_assert_cmpint(fcntl(slave, F_GETFL) & O_NONBLOCK, ==, 0); /* the shell's file, too */
     chardev_cleanup();
+}
+
+/* In a process of its own, for it changes standard input. */
+static void test_window_size(void)
+{
+    struct winsize size = { .ws_col = 132, .ws_row = 50 };
+    g_auto(Fd) master = -1, slave = -1;
+    uint16_t columns, rows;
+    GError *error = NULL;
+    Chardev *chr;
+    Front front;
+
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 60 * (guint64)G_USEC_PER_SEC, 0);
+        g_test_trap_assert_passed();
+        return;
+    }
+    g_assert_cmpint(openpty(&master, &slave, NULL, NULL, NULL), ==, 0);
+    g_assert_cmpint(dup2(slave, STDIN_FILENO), ==, STDIN_FILENO);
+    chr = chardev_new("stdio,id=t", &error);
+    g_assert_no_error(error);
+    g_assert_false(chardev_get_size(chr, &columns, &rows)); /* nobody has said */
+    front_init(&front, 100);
+    g_assert_true(chardev_attach(chr, &functions, &front, &error));
+    g_assert_cmpint(ioctl(master, TIOCSWINSZ, &size), ==, 0);
+    raise(SIGWINCH); /* the kernel tells those whose controlling terminal it is */
+    while (front.resized == 0) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_assert_true(chardev_get_size(chr, &columns, &rows));
+    g_assert_cmpuint(columns, ==, 132);
+    g_assert_cmpuint(rows, ==, 50);
+    chardev_cleanup();
+    front_finish(&front);
 }
 
 static void test_one_front_end_at_a_time(void)
@@ -838,6 +875,7 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/file/pipe-without-reader-is-refused",
                     test_pipe_without_reader_is_refused);
     g_test_add_func("/chardev/file/pipe-with-reader-is-written", test_pipe_with_reader_is_written);
+    g_test_add_func("/chardev/stdio/window-size", test_window_size);
     g_test_add_func("/chardev/stdio/stopped-terminal-does-not-hold-writers",
                     test_stopped_terminal_does_not_hold_writers);
     g_test_add_func("/chardev/front-end/one-at-a-time", test_one_front_end_at_a_time);

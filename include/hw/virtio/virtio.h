@@ -82,6 +82,9 @@ void virtio_error(VirtIODevice *vdev, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The thread the queues are served in, for timers and back-end descriptors of the device. */
 IoThread *virtio_iothread(VirtIODevice *vdev);
 
+/* The id the user gave it, or the function that carries it; NULL: none. Borrowed. */
+const char *virtio_user_id(VirtIODevice *vdev);
+
 /* What addresses in requests mean; borrowed. */
 AddressSpace *virtio_dma(VirtIODevice *vdev);
 
