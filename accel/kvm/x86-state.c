@@ -46,20 +46,29 @@ static struct kvm_msr_list *msr_list(AccelKvm *kvm, GError **error)
     return list;
 }
 
+/* KVM_GET_MSRS or KVM_SET_MSRS for one of them; FALSE: KVM refuses. */
+static bool one_msr(AccelKvm *kvm, unsigned index, unsigned long request, uint32_t number,
+                    uint64_t *value)
+{
+    g_autofree struct kvm_msrs *one = g_malloc0(sizeof(*one) + sizeof(one->entries[0]));
+
+    one->nmsrs = 1;
+    one->entries[0].index = number;
+    one->entries[0].data = *value;
+    if (kvm_vcpu_ioctl(kvm, kvm->vcpus[index], request, one) != 1) {
+        return false;
+    }
+    *value = one->entries[0].data;
+    return true;
+}
+
 /* One that cannot be read belongs to a feature this CPU lacks; one that cannot be written cannot
  * have been changed by the guest in a way we could take back. */
 static bool msr_is_state(AccelKvm *kvm, unsigned index, uint32_t number, uint64_t *value)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } one = { .head.nmsrs = 1, .entry.index = number };
-
-    if (number == MSR_TSC || kvm_vcpu_ioctl(kvm, kvm->vcpus[index], KVM_GET_MSRS, &one) != 1) {
-        return false;
-    }
-    *value = one.entry.data;
-    return kvm_vcpu_ioctl(kvm, kvm->vcpus[index], KVM_SET_MSRS, &one) == 1;
+    *value = 0;
+    return number != MSR_TSC && one_msr(kvm, index, KVM_GET_MSRS, number, value) &&
+           one_msr(kvm, index, KVM_SET_MSRS, number, value);
 }
 
 static struct kvm_msrs *save_msrs(AccelKvm *kvm, unsigned index, GError **error)
@@ -84,13 +93,9 @@ static struct kvm_msrs *save_msrs(AccelKvm *kvm, unsigned index, GError **error)
 
 static bool msr_is(AccelKvm *kvm, unsigned index, const struct kvm_msr_entry *entry)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } one = { .head.nmsrs = 1, .entry.index = entry->index };
+    uint64_t value = 0;
 
-    return kvm_vcpu_ioctl(kvm, kvm->vcpus[index], KVM_GET_MSRS, &one) == 1 &&
-           one.entry.data == entry->data;
+    return one_msr(kvm, index, KVM_GET_MSRS, entry->index, &value) && value == entry->data;
 }
 
 /* KVM stops at one that it refuses. If that has its value already, the rest is still to be done. */
