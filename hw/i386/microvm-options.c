@@ -100,6 +100,10 @@ bool microvm_check_options(MicrovmMachine *s, GError **error)
         return refuse(error, config->dtb != NULL ? "-dtb" : "-machine dumpdtb",
                       "machine 'microvm' is described by ACPI tables, not by a device tree");
     }
+    if (s->option_roms) {
+        return refuse(error, "-machine microvm,x-option-roms=on",
+                      "there is no firmware that would run them");
+    }
     return check_chips(s, machine_accel(HUMPY_MACHINE(s)), error) &&
            check_ram(config->ram_size, error) && check_cpu(config->cpu_type, error);
 }
@@ -111,6 +115,7 @@ static const Prop microvm_props[] = {
     PROP_ONOFFAUTO("pcie", MicrovmMachine, pcie, "PCI Express host; auto: on"),
     PROP_ONOFFAUTO("acpi", MicrovmMachine, acpi, "ACPI tables; auto: on"),
     PROP_BOOL("isa-serial", MicrovmMachine, isa_serial, true, "Serial ports (16550)"),
+    PROP_BOOL("x-option-roms", MicrovmMachine, option_roms, false, "Option ROMs for firmware"),
     PROP_BOOL("auto-kernel-cmdline", MicrovmMachine, auto_kernel_cmdline, true,
               "With acpi=off, name virtio-mmio devices on the kernel's command line"),
 };

@@ -18,7 +18,7 @@
 struct _MicrovmMachine {
     Machine parent_instance;
     int pit, pic, rtc, pcie, acpi; /* properties, PROP_AUTO or what was asked for */
-    bool isa_serial, auto_kernel_cmdline;
+    bool isa_serial, auto_kernel_cmdline, option_roms;
 
     X86Gsis *gsis;
     uint64_t pci_high_size; /* of the 64-bit window; 0: there is none */

@@ -74,6 +74,7 @@ def bad_options():
     refused(["-append", "x"], "-append", "-kernel")
     refused(["-initrd", "x"], "-initrd", "-kernel")
     refused(["-machine", "microvm,pciee=on"], "pcie")
+    refused(["-machine", "microvm,x-option-roms=on"], "x-option-roms=on", "no firmware")
     refused(["-device", "pvpanic-mmio"], "pvpanic-mmio", "has no place")
     refused(["-device", "pc-testdev", "-device", "pc-testdev"], "already is a 'pc-testdev'")
 
