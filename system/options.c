@@ -7,7 +7,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#include "accel/accel.h"
+#include "accel/accel-impl.h"
 #include "chardev/chardev.h"
 #include "hw/core/machine.h"
 #include "util/error.h"
@@ -239,12 +239,17 @@ static void dump_types_below(JsonBuilder *b, GType type)
         gpointer klass = g_type_class_ref(type);
 
         if (g_type_is_a(type, TYPE_ACCEL)) {
-            g_autoptr(Accel) accel = g_object_new(type, NULL);
+            const AccelClass *ac = klass;
 
-            dump_type(b, accel_name(accel), NULL, type);
+            if (target_offers(ac->targets)) {
+                dump_type(b, ac->name, ac->summary, type);
+            }
         } else if (g_type_is_a(type, TYPE_MACHINE)) {
-            dump_type(b, HUMPY_MACHINE_CLASS(klass)->name, HUMPY_MACHINE_CLASS(klass)->summary,
-                      type);
+            const MachineClass *mc = HUMPY_MACHINE_CLASS(klass);
+
+            if (target_offers(mc->targets)) {
+                dump_type(b, mc->name, mc->summary, type);
+            }
         } else if (HUMPY_DEVICE_CLASS(klass)->user_creatable) {
             dump_type(b, g_type_name(type), HUMPY_DEVICE_CLASS(klass)->summary, type);
         }
@@ -272,6 +277,8 @@ char *options_dump(void)
 
     json_builder_begin_object(b);
     add_string(b, "version", HUMPY_VERSION);
+    add_string(b, "program", target_program());
+    add_string(b, "target", target_name());
     dump_options(b);
     add_text(b, "accel-help", accel_help()); /* registers the types, too */
     add_text(b, "chardev-help", chardev_help());

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Turns the JSON of `humpy-system-aarch64 -dump-options` (stdin) into its manual page (stdout)."""
+"""Turns the JSON of a program's -dump-options (stdin) into its manual page (stdout)."""
 import json
 import sys
 
@@ -50,13 +50,15 @@ def type_lines(title, option, types):
             yield from property_lines(prop)
 
 
+GUESTS = {"aarch64": "arm64", "x86_64": "x86"}
+
 BEFORE = r""".SH NAME
-humpy\-system\-aarch64 \- virtual machine monitor for arm64 guests
+%(program)s \- virtual machine monitor for %(guests)s guests
 .SH SYNOPSIS
-.B humpy\-system\-aarch64
+.B %(program)s
 .RI [ options ]
 .SH DESCRIPTION
-Humpy runs arm64 virtual machines through the interfaces of hypervisors that are already in the
+Humpy runs %(guests)s virtual machines through the interfaces of hypervisors that are already in the
 kernel. Its command line is spelled and understood as QEMU's, as far as it has the option.
 Where the machine has no such hypervisor, a userspace model of the interface stands in.
 Options may be written with one dash or two. A comma inside a value is doubled."""
@@ -79,7 +81,9 @@ with panic=\-1 on its command line it becomes a reset."""
 
 def main():
     dump = json.load(sys.stdin)
-    lines = [f'.TH HUMPY\\-SYSTEM\\-AARCH64 1 "" "Humpy {dump["version"]}"', BEFORE, ".SH OPTIONS"]
+    program = text(dump["program"])
+    before = BEFORE % {"program": program, "guests": GUESTS[dump["target"]]}
+    lines = [f'.TH {program.upper()} 1 "" "Humpy {dump["version"]}"', before, ".SH OPTIONS"]
     for section in dump["sections"]:
         lines.append(f".SS {text(section['title'])}")
         for option in section["options"]:

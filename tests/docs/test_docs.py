@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Documentation and program agree, in both directions. Arguments: the JSON of -dump-options, the
-manual page made from it."""
+manual page and bash's completion made from it."""
 import glob
 import json
 import os
@@ -16,8 +16,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "functional"))
 import tap                                # noqa: E402
 from tap import check_equal, test         # noqa: E402
 
-DUMP, MANUAL = (os.path.abspath(name) for name in sys.argv[1:3])
-del sys.argv[1:3]
+DUMP, MANUAL, COMPLETION = (os.path.abspath(name) for name in sys.argv[1:4])
+del sys.argv[1:4]
 with open(DUMP, encoding="utf-8") as dump_file:
     dump = json.load(dump_file)
 OPTIONS = {}
@@ -46,7 +46,7 @@ def examples():
     for page in [*PAGES, os.path.join(ROOT, "README.md")]:
         text = read(page).replace("\\\n", " ")
         for line in text.splitlines():
-            found = re.match(r"    \S*humpy-system-aarch64 (.*)", line)
+            found = re.match(r"    \S*humpy-system-(?:aarch64|x86_64) (.*)", line)
             if found:
                 yield os.path.relpath(page, ROOT), found.group(1).split()
 
@@ -98,6 +98,28 @@ def manual_formats():
     told = [line for line in done.stderr.splitlines() if "can't break line" not in line
             and "cannot adjust line" not in line and "cannot break line" not in line]
     check_equal((done.returncode, told), (0, []))
+
+
+def complete(*words):
+    """What bash offers for the last of the words, which it has taken apart already."""
+    script = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); ' \
+        f'_{dump["program"].replace("-", "_")}; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", script, COMPLETION, dump["program"], *words],
+                          capture_output=True, text=True, check=True)
+    check_equal(done.stderr, "")
+    return set(done.stdout.split())
+
+
+@test("bash completes options, types and their properties")
+def completion():
+    check_equal(complete(""), set(OPTIONS))
+    check_equal(complete("-nographic", "-kern"), {"-kernel"})
+    check_equal(complete("-accel", ""), {"help"} | {a["name"] for a in dump["accelerators"]})
+    check_equal(complete("--machine", "no"), {"none"})
+    check_equal(complete("-device", "virtio-rng-device,max"), {"virtio-rng-device,max-bytes="})
+    check_equal(complete("-device", "virtio-rng-device,period", "=", "5,max"), {"5,max-bytes="})
+    check_equal(complete("-kernel", os.path.join(ROOT, "LICEN")), {os.path.join(ROOT, "LICENSE")})
+    check_equal(complete("-kernel", "a", "-append"), {"-append"})
 
 
 @test("examples use options that exist")
