@@ -18,6 +18,8 @@
 #include "hw/i386/pci-ports.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/arm-gicv3.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
 #include "hw/misc/debug-exit.h"
 #include "hw/misc/pc-testdev.h"
 #include "hw/misc/pvpanic.h"
@@ -57,6 +59,8 @@ static GType (*const types[])(void) = {
     gpio_key_get_type,
     i8042_get_type,
     i8254_get_type,
+    i8259_get_type,
+    ioapic_get_type,
     mc146818_get_type,
     pflash_cfi01_get_type,
     pl061_get_type,

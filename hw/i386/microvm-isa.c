@@ -4,6 +4,8 @@
 #include "hw/char/serial.h"
 #include "hw/display/ramfb.h"
 #include "hw/input/i8042.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
 #include "hw/misc/debug-exit.h"
 #include "hw/misc/pc-testdev.h"
 #include "hw/rtc/mc146818.h"
@@ -23,18 +25,53 @@ static bool has_irqchip(Machine *m)
     return accel_caps(machine_accel(m)) & ACCEL_CAP_IRQCHIP;
 }
 
-bool microvm_add_irqs(MicrovmMachine *s, GError **error)
+static bool connect_to_accel(MicrovmMachine *s, GError **error)
 {
-    Machine *m = HUMPY_MACHINE(s);
+    Accel *accel = machine_accel(HUMPY_MACHINE(s));
 
-    s->gsis = x86_gsis_new();
-    for (unsigned gsi = 0; has_irqchip(m) && gsi < X86_N_GSIS; gsi++) {
-        if (!accel_irq_connect(machine_accel(m), gsi, ACCEL_IRQ_LEVEL, error)) {
+    for (unsigned gsi = 0; gsi < X86_N_GSIS; gsi++) {
+        if (!accel_irq_connect(accel, gsi, ACCEL_IRQ_LEVEL, error)) {
             return false;
         }
-        x86_gsi_add_output(s->gsis, gsi, irq_new(drive_gsi, machine_accel(m), gsi));
+        x86_gsi_add_output(s->gsis, gsi, irq_new(drive_gsi, accel, gsi));
     }
     return true;
+}
+
+/* For an accelerator without vCPUs (qtest): nobody answers the 8259's INTR. */
+static bool add_controllers(MicrovmMachine *s, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(s);
+    Device *ioapic = g_object_new(TYPE_IOAPIC, "pins", X86_N_GSIS, NULL), *pic;
+
+    ioapic_set_memory(HUMPY_IOAPIC(ioapic), machine_memory(m));
+    if (!microvm_add_device(s, ioapic, error)) {
+        return false;
+    }
+    device_map(ioapic, 0, machine_system_memory(m), MICROVM_IOAPIC);
+    for (unsigned gsi = 0; gsi < X86_N_GSIS; gsi++) {
+        x86_gsi_add_output(s->gsis, gsi, device_input(ioapic, NULL, gsi));
+    }
+    if (s->pic == PROP_OFF) {
+        return true;
+    }
+    pic = g_object_new(TYPE_I8259, NULL);
+    if (!microvm_add_device(s, pic, error)) {
+        return false;
+    }
+    device_map(pic, I8259_MASTER, machine_system_io(m), MICROVM_PIC);
+    device_map(pic, I8259_SLAVE, machine_system_io(m), MICROVM_PIC_SLAVE);
+    device_map(pic, I8259_ELCR, machine_system_io(m), MICROVM_PIC_ELCR);
+    for (unsigned irq = 0; irq < I8259_N_INPUTS; irq++) {
+        x86_gsi_add_output(s->gsis, irq, device_input(pic, NULL, irq));
+    }
+    return true;
+}
+
+bool microvm_add_irqs(MicrovmMachine *s, GError **error)
+{
+    s->gsis = x86_gsis_new();
+    return has_irqchip(HUMPY_MACHINE(s)) ? connect_to_accel(s, error) : add_controllers(s, error);
 }
 
 void microvm_release_irqs(MicrovmMachine *s)

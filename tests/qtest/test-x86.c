@@ -193,6 +193,28 @@ static void debug_console(void)
     g_assert_cmpstr(json_object_get_string_member(reply, "return"), ==, "hi\n");
 }
 
+/* ---- interrupt controllers ---- */
+
+/* An interrupt of the UART can be polled for. */
+static void lines_arrive(void)
+{
+    g_autoptr(QTest) q = qtest_start("-machine microvm -nodefaults");
+
+    out(q, 0x20, 1, 0x11);
+    out(q, 0x21, 1, 0x30);
+    out(q, 0x21, 1, 0x04);
+    out(q, 0x21, 1, 0x01);
+    out(q, 0x21, 1, 0xef);     /* COM1 only */
+    out(q, COM1 + 4, 1, 0x08); /* OUT2 */
+    g_assert_cmphex(in(q, 0x20, 1) & 0x10, ==, 0);
+    out(q, COM1 + 1, 1, 0x02); /* transmitter empty */
+    g_assert_cmphex(in(q, 0x20, 1) & 0x10, ==, 0x10);
+    out(q, 0x20, 1, 0x0c);
+    g_assert_cmphex(in(q, 0x20, 1), ==, 0x84);
+    qtest_writel(q, 0xfec00000, 1);
+    g_assert_cmphex(qtest_readl(q, 0xfec00010), ==, 0x00170020);
+}
+
 /* ---- fw_cfg ---- */
 
 static void firmware_configuration(void)
@@ -423,6 +445,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86/timer/runs-out", timer_runs_out);
     g_test_add_func("/x86/timer/off", no_timer);
     g_test_add_func("/x86/debugging/console", debug_console);
+    g_test_add_func("/x86/interrupts/arrive", lines_arrive);
     g_test_add_func("/x86/clock/ticks", clock_ticks);
     g_test_add_func("/x86/clock/knows-memory", clock_knows_memory);
     g_test_add_func("/x86/clock/off", no_clock);

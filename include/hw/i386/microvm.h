@@ -11,9 +11,12 @@
 
 enum {
     /* ports */
+    MICROVM_PIC = 0x20,
     MICROVM_PIT = 0x40,
     MICROVM_PORT_B = 0x61,
     MICROVM_RTC = 0x70,
+    MICROVM_PIC_SLAVE = 0xa0,
+    MICROVM_PIC_ELCR = 0x4d0,
     MICROVM_FW_CFG = 0x510,
     MICROVM_ACPI_PM = 0x600, /* PM1 event block; control at 0x604, timer at 0x608 */
 
