@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * State of a virtio block device, shared by virtio-blk.c and virtio-blk-io.c. After realize only
+ * State of a virtio block device, shared by the virtio-blk*.c files. After realize only
  * writeback and sectors change.
  */
 #pragma once
@@ -52,7 +52,31 @@ struct _VirtIOBlk {
     VirtIOBlkLane *lanes; /* one for each queue */
 };
 
-void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq);
+/* ---- virtio-blk-transfer.c ---- */
+
+typedef struct {
+    VirtQueueElement *elem;
+    uint32_t type;
+    uint64_t sector;
+    uint64_t len; /* bytes of data */
+} VirtIOBlkRequest;
+
+/* The data part of a transfer's buffers, at most VIRTIO_QUEUE_MAX entries. */
+unsigned blk_data_iov(const VirtIOBlkRequest *r, struct iovec *iov);
+uint8_t blk_status_of(int result);
+/* The last writable byte is the status; written counts it and the data before it. [queue] */
+void blk_complete(VirtQueue *vq, VirtQueueElement *elem, uint8_t status, uint64_t data_written);
+/* One request to the back end: requests of one type and of neighbouring sectors, or one other. */
+VirtIOBlkTransfer *blk_transfer_new(VirtIOBlk *s, VirtQueue *vq, BlockOp op,
+                                    const VirtIOBlkRequest *requests, unsigned n,
+                                    const struct iovec *iov, unsigned n_iov);
+void blk_transfer_set_range(VirtIOBlkTransfer *t, uint64_t length, bool may_unmap);
+void blk_submit(VirtIOBlkTransfer *t);
+/* Submits again what is to be made again. [queue] */
+void blk_retry(VirtIOBlk *s, VirtQueue *vq);
+/* Returns what is done to the driver. FALSE: nothing was done. [queue] */
+bool blk_return_done(VirtIOBlk *s, VirtQueue *vq);
+
 void virtio_blk_list_init(VirtIOBlkList *list);
 void virtio_blk_done(void *opaque); /* [I/O thread] the back end's queue has something */
 void virtio_blk_drain(VirtIODevice *vdev, VirtQueue *vq);
@@ -60,3 +84,6 @@ void virtio_blk_drain(VirtIODevice *vdev, VirtQueue *vq);
 void virtio_blk_resumed(void *opaque);
 /* The queues are stopped: waits for the back end and forgets what it did. */
 void virtio_blk_drop_all(VirtIOBlk *s);
+
+/* ---- virtio-blk-io.c ---- */
+void virtio_blk_serve_queue(VirtIODevice *vdev, VirtQueue *vq);
