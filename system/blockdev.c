@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * -blockdev and blockdev-add: a driver=file node names a file, a driver=raw node sits on one, named
- * or given in place. The two are one back end here, opened once under the upper node's name. Also
- * null-co, and blkdebug with its image given in place.
+ * -blockdev and blockdev-add: a file, null-co or nbd node says where the bytes are, a raw node sits
+ * on one, named or given in place. The two are one back end here, opened once under the upper
+ * node's name. Also blkdebug with its image given in place.
  */
 #include <string.h>
 
@@ -13,11 +13,10 @@
 enum { MAX_NS = 1000000000 }; /* of null-co's latency */
 
 typedef struct {
-    char *text; /* as typed, for messages */
-    char *filename;
-    char *parent; /* the raw node on it, or NULL */
-    BlockOptions options;
-    char *node_name;
+    char *text;            /* as typed, for messages */
+    char *parent;          /* the raw node on it, or NULL */
+    BlockOptions options;  /* node_name is set */
+    GStringChunk *strings; /* of options */
 } FileNode;
 
 static const char *const file_keys[] = {
@@ -68,9 +67,8 @@ void file_node_free(gpointer data)
     FileNode *node = data;
 
     g_free(node->text);
-    g_free(node->filename);
     g_free(node->parent);
-    g_free(node->node_name);
+    g_string_chunk_free(node->strings);
     g_free(node);
 }
 
@@ -93,30 +91,42 @@ static const char *take_node_name(Drives *drives, KeyVal *kv, GError **error)
     return name;
 }
 
+/* Notes a node that is opened later, unless a raw node takes it over. */
+static void add_file_node(Drives *drives, const char *text, const BlockOptions *options)
+{
+    FileNode *node = g_new0(FileNode, 1);
+    const char **strings[] = {
+        &node->options.node_name, &node->options.filename, &node->options.nbd_path,
+        &node->options.nbd_host,  &node->options.nbd_port, &node->options.nbd_export,
+    };
+
+    node->text = g_strdup(text);
+    node->options = *options;
+    node->strings = g_string_chunk_new(64);
+    for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
+        if (*strings[i] != NULL) {
+            *strings[i] = g_string_chunk_insert(node->strings, *strings[i]);
+        }
+    }
+    g_hash_table_insert(drives->files, g_strdup(options->node_name), node);
+}
+
 static bool read_file_node(Drives *drives, const char *text, KeyVal *kv, GError **error)
 {
     BlockOptions options = BLOCK_OPTIONS_INIT;
-    const char *name = take_node_name(drives, kv, error);
-    const char *filename = keyval_take(kv, "filename");
-    FileNode *node;
 
-    if (name == NULL || !drives_take_common(kv, &options, error) ||
+    options.node_name = take_node_name(drives, kv, error);
+    options.filename = keyval_take(kv, "filename");
+    if (options.node_name == NULL || !drives_take_common(kv, &options, error) ||
         !drives_take_locking(kv, "locking", &options, error) ||
         !drives_take_aio(kv, "aio", &options, error)) {
         return false;
     }
-    if (filename == NULL || *filename == '\0') {
+    if (options.filename == NULL || *options.filename == '\0') {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "property 'filename' is missing");
         return false;
     }
-    node = g_new0(FileNode, 1);
-    node->text = g_strdup(text);
-    node->filename = g_strdup(filename);
-    node->node_name = g_strdup(name);
-    node->options = options;
-    node->options.filename = node->filename;
-    node->options.node_name = node->node_name;
-    g_hash_table_insert(drives->files, g_strdup(name), node);
+    add_file_node(drives, text, &options);
     return true;
 }
 
@@ -210,7 +220,7 @@ static bool take_inline(KeyVal *kv, const char *prefix, BlockOptions *options, G
            drives_take_aio(kv, aio_key, options, error);
 }
 
-/* The file below a raw node: sets what options takes over from it. */
+/* What is below a raw node: sets what options takes over from it. */
 static bool find_child(Drives *drives, KeyVal *kv, const char *name, BlockOptions *options,
                        GError **error)
 {
@@ -230,7 +240,7 @@ static bool find_child(Drives *drives, KeyVal *kv, const char *name, BlockOption
     child = g_hash_table_lookup(drives->files, reference);
     if (child == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN,
-                    "there is no driver=file node '%s' before it", reference);
+                    "there is no node '%s' before it that a raw node can sit on", reference);
         return false;
     }
     if (child->parent != NULL) {
@@ -258,25 +268,31 @@ static bool read_raw_node(Drives *drives, KeyVal *kv, GError **error)
            drives_take_common(kv, &options, error) && drives_add(drives, &options, &opened, error);
 }
 
-static bool read_null_node(Drives *drives, KeyVal *kv, GError **error)
+static bool read_null_node(Drives *drives, const char *text, KeyVal *kv, GError **error)
 {
     BlockOptions options = BLOCK_OPTIONS_INIT;
-    const char *opened;
 
     options.driver = BLOCK_DRIVER_NULL;
     options.node_name = take_node_name(drives, kv, error);
-    return options.node_name != NULL && blockdev_take_null(kv, "", &options, error) &&
-           drives_take_common(kv, &options, error) && drives_add(drives, &options, &opened, error);
+    if (options.node_name == NULL || !blockdev_take_null(kv, "", &options, error) ||
+        !drives_take_common(kv, &options, error)) {
+        return false;
+    }
+    add_file_node(drives, text, &options);
+    return true;
 }
 
-static bool read_nbd_node(Drives *drives, KeyVal *kv, GError **error)
+static bool read_nbd_node(Drives *drives, const char *text, KeyVal *kv, GError **error)
 {
     BlockOptions options = BLOCK_OPTIONS_INIT;
-    const char *opened;
 
     options.node_name = take_node_name(drives, kv, error);
-    return options.node_name != NULL && blockdev_take_nbd(kv, "", &options, error) &&
-           drives_take_common(kv, &options, error) && drives_add(drives, &options, &opened, error);
+    if (options.node_name == NULL || !blockdev_take_nbd(kv, "", &options, error) ||
+        !drives_take_common(kv, &options, error)) {
+        return false;
+    }
+    add_file_node(drives, text, &options);
+    return true;
 }
 
 static bool read_blkdebug_node(Drives *drives, KeyVal *kv, DrivesReadFn read, GError **error)
@@ -336,9 +352,9 @@ static bool read_node(Drives *drives, const char *text, KeyVal *kv, DrivesReadFn
     case 1:
         return read_file_node(drives, text, kv, error);
     case 2:
-        return read_null_node(drives, kv, error);
+        return read_null_node(drives, text, kv, error);
     case 3:
-        return read_nbd_node(drives, kv, error);
+        return read_nbd_node(drives, text, kv, error);
     default:
         return read_raw_node(drives, kv, error);
     }
@@ -442,8 +458,8 @@ bool drives_blockdev_del(Drives *drives, const char *name, GError **error)
     if (child != NULL) { /* is a node of its own again */
         g_clear_pointer(&child->parent, g_free);
         if (!open_file(drives, child, &cause)) {
-            g_warning("node '%s' is lost: %s", child->node_name, cause->message);
-            g_hash_table_remove(drives->files, child->node_name);
+            g_warning("node '%s' is lost: %s", child->options.node_name, cause->message);
+            g_hash_table_remove(drives->files, child->options.node_name);
         }
     }
     return true;

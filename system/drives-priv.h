@@ -11,7 +11,7 @@ struct Drives {
     GPtrArray *devices;            /* of DriveDevice */
     char *pflash[DRIVES_N_PFLASH]; /* node names */
     GHashTable *ids;               /* id of a -drive to its node name */
-    GHashTable *files;             /* node name to FileNode: -blockdev driver=file */
+    GHashTable *files;             /* node name to FileNode: file, null-co, nbd */
 };
 
 /* Opens one back end and keeps it. node_name is borrowed from it. */
@@ -35,5 +35,5 @@ bool blockdev_take_nbd(KeyVal *kv, const char *prefix, BlockOptions *options, GE
 bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error);
 void file_node_free(gpointer node);
 bool blockdev_read(Drives *drives, const char *text, GError **error);
-/* Opens the driver=file nodes that no raw node sits on; a device may use those as they are. */
+/* Opens the file, null-co and nbd nodes that no raw node sits on; a device may use those as they are. */
 bool blockdev_open_files(Drives *drives, GError **error);

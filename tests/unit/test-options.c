@@ -374,10 +374,9 @@ static void test_blockdev_json(Image *image, gconstpointer data)
 
 static void test_blockdev_errors(Image *image, gconstpointer data)
 {
-    check_drive_error(
-        image, "-blockdev", "driver=raw,file=f9,node-name=d0",
-        "-blockdev driver=raw,file=f9,node-name=d0: there is no driver=file node 'f9' "
-        "before it");
+    check_drive_error(image, "-blockdev", "driver=raw,file=f9,node-name=d0",
+                      "-blockdev driver=raw,file=f9,node-name=d0: there is no node 'f9' before it "
+                      "that a raw node can sit on");
     check_drive_error(image, "-blockdev", "driver=row,node-name=d0",
                       "-blockdev driver=row,node-name=d0: driver 'row' is not known (did you mean "
                       "'raw'?)");
