@@ -220,10 +220,6 @@ void accel_teardown(Accel *accel)
         klass->teardown(accel);
         g_clear_pointer(&p->vcpus, vcpu_set_free);
     }
-    if (p->close_due) {
-        p->close_due = false;
-        klass->close(accel);
-    }
     p->state = ACCEL_DOWN;
 }
 
@@ -391,8 +387,13 @@ const IoReqStats *accel_vcpu_stats(Accel *accel, unsigned index)
 static void accel_dispose(GObject *object)
 {
     Accel *accel = HUMPY_ACCEL(object);
+    AccelPrivate *p = priv_of(accel);
 
     accel_teardown(accel);
+    if (p->close_due) {
+        p->close_due = false;
+        HUMPY_ACCEL_GET_CLASS(accel)->close(accel);
+    }
     G_OBJECT_CLASS(accel_parent_class)->dispose(object);
 }
 

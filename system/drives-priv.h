@@ -35,5 +35,5 @@ bool blockdev_take_nbd(KeyVal *kv, const char *prefix, BlockOptions *options, GE
 bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error);
 void file_node_free(gpointer node);
 bool blockdev_read(Drives *drives, const char *text, GError **error);
-/* Opens the file, null-co and nbd nodes that no raw node sits on; a device may use those as they are. */
+/* Opens the file, null-co and nbd nodes no raw node sits on; a device may use them directly. */
 bool blockdev_open_files(Drives *drives, GError **error);

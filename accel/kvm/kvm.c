@@ -189,7 +189,7 @@ static void kvm_teardown(Accel *accel)
     if (kvm->mem_listener.as != NULL) {
         memory_listener_unregister(&kvm->mem_listener);
     }
-    close_vm(kvm);
+    kvm_vcpus_close(kvm);
     g_clear_pointer(&kvm->dispatcher, ioreq_dispatcher_free);
 }
 

@@ -44,7 +44,8 @@ struct _AccelClass {
 
     /* [main] Opens what the hypervisor needs and checks that this host can run VMs at all; a
      * failure makes the core try the next -accel. close undoes it and is called once after a
-     * successful open, after teardown. Mandatory pair. */
+     * successful open, when the last reference goes; irq_set and msi may still come between
+     * teardown and close, from any thread. Mandatory pair. */
     bool (*open)(Accel *accel, GError **error);
     void (*close)(Accel *accel);
 

@@ -132,7 +132,9 @@ bool accel_start(Accel *accel, const AccelBootInfo *boot, GError **error);
 /* ---- running ---- */
 void accel_pause(Accel *accel);  /* [main] returns when every vCPU has left the guest */
 void accel_resume(Accel *accel); /* [main] */
-/* Stops threads and gives everything back in the hypervisor's order. Idempotent. [main] */
+/* Stops threads and gives everything back in the hypervisor's order, but for the node: devices that
+ * are still at work may drive lines and send messages, to no effect, until the last reference goes.
+ * Idempotent. [main] */
 void accel_teardown(Accel *accel);
 
 typedef enum {

@@ -22,8 +22,8 @@ const EngineOps *engine_get(const char *name, GError **error)
             return engines[i];
         }
     }
-    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "engine '%s' is not part of this build",
-                name);
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                "engine '%s' is not part of this build", name);
     return NULL;
 }
 

@@ -168,21 +168,24 @@ static void boot_state(int fd)
 
 static void add_cpu(unsigned i, int kvm, int run_size)
 {
-    struct {
-        struct kvm_cpuid2 head;
-        struct kvm_cpuid_entry2 entries[256];
-    } cpuid = { .head.nent = 256 };
+    enum { N_ENTRIES = 256 };
+    struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + N_ENTRIES * sizeof(cpuid->entries[0]));
 
-    check(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid), "KVM_GET_SUPPORTED_CPUID");
-    for (unsigned e = 0; e < cpuid.head.nent; e++) {
-        if (cpuid.entries[e].function == 1) {
-            cpuid.entries[e].ebx = (cpuid.entries[e].ebx & 0xffffff) | i << 24;
-        } else if (cpuid.entries[e].function == 0xb) {
-            cpuid.entries[e].edx = i;
+    if (cpuid == NULL) {
+        err(1, "room for the CPUID leaves");
+    }
+    cpuid->nent = N_ENTRIES;
+    check(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid), "KVM_GET_SUPPORTED_CPUID");
+    for (unsigned e = 0; e < cpuid->nent; e++) {
+        if (cpuid->entries[e].function == 1) {
+            cpuid->entries[e].ebx = (cpuid->entries[e].ebx & 0xffffff) | i << 24;
+        } else if (cpuid->entries[e].function == 0xb) {
+            cpuid->entries[e].edx = i;
         }
     }
     cpus[i].fd = check(ioctl(vm, KVM_CREATE_VCPU, i), "KVM_CREATE_VCPU");
-    check(ioctl(cpus[i].fd, KVM_SET_CPUID2, &cpuid), "KVM_SET_CPUID2");
+    check(ioctl(cpus[i].fd, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2");
+    free(cpuid);
     cpus[i].run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpus[i].fd, 0);
     if (cpus[i].run == MAP_FAILED) {
         err(1, "mmap of the run page");
