@@ -181,7 +181,8 @@ class Tests:
                  ["clang-format", "--dry-run", "-Werror", *files])
 
     def suite_scripts(self):
-        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "test", "guest/init", "lib/steps.sh"):
+        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "test", "vduse",
+                     "guest/init", "lib/initrd.sh", "lib/steps.sh"):
             self.run(f"scripts/{name} is valid shell",
                      ["bash", "-n", os.path.join(ROOT, "scripts", name)])
         path = os.path.join(ROOT, "scripts", "guest-files")

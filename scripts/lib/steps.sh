@@ -84,12 +84,13 @@ build_packages=(
     libdynarmic-dev libfdt-dev libglib2.0-dev libjson-glib-dev liburcu-dev
     libnbd-dev libpixman-1-dev libpng-dev libslirp-dev liburing-dev libvncserver-dev
 )
-guest_packages=(apt ca-certificates cpio dpkg e2fsprogs util-linux)
+guest_packages=(apt ca-certificates cpio dpkg e2fsprogs util-linux xz-utils)
 # The first line: for QEMU's test programs (scripts/peer-clients), and an NBD server. QEMU itself is
-# the machine below the nested suite.
+# the machine below the suites nested and vduse-real, its storage daemon the reference of the latter.
 test_packages=(
     dpkg-dev libattr1-dev libcap-ng-dev libpixman-1-dev nbdkit
     clang clang-format device-tree-compiler file gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     acpica-tools libclang-rt-14-dev man-db python3
     qemu-system-x86 qemu-user
+    fio iproute2 qemu-system-common
 )
