@@ -3,8 +3,10 @@
 """-accel kvm from outside: its options, and QMP's stop, cont and system_reset while the bare-metal
 payload is in the middle of its tests. What the payload tests is payload_x86.py's."""
 import os
+import queue
 import socket
 import tempfile
+import threading
 
 import humpy
 import tap
@@ -39,14 +41,29 @@ class Payload:
         connection.settimeout(humpy.LONGEST)
         listener.close()
         os.unlink(path)
-        self.lines = connection.makefile("r", errors="replace")
+        self.connection = connection
+        self.lines = queue.SimpleQueue()
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        """A socket holds a few hundred bytes that were sent one by one, and a UART's patience with
+        a reader who does not read ends; so this reads at any time."""
+        try:
+            with self.connection.makefile("r", errors="replace") as lines:
+                for line in lines:
+                    self.lines.put(line)
+        except OSError:
+            pass  # a guest that says nothing for so long is gone as well
+        self.lines.put("")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *more):
-        self.lines.close()
         self.qmp.__exit__(*more)
+        self.reader.join()
+        self.connection.close()
 
     def execute(self, command):
         return self.qmp.client.execute(command)
@@ -55,7 +72,7 @@ class Payload:
         """What one run of the payload says, its plan last."""
         said = []
         while not said or not said[-1].startswith("1.."):
-            line = self.lines.readline()
+            line = self.lines.get()
             if not line:
                 raise AssertionError(f"the guest is gone: {said}: {self.qmp.stderr()}")
             said.append(line.strip())

@@ -36,9 +36,11 @@ static void life(World *w, gconstpointer data)
 {
     world_run(w, 3);
     accel_teardown(w->accel);
-    assert_log("create seg regs client start pause -client destroy close");
+    assert_log("create seg regs client start pause -client destroy");
     accel_teardown(w->accel);
     assert_log("");
+    g_clear_object(&w->accel);
+    assert_log("close");
 }
 
 static void creation(World *w, gconstpointer data)
@@ -117,7 +119,7 @@ static void start_fails(World *w, gconstpointer data)
     world_setup(w, "", 2);
     fake_hsm_fail(failure->request, failure->err, 0);
     world_fails_to_start(w, failure->message);
-    accel_teardown(w->accel);
+    g_clear_object(&w->accel);
     assert_log(failure->log);
 }
 
@@ -128,7 +130,7 @@ static void start_vm_fails(World *w, gconstpointer data)
     world_start(w);
     world_wait_event(w);
     g_assert_cmpint(w->event, ==, ACCEL_EVENT_LOAD_FAILED);
-    accel_teardown(w->accel);
+    g_clear_object(&w->accel);
     assert_log("create seg regs client FAIL pause -client destroy close");
 }
 
