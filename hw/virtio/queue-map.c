@@ -8,13 +8,28 @@
 
 #include "queue-priv.h"
 
+/* *len bytes at gpa, or as many as lie together; NULL: none. */
+static void *map_some(VirtQueue *vq, uint64_t gpa, uint64_t *len, bool is_write)
+{
+    const VirtIOCore *core = vq->core;
+    uint64_t wanted = *len;
+    void *host = address_space_map(core->dma, gpa, len, is_write);
+
+    if (host == NULL && core->ops->fault != NULL &&
+        core->ops->fault(core->ops_opaque, gpa, is_write)) {
+        *len = wanted;
+        host = address_space_map(core->dma, gpa, len, is_write);
+    }
+    return host;
+}
+
 void *queue_map_part(VirtQueue *vq, uint64_t gpa, uint64_t len, unsigned align, bool is_write)
 {
     uint64_t got = len;
     void *host = NULL;
 
     if (gpa % align == 0) {
-        host = address_space_map(vq->core->dma, gpa, &got, is_write);
+        host = map_some(vq, gpa, &got, is_write);
     }
     if (host != NULL && got < len) {
         address_space_unmap(vq->core->dma, host, got, is_write);
@@ -94,7 +109,7 @@ bool chain_add(VirtQueue *vq, Chain *c, uint64_t gpa, uint32_t len, bool is_writ
             return false;
         }
         if (at <= UINT64_MAX - left) {
-            host = address_space_map(vq->core->dma, at, &got, is_write);
+            host = map_some(vq, at, &got, is_write);
         }
         if (host == NULL) {
             virtio_error(vq->vdev,

@@ -12,6 +12,9 @@ typedef struct {
     void (*notify_queue)(void *opaque, unsigned n);
     /* Configuration change interrupt. [any] As above. */
     void (*notify_config)(void *opaque);
+    /* (optional) The device needs what is at addr of its address space, where there is no (writable)
+     * RAM now. TRUE: there may be now. [any] Under a queue's lock. */
+    bool (*fault)(void *opaque, uint64_t addr, bool is_write);
 } VirtIOTransportOps;
 
 /* [main] Ties an unrealized device to its transport. dma is what its addresses mean; borrowed. */
