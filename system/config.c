@@ -36,6 +36,7 @@ VmConfig *vm_config_new(void)
     config->chardevs = g_ptr_array_new_with_free_func(g_free);
     config->serials = g_ptr_array_new_with_free_func(g_free);
     config->fw_cfgs = g_ptr_array_new_with_free_func(g_free);
+    config->exports = g_ptr_array_new_with_free_func(g_free);
     config->netdevs = g_ptr_array_new_with_free_func(g_free);
     config->nics = g_ptr_array_new_with_free_func(g_free);
     config->nets = g_ptr_array_new_with_free_func(g_free);
@@ -58,6 +59,7 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->devices);
     g_ptr_array_unref(config->globals);
     g_ptr_array_unref(config->objects);
+    g_ptr_array_unref(config->exports);
     g_ptr_array_unref(config->numas);
     g_ptr_array_unref(config->chardevs);
     g_ptr_array_unref(config->serials);

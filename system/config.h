@@ -52,6 +52,8 @@ typedef struct {
     GPtrArray *fw_cfgs;
     GPtrArray *fsdevs; /* those of -virtfs, too */
     GPtrArray *netdevs, *nics, *nets;
+    GPtrArray *exports;
+    bool attach; /* exports to the vDPA bus */
     GPtrArray *wishes;       /* of Wish */
     GPtrArray *traces;       /* patterns of trace events to switch on */
     char *trace_file;        /* or NULL: stderr */

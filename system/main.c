@@ -15,6 +15,8 @@
 #include "daemon.h"
 #include "displays.h"
 #include "drives.h"
+#include "export/export.h"
+#include "exports.h"
 #include "fsdevs.h"
 #include "hw/core/clock.h"
 #include "hw/core/device.h"
@@ -235,8 +237,18 @@ static bool start_tracing(const VmConfig *config, GError **error)
     return true;
 }
 
+static bool run_machine(const VmConfig *config, const Serials *serials, Drives *drives,
+                        GError **error)
+{
+    if (config->preconfig && !wait_for_preconfig()) {
+        return true;
+    }
+    return run_lives(config, serials, drives, error);
+}
+
 static bool run(const VmConfig *config, GError **error)
 {
+    bool ok;
     g_autoptr(Drives) drives = NULL;
     g_autoptr(Fsdevs) fsdevs = NULL;
     g_autoptr(Serials) serials = NULL;
@@ -275,10 +287,9 @@ static bool run(const VmConfig *config, GError **error)
     if (!nets_open(config, error)) {
         return false;
     }
-    if (config->preconfig && !wait_for_preconfig()) {
-        return true;
-    }
-    return run_lives(config, serials, drives, error);
+    ok = exports_open(config, error) && run_machine(config, serials, drives, error);
+    exports_close();
+    return ok;
 }
 
 int main(int argc, char **argv)
@@ -288,6 +299,7 @@ int main(int argc, char **argv)
     bool ok;
 
     target_set(HUMPY_TARGET);
+    options_set_program(config, HUMPY_PROGRAM);
     setlocale(LC_CTYPE, "");
     g_log_set_default_handler(log_line, NULL);
     hw_register_types();

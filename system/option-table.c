@@ -2,6 +2,7 @@
  * The table of options, with the handlers that only take down a text or a flag.
  */
 #include "chardev/chardev.h"
+#include "export/export.h"
 #include "fsdevs.h"
 #include "hw/core/device.h"
 #include "net/net.h"
@@ -47,6 +48,7 @@ LIST_HANDLER(globals)
 LIST_HANDLER(fw_cfgs)
 LIST_HANDLER(nets)
 LIST_HANDLER(nics)
+FLAG_HANDLER(attach)
 FLAG_HANDLER(nographic)
 FLAG_HANDLER(nodefaults)
 FLAG_HANDLER(no_reboot)
@@ -79,6 +81,22 @@ static bool take_virtfs(VmConfig *config, const char *arg, GError **error)
     }
     g_ptr_array_add(config->fsdevs, fsdev);
     g_ptr_array_add(config->devices, device);
+    return true;
+}
+
+static bool take_export(VmConfig *config, const char *arg, GError **error)
+{
+    g_autoptr(KeyVal) kv = keyval_parse_or_json(arg, "type", error);
+    const char *type = kv != NULL ? keyval_get(kv, "type") : NULL;
+
+    if (kv == NULL) {
+        return false;
+    }
+    if (g_strcmp0(type, "help") == 0 || g_strcmp0(type, "?") == 0) {
+        config->output = export_help();
+        return true;
+    }
+    g_ptr_array_add(config->exports, g_strdup(arg));
     return true;
 }
 
@@ -303,6 +321,12 @@ static const Option block_options[] = {
       "JSON "
       "object is understood as well.",
       take_blockdevs },
+    { "export", NULL, "[type=]vduse-blk|vduse-net,id=ID,name=NAME[,PROP=VALUE...]",
+      "offer a disk or network card to the host's kernel",
+      "vduse-blk takes node-name, writable, num-queues, queue-size, logical-block-size, serial, "
+      "writethrough and iothread; vduse-net takes netdev, mac and queue-size; both take attach. "
+      "A JSON object is understood as well.",
+      take_export },
     {},
 };
 
@@ -408,7 +432,7 @@ static const Option info_options[] = {
 };
 
 /* clang-format off: one section to a line */
-const OptionSection option_sections[] = {
+static const OptionSection option_sections_system[] = {
     { "Standard options", standard_options },
     { "Linux boot", boot_options },
     { "Block devices", block_options },
@@ -421,3 +445,39 @@ const OptionSection option_sections[] = {
     {},
 };
 /* clang-format on */
+
+const OptionSection *option_sections = option_sections_system;
+
+/* ---- humpy-export ---- */
+
+static const Option export_options[] = {
+    { "blockdev", NULL, "[driver=]raw|file,node-name=NAME[,PROP=VALUE...]", "disk image",
+      "As humpy-system's.", take_blockdevs },
+    { "netdev", NULL, "TYPE,id=ID[,PROP=VALUE...]", "network back end", "As humpy-system's.",
+      take_netdev },
+    { "export", NULL, "[type=]vduse-blk|vduse-net,id=ID,name=NAME[,PROP=VALUE...]",
+      "offer a disk or network card to the host's kernel", "As humpy-system's.", take_export },
+    { "attach", NULL, NULL, "attach exports to the vDPA bus",
+      "What vdpa dev add does, for each export without attach=off; undone at the end.",
+      take_attach },
+    { "object", NULL, "TYPE,id=ID[,PROP=VALUE...]", "make an object that others refer to by its ID",
+      NULL, option_object },
+    { "daemonize", NULL, NULL, "run in the background",
+      "The command ends, with status 0, when all exports are there.", take_daemonize },
+    { "pidfile", NULL, "FILE", "write the process's number to FILE",
+      "The file is locked meanwhile and removed at the end.", take_pidfile },
+    { "chardev", NULL, "TYPE,id=ID[,PROP=VALUE...]", "character device for --monitor", NULL,
+      take_chardev },
+    { "monitor", NULL, "[chardev=]ID[,mode=control|readline][,pretty=on|off]",
+      "monitor on a --chardev", "control (QMP) is the default.", option_monitor_export },
+    { "qmp", NULL, "DEVICE", "QMP monitor on a character device",
+      "DEVICE is unix:PATH,server,nowait or stdio, for example.", option_qmp },
+    { "trace", NULL, "[enable=]PATTERN[,file=FILE]", "switch trace events on", NULL, option_trace },
+    {},
+};
+
+const OptionSection option_sections_export[] = {
+    { "Options", export_options },
+    { "Information", info_options },
+    {},
+};

@@ -42,12 +42,14 @@ bool option_monitor(VmConfig *config, const char *arg, GError **error)
     return add_on_device(config, "-monitor", arg, MONITOR_READLINE, false);
 }
 
-static bool take_mode(KeyVal *kv, MonitorOption *mon, GError **error)
+static bool take_mode(KeyVal *kv, MonitorMode def, MonitorOption *mon, GError **error)
 {
     static const char *const modes[] = { "control", "readline", NULL };
     const char *mode = keyval_take(kv, "mode");
 
-    if (mode == NULL || strcmp(mode, "readline") == 0) {
+    if (mode == NULL) {
+        mon->mode = def;
+    } else if (strcmp(mode, "readline") == 0) {
         mon->mode = MONITOR_READLINE;
     } else if (strcmp(mode, "control") == 0) {
         mon->mode = MONITOR_CONTROL;
@@ -58,14 +60,15 @@ static bool take_mode(KeyVal *kv, MonitorOption *mon, GError **error)
     return true;
 }
 
-bool option_mon(VmConfig *config, const char *arg, GError **error)
+static bool add_on_chardev(VmConfig *config, const char *option, const char *arg, MonitorMode def,
+                           GError **error)
 {
     static const char *const keys[] = { "chardev", "mode", "pretty", NULL };
     g_autoptr(KeyVal) kv = keyval_parse(arg, "chardev", error);
     MonitorOption mon = {};
     const char *chardev;
 
-    if (kv == NULL || !keyval_check_keys(kv, keys, error) || !take_mode(kv, &mon, error) ||
+    if (kv == NULL || !keyval_check_keys(kv, keys, error) || !take_mode(kv, def, &mon, error) ||
         !keyval_take_bool(kv, "pretty", &mon.pretty, error)) {
         return false;
     }
@@ -79,8 +82,18 @@ bool option_mon(VmConfig *config, const char *arg, GError **error)
         return false;
     }
     mon.chardev = g_strdup(chardev);
-    add_monitor(config, "-mon", arg, mon);
+    add_monitor(config, option, arg, mon);
     return true;
+}
+
+bool option_mon(VmConfig *config, const char *arg, GError **error)
+{
+    return add_on_chardev(config, "-mon", arg, MONITOR_READLINE, error);
+}
+
+bool option_monitor_export(VmConfig *config, const char *arg, GError **error)
+{
+    return add_on_chardev(config, "--monitor", arg, MONITOR_CONTROL, error);
 }
 
 /* One of two values of key, the second one turns *flag on. */

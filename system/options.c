@@ -13,6 +13,17 @@
 #include "util/error.h"
 #include "util/target.h"
 
+void options_set_program(VmConfig *config, Program program)
+{
+    if (program == PROGRAM_EXPORT) {
+        target_set_program("humpy-export");
+        option_sections = option_sections_export;
+        config->machine = g_strdup("none");
+        config->nodefaults = true;
+        config->display_none = true;
+    }
+}
+
 const Option *options_find(const char *name)
 {
     for (const OptionSection *s = option_sections; s->title != NULL; s++) {
@@ -129,7 +140,9 @@ char *options_help(void)
                                    strlen(head) < 24 ? o->summary : "", o->summary);
         }
     }
-    g_string_append(out, "\nCtrl-A h on the serial console lists its keys; Ctrl-A x leaves.\n");
+    if (options_find("serial") != NULL) {
+        g_string_append(out, "\nCtrl-A h on the serial console lists its keys; Ctrl-A x leaves.\n");
+    }
     return g_string_free(out, FALSE);
 }
 

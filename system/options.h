@@ -24,7 +24,13 @@ typedef struct {
     const Option *options; /* up to one without a name */
 } OptionSection;
 
-extern const OptionSection option_sections[]; /* up to one without a title */
+extern const OptionSection *option_sections; /* up to one without a title */
+
+typedef enum { PROGRAM_SYSTEM, PROGRAM_EXPORT } Program;
+/* Which program it is: its options and name, and what it takes as given. [main, before all else] */
+void options_set_program(VmConfig *config, Program program);
+
+extern const OptionSection option_sections_export[]; /* humpy-export's */
 
 /* Reads argv into config. Stops early, with config->output set, at what only prints. */
 bool options_parse(VmConfig *config, int argc, char **argv, GError **error);
@@ -49,6 +55,8 @@ bool option_mon(VmConfig *config, const char *arg, GError **error); /* options-m
 bool option_qmp(VmConfig *config, const char *arg, GError **error);
 bool option_qmp_pretty(VmConfig *config, const char *arg, GError **error);
 bool option_monitor(VmConfig *config, const char *arg, GError **error);
+/* humpy-export's, which is what option_mon() is elsewhere, but for QMP */
+bool option_monitor_export(VmConfig *config, const char *arg, GError **error);
 bool option_action(VmConfig *config, const char *arg, GError **error);
 bool option_trace(VmConfig *config, const char *arg, GError **error);
 bool option_uuid(VmConfig *config, const char *arg, GError **error);

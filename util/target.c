@@ -3,7 +3,10 @@
  */
 #include "util/target.h"
 
+#include <stddef.h>
+
 static Target current = TARGET_AARCH64;
+static const char *program; /* or NULL */
 
 void target_set(Target target)
 {
@@ -20,9 +23,16 @@ const char *target_name(void)
     return current == TARGET_X86_64 ? "x86_64" : "aarch64";
 }
 
+void target_set_program(const char *name)
+{
+    program = name;
+}
+
 const char *target_program(void)
 {
-    return current == TARGET_X86_64 ? "humpy-system-x86_64" : "humpy-system-aarch64";
+    return program != NULL            ? program
+           : current == TARGET_X86_64 ? "humpy-system-x86_64"
+                                      : "humpy-system-aarch64";
 }
 
 bool target_offers(unsigned mask)

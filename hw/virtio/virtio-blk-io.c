@@ -30,6 +30,12 @@ static bool is_transfer(uint32_t type)
     return type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_OUT;
 }
 
+static bool changes_data(uint32_t type)
+{
+    return type == VIRTIO_BLK_T_OUT || type == VIRTIO_BLK_T_DISCARD ||
+           type == VIRTIO_BLK_T_WRITE_ZEROES;
+}
+
 static bool range_ok(const VirtIOBlk *s, uint64_t sector, uint64_t len)
 {
     uint64_t sectors = len / BLOCK_SECTOR_SIZE;
@@ -186,7 +192,10 @@ static bool take_requests(VirtIOBlk *s, VirtQueue *vq)
     batch.len = 0;
     while ((elem = virtio_queue_pop(vq)) != NULL && parse(vdev, vq, elem, &r)) {
         any = true;
-        if (!is_transfer(r.type)) {
+        if (s->read_only && changes_data(r.type)) {
+            submit(&batch);
+            blk_complete(vq, r.elem, VIRTIO_BLK_S_IOERR, 0);
+        } else if (!is_transfer(r.type)) {
             submit(&batch);
             serve_other(s, vq, &r);
         } else if (range_ok(s, r.sector, r.len)) {

@@ -36,6 +36,7 @@ struct _VirtIOBlk {
     int write_cache_prop;
     int rerror, werror; /* BlockOnError */
     bool config_wce, request_merging, discard, write_zeroes;
+    bool read_only; /* whatever the drive is */
     uint32_t num_queues, queue_size;
     uint32_t max_discard_sectors, max_write_zeroes_sectors;
 

@@ -123,7 +123,7 @@ static uint64_t features(const VirtIOBlk *s)
     if (s->num_queues > 1) {
         bits |= 1ull << VIRTIO_BLK_F_MQ;
     }
-    if (block_is_read_only(s->blk)) {
+    if (s->read_only || block_is_read_only(s->blk)) {
         return bits | 1ull << VIRTIO_BLK_F_RO;
     }
     if (s->discard) {
@@ -281,6 +281,7 @@ static const Prop virtio_blk_props[] = {
         "werror", VirtIOBlk, werror, BLOCK_ON_ERROR_AUTO, block_on_error_names,
         "What becomes of a write or flush that fails; auto: what the drive says, else enospc"),
     PROP_BOOL("config-wce", VirtIOBlk, config_wce, true, "Guest may switch the write cache"),
+    PROP_BOOL("read-only", VirtIOBlk, read_only, false, "Refuse writes, whatever the drive takes"),
     PROP_BOOL("request-merging", VirtIOBlk, request_merging, true,
               "Serve neighbouring requests in one go"),
     PROP_U32("num-queues", VirtIOBlk, num_queues, 1, 1, VIRTIO_MAX_QUEUES, "Request queues"),

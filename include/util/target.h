@@ -16,6 +16,8 @@ void target_set(Target target);
 Target target_current(void);
 /* "aarch64" or "x86_64": QEMU's word for it, as in query-target. */
 const char *target_name(void);
+/* What the program is called, if not after its target. Borrowed for ever. [main] */
+void target_set_program(const char *name);
 /* "humpy-system-aarch64": what messages and help call the program. */
 const char *target_program(void);
 /* mask names the current target, or all. */

@@ -20,8 +20,11 @@
                 row(memory_region_ops_write, "a write to a device's registers")                    \
                     row(monitor_protocol_event_emit, "a QMP event, as it is sent")                 \
                         row(monitor_qmp_respond, "the reply to a QMP request")                     \
-                            row(runstate_set, "a change of the run state") row(                    \
-                                virtio_set_status, "a driver's write of a virtio device's status")
+                            row(runstate_set, "a change of the run state")                         \
+                                row(vduse_map, "a region of a driver's memory, as it is mapped")   \
+                                    row(vduse_message, "a message of the kernel's VDUSE driver")   \
+                                        row(virtio_set_status,                                     \
+                                            "a driver's write of a virtio device's status")
 
 #define TRACE_ID(name, help) TRACE_##name,
 typedef enum { TRACE_EVENTS(TRACE_ID) TRACE_N_EVENTS } TraceId;

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * A VDUSE export from making to ending: the kernel's device is made, or taken over from a process
+ * that has died, the virtio device becomes its other side, and both go again. What goes on between
+ * is in vduse-serve.c.
+ */
+#include "vduse.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "export-priv.h"
+#include "util/error.h"
+#include "vduse-priv.h"
+
+enum { VQ_ALIGN = 4096, CONFIG_MAX = 4096 };
+
+/* ---- the kernel's device ---- */
+
+static struct vduse_dev_config *make_config(const VduseExport *x)
+{
+    size_t size = virtio_config_size(x->vdev);
+    struct vduse_dev_config *config = g_malloc0(sizeof(*config) + size);
+
+    g_assert(size <= CONFIG_MAX);
+    g_strlcpy(config->name, x->name, sizeof(config->name));
+    config->device_id = virtio_device_id(x->vdev);
+    config->features = virtio_offered_features(x->vdev);
+    config->vq_num = virtio_n_queues(x->vdev);
+    config->vq_align = VQ_ALIGN;
+    if (x->version >= VDUSE_API_VERSION_1) {
+        config->reserved[0] = 1; /* group of queues */
+        config->reserved[1] = 1; /* address space */
+    }
+    config->config_size = size;
+    virtio_config_read(x->vdev, 0, config->config, size);
+    return config;
+}
+
+static bool create(VduseExport *x, bool *existed, GError **error)
+{
+    g_autofree struct vduse_dev_config *config = make_config(x);
+
+    switch (vduse_control_create(x->control, config, error)) {
+    case VDUSE_REFUSED:
+        return false;
+    case VDUSE_EXISTS:
+        *existed = true;
+        return true;
+    case VDUSE_CREATED:
+        x->generation = virtio_config_generation(x->vdev);
+        return true;
+    }
+    g_assert_not_reached();
+}
+
+static bool set_up(VduseExport *x, GError **error)
+{
+    if (!vduse_node_open(&x->node, x->name, error)) {
+        return false;
+    }
+    for (unsigned n = 0; n < virtio_n_queues(x->vdev); n++) {
+        if (!vduse_node_setup_queue(&x->node, n, virtio_queue_max_size(x->vdev, n), error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Ends the kernel's device if no driver is attached. */
+static void destroy(VduseExport *x)
+{
+    g_autoptr(GError) error = NULL;
+
+    device_unrealize(HUMPY_DEVICE(x->vdev)); /* nothing is in flight from here on */
+    vduse_node_close(&x->node);
+    if (!vduse_control_destroy(x->control, x->name, &error)) {
+        if (g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT)) {
+            g_message(
+                "VDUSE device '%s' stays in the kernel with its driver attached: its requests "
+                "wait for the next process that serves it",
+                x->name);
+        } else {
+            g_warning("%s", error->message);
+        }
+    }
+}
+
+/* ---- life ---- */
+
+static gboolean tell_lost(gpointer opaque)
+{
+    export_lost(opaque,
+                "the kernel has given the device up, as a message was not answered in time");
+    return G_SOURCE_REMOVE;
+}
+
+void vduse_lost(VduseExport *x)
+{
+    g_idle_add_full(G_PRIORITY_DEFAULT, tell_lost, x, NULL);
+}
+
+static void free_export(VduseExport *x)
+{
+    g_idle_remove_by_data(x);
+    if (x->vdev != NULL) {
+        device_unrealize(HUMPY_DEVICE(x->vdev));
+        virtio_detach(x->vdev);
+        g_object_unref(x->vdev);
+    }
+    iotlb_free(x->iotlb);
+    vduse_node_close(&x->node);
+    fd_clear(&x->control);
+    fd_clear(&x->wake_fd);
+    fd_clear(&x->waited_fd);
+    g_free(x->irq_owed);
+    g_free(x->id);
+    g_free(x->type);
+    g_free(x->name);
+    g_free(x->backend);
+    g_free(x);
+}
+
+static VduseExport *new_export(const VduseOptions *o)
+{
+    VduseExport *x = g_new0(VduseExport, 1);
+
+    x->id = g_strdup(o->id);
+    x->type = g_strdup(o->type);
+    x->name = g_strdup(o->name);
+    x->backend = g_strdup(o->backend);
+    x->attach = o->attach;
+    x->node.name = x->name;
+    x->node.fd = -1;
+    x->control = -1;
+    x->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    x->waited_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    x->iotlb = iotlb_new(&x->node);
+    x->vdev = o->vdev;
+    device_set_id(HUMPY_DEVICE(x->vdev), o->id);
+    virtio_attach(x->vdev, &vduse_transport, x, iotlb_space(x->iotlb));
+    return x;
+}
+
+static bool start(VduseExport *x, const VduseOptions *o, GError **error)
+{
+    bool existed = false;
+
+    if (x->wake_fd < 0 || x->waited_fd < 0) {
+        error_set_errno(error, errno, "cannot make an eventfd");
+        return false;
+    }
+    x->control = vduse_control_open(&x->version, error);
+    if (x->control < 0 || !device_realize(HUMPY_DEVICE(x->vdev), error)) {
+        return false;
+    }
+    virtio_offer_features(x->vdev, o->features | 1ull << VIRTIO_F_VERSION_1 |
+                                       1ull << VIRTIO_F_ACCESS_PLATFORM);
+    x->irq_owed = g_new0(gint, virtio_n_queues(x->vdev));
+    if (!create(x, &existed, error)) {
+        return false;
+    }
+    if (!set_up(x, error) || !vduse_serve_start(x, error)) {
+        if (!existed) {
+            destroy(x);
+        }
+        return false;
+    }
+    return true;
+}
+
+void *vduse_open(const VduseOptions *o, GError **error)
+{
+    VduseExport *x;
+
+    if (!vduse_node_check_name(o->name, error)) {
+        g_object_unref(o->vdev);
+        return NULL;
+    }
+    x = new_export(o);
+    if (!start(x, o, error)) {
+        free_export(x);
+        return NULL;
+    }
+    return x;
+}
+
+bool vduse_may_close(void *export, GError **error)
+{
+    const VduseExport *x = export;
+
+    if (g_atomic_int_get(&x->in_use)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "export '%s' is in use: a driver is attached", x->id);
+        return false;
+    }
+    return true;
+}
+
+void vduse_close(void *export, bool detach)
+{
+    VduseExport *x = export;
+
+    vduse_serve_stop(x);
+    destroy(x);
+    free_export(x);
+}
