@@ -13,3 +13,4 @@ GType accel_acrn_get_type(void);
 GType accel_gunyah_get_type(void);
 GType accel_kvm_get_type(void);
 GType accel_qtest_get_type(void);
+GType accel_xen_get_type(void);

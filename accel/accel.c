@@ -280,6 +280,14 @@ uint64_t accel_irq_changes(Accel *accel)
     return __atomic_load_n(&priv_of(accel)->irq_changes, __ATOMIC_RELAXED);
 }
 
+bool accel_pci_function(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn, GError **error)
+{
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    return klass->pci_function == NULL || klass->pci_function(accel, segment, bus, devfn, error) ||
+           fail(accel, error);
+}
+
 /* ---- boot ---- */
 
 bool accel_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error)

@@ -32,6 +32,7 @@
 #include "hw/virtio/rng-backend.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "hw/virtio/virtio-pci.h"
+#include "hw/xen/xen-devices.h"
 
 static GType (*const types[])(void) = {
     /* bases */
@@ -98,6 +99,7 @@ static GType (*const types[])(void) = {
     none_machine_get_type,
     virt_machine_get_type,
     microvm_machine_get_type,
+    xen_devices_machine_get_type,
 };
 
 void hw_register_types(void)

@@ -61,6 +61,8 @@ typedef struct {
 
 struct _Serial {
     Device parent_instance;
+    char *chardev; /* properties */
+    uint32_t port, isa_irq;
     struct Chardev *chr;
     MemoryRegion mr;
     IrqLine *irq[1];

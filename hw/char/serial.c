@@ -9,7 +9,9 @@
  * device's lock.
  */
 #include "serial-priv.h"
+#include "util/error.h"
 
+enum { COM1_PORT = 0x3f8, COM1_IRQ = 4 };
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
 
 DEVICE_DEFINE_TYPE(Serial, serial, "isa-serial", TYPE_DEVICE)
@@ -234,6 +236,14 @@ static bool serial_realize(Device *dev, GError **error)
 {
     Serial *s = HUMPY_SERIAL(dev);
 
+    if (s->chardev != NULL) {
+        s->chr = chardev_find(s->chardev);
+        if (s->chr == NULL) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "there is no chardev with id '%s'",
+                        s->chardev);
+            return false;
+        }
+    }
     if (s->chr != NULL && !chardev_attach(s->chr, &serial_frontend, s, error)) {
         return false;
     }
@@ -274,6 +284,13 @@ Device *serial_new(struct Chardev *chr)
     return HUMPY_DEVICE(s);
 }
 
+/* What is a board's own has its place and its wire there. */
+static const Prop serial_props[] = {
+    PROP_STRING("chardev", Serial, chardev, NULL, "Id of the character back end"),
+    PROP_U32("iobase", Serial, port, COM1_PORT, 0, UINT16_MAX + 1 - SERIAL_SIZE, "Its first port"),
+    PROP_U32("irq", Serial, isa_irq, COM1_IRQ, 0, 15, "Its interrupt"),
+};
+
 static void serial_init(Serial *s)
 {
     device_declare_irqs(HUMPY_DEVICE(s), s->irq, G_N_ELEMENTS(s->irq));
@@ -285,7 +302,10 @@ static void serial_class_init(SerialClass *klass)
 
     dc->summary = "16550A UART of a PC";
     dc->bus = "System";
+    dc->user_creatable = true;
+    dc->not_hotpluggable = true;
     dc->realize = serial_realize;
     dc->unrealize = serial_unrealize;
     dc->reset = serial_reset;
+    props_install(G_OBJECT_CLASS(klass), serial_props, G_N_ELEMENTS(serial_props));
 }

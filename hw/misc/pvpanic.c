@@ -8,7 +8,8 @@
 
 struct _PvpanicMmio {
     Device parent_instance;
-    uint32_t events; /* property */
+    uint32_t events; /* properties */
+    uint64_t addr;
     MemoryRegion mr;
 };
 
@@ -59,6 +60,8 @@ static void pvpanic_mmio_unrealize(Device *dev)
 
 static const Prop pvpanic_mmio_props[] = {
     PVPANIC_PROPS(PvpanicMmio, events),
+    PROP_U64("addr", PvpanicMmio, addr, UINT64_MAX, 0, UINT64_MAX,
+             "Where its register is, on a machine that leaves that open"),
 };
 
 static void pvpanic_mmio_init(PvpanicMmio *s)

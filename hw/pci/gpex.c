@@ -131,12 +131,14 @@ static void add_windows(Gpex *s)
     const GpexLayout *l = &s->layout;
     GObject *owner = G_OBJECT(s);
 
-    memory_region_init_io(&s->ecam, owner, &ecam_ops, s, "pcie-ecam", l->ecam_size);
     memory_region_init(&s->mem, owner, "gpex_mmio", UINT64_MAX);
     memory_region_init(&s->io, owner, "gpex_ioport", GPEX_IO_SIZE);
     memory_region_init_alias(&s->mem_window, owner, "pcie-mmio", &s->mem, l->mem, l->mem_size);
     memory_region_transaction_begin();
-    memory_region_add_subregion(s->system, l->ecam, &s->ecam);
+    if (l->ecam_size != 0) {
+        memory_region_init_io(&s->ecam, owner, &ecam_ops, s, "pcie-ecam", l->ecam_size);
+        memory_region_add_subregion(s->system, l->ecam, &s->ecam);
+    }
     if (l->ports != NULL) { /* behind everything that the board itself has there */
         memory_region_add_subregion_overlap(l->ports, 0, &s->io, -1);
     } else {
@@ -154,7 +156,9 @@ static void add_windows(Gpex *s)
 static void remove_windows(Gpex *s)
 {
     memory_region_transaction_begin();
-    memory_region_del_subregion(s->system, &s->ecam);
+    if (s->layout.ecam_size != 0) {
+        memory_region_del_subregion(s->system, &s->ecam);
+    }
     memory_region_del_subregion(s->layout.ports != NULL ? s->layout.ports : s->system, &s->io);
     memory_region_del_subregion(s->system, &s->mem_window);
     if (s->layout.mem64_size != 0) {

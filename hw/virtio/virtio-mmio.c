@@ -30,6 +30,7 @@ enum {
 struct _VirtIOMmio {
     Device parent;
     bool force_legacy, ioeventfd; /* properties */
+    uint64_t addr;
     AddressSpace *dma;
     MemoryRegion mr;
     IrqLine *irq;
@@ -492,6 +493,8 @@ static const Prop virtio_mmio_props[] = {
     PROP_BOOL("force-legacy", VirtIOMmio, force_legacy, true,
               "Version 1 registers instead of version 2"),
     PROP_BOOL("ioeventfd", VirtIOMmio, ioeventfd, true, "Queue notifications through eventfds"),
+    PROP_U64("addr", VirtIOMmio, addr, UINT64_MAX, 0, UINT64_MAX,
+             "Where its registers are, on a machine that leaves that open"),
 };
 
 static void virtio_mmio_class_init(VirtIOMmioClass *klass)
@@ -502,6 +505,8 @@ static void virtio_mmio_class_init(VirtIOMmioClass *klass)
     props_install(G_OBJECT_CLASS(klass), virtio_mmio_props, G_N_ELEMENTS(virtio_mmio_props));
     dc->summary = "virtio-mmio transport";
     dc->bus = "System";
+    dc->user_creatable = true;
+    dc->not_hotpluggable = true;
     dc->realize = virtio_mmio_realize;
     dc->unrealize = virtio_mmio_unrealize;
     dc->reset = virtio_mmio_reset;

@@ -64,6 +64,10 @@ struct _AccelClass {
     /* (optional) [any] accel_msi(). Without: the message is lost. */
     void (*msi)(Accel *accel, uint64_t addr, uint32_t data);
 
+    /* (optional) [main] accel_pci_function(). */
+    bool (*pci_function)(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn,
+                         GError **error);
+
     /* (optional pair) [main] after setup, before start. fdt is borrowed for the call. Without:
      * the tree stays as it is and its own size is room enough. */
     bool (*fdt_fixup)(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error);

@@ -83,6 +83,10 @@ void accel_irq_set(Accel *accel, unsigned gsi, bool level);
  * What the hypervisor refuses is dropped and counted. [any] */
 void accel_msi(Accel *accel, uint64_t addr, uint32_t data);
 
+/* PCI_CONFIG requests of this function are for info->pci_config from now on, where the hypervisor
+ * asks function by function (Xen). After setup; nothing takes it back but teardown. [main] */
+bool accel_pci_function(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn, GError **error);
+
 /* (optional in the back end) Adds what the hypervisor wants to the machine's device tree, and says
  * how large the memory range given as DTB must at least be. fdt is an opened tree with room
  * (fdt_open_into); the GIC node's path and the RAM region that holds kernel and DTB are given. */

@@ -82,7 +82,7 @@ install_packages()
 build_packages=(
     gcc g++ libc6-dev meson ninja-build pkg-config zlib1g-dev
     libdynarmic-dev libfdt-dev libglib2.0-dev libjson-glib-dev liburcu-dev
-    libnbd-dev libpixman-1-dev libpng-dev libslirp-dev liburing-dev libvncserver-dev
+    libnbd-dev libxen-dev libpixman-1-dev libpng-dev libslirp-dev liburing-dev libvncserver-dev
 )
 guest_packages=(apt ca-certificates cpio dpkg e2fsprogs util-linux xz-utils)
 # The first line: for QEMU's test programs (scripts/peer-clients), and an NBD server. QEMU itself is

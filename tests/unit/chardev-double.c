@@ -18,6 +18,12 @@ bool chardev_attach(Chardev *chr, const ChardevFrontend *fe, void *opaque, GErro
     return true;
 }
 
+/* Tests hand theirs over by themselves. */
+Chardev *chardev_find(const char *id)
+{
+    return NULL;
+}
+
 void chardev_detach(Chardev *chr)
 {
     chr->fe = NULL;
