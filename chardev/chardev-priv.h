@@ -28,6 +28,8 @@ typedef struct {
     void (*close)(Chardev *chr); /* of a half-opened object too */
     /* (optional) What it is connected to; new string. Without: the type's name. */
     char *(*describe)(const Chardev *chr);
+    /* (optional) The front end has room: for a back end that gets its input from others. [any] */
+    void (*accept_input)(Chardev *chr);
     /* (optional) The descriptor of a terminal whose size is the user's, or -1. [main] */
     int (*terminal)(const Chardev *chr);
 } ChardevOps;
@@ -58,6 +60,7 @@ struct Chardev {
 };
 
 extern const ChardevOps chardev_null_ops, chardev_file_ops, chardev_stdio_ops, chardev_socket_ops;
+extern const ChardevOps chardev_hub_ops;
 extern const ChardevOps chardev_memory_ops, chardev_pipe_ops, chardev_pty_ops, chardev_ringbuf_ops;
 
 /* Value of a property that must be there and not empty, or NULL with MISSING; borrowed. */

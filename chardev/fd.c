@@ -161,6 +161,10 @@ static void resume_in_context(Chardev *chr)
 
 void chardev_input_resume(Chardev *chr)
 {
+    if (chr->ops->accept_input != NULL) {
+        chr->ops->accept_input(chr);
+        return;
+    }
     if (chr->context != NULL) {
         resume_in_context(chr);
     } else {
@@ -180,6 +184,10 @@ static gboolean resume_by_id(gpointer id)
 
 void chardev_accept_input(Chardev *chr)
 {
+    if (chr->ops->accept_input != NULL) {
+        chr->ops->accept_input(chr);
+        return;
+    }
     if (!g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0)) {
         return;
     }

@@ -9,8 +9,9 @@
 #include "util/error.h"
 
 static const ChardevOps *const types[] = {
-    &chardev_file_ops, &chardev_memory_ops,  &chardev_null_ops,   &chardev_pipe_ops,
-    &chardev_pty_ops,  &chardev_ringbuf_ops, &chardev_socket_ops, &chardev_stdio_ops,
+    &chardev_file_ops,    &chardev_hub_ops,    &chardev_memory_ops,
+    &chardev_null_ops,    &chardev_pipe_ops,   &chardev_pty_ops,
+    &chardev_ringbuf_ops, &chardev_socket_ops, &chardev_stdio_ops,
 };
 
 static const ChardevOps *find_type(const char *name, GError **error)

@@ -656,6 +656,48 @@ static void test_ring_keeps_the_newest(void)
     chardev_cleanup();
 }
 
+/* Two parts: what is written is in both, what one of them reads arrives. */
+static void test_hub_has_all_parts(void)
+{
+    g_autofree char *in = path_of("hub-input"), *out = path_of("hub-output");
+    GError *error = NULL;
+    Chardev *ring, *hub;
+    Front front;
+
+    g_assert_true(g_file_set_contents(in, "typed", -1, NULL));
+    ring = new_ok("ringbuf,id=r");
+    new_ok("file,id=f,path=%s,input-path=%s", out, in);
+    hub = new_ok("hub,id=h,chardevs.0=r,chardevs.1=f");
+    front_init(&front, 3);
+    g_assert_true(chardev_attach(hub, &functions, &front, &error));
+    run_until_received(&front, 3);
+    front.room = 10;
+    chardev_accept_input(hub);
+    run_until_received(&front, 5);
+    g_assert_cmpstr(front.received->str, ==, "typed");
+    g_assert_cmpuint(chardev_write(hub, "said", 4), ==, 4);
+    check_ring(ring, 10, "said");
+    g_assert_false(chardev_remove("r", &error));
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
+    g_clear_error(&error);
+    chardev_cleanup();
+    front_finish(&front);
+}
+
+static void test_hub_errors(void)
+{
+    new_ok("null,id=n");
+    new_ok("hub,id=h,chardevs.0=n");
+    check_error("hub,id=i", HUMPY_ERROR_MISSING, "property 'chardevs.0' is missing");
+    check_error("hub,id=i,chardevs.1=x", HUMPY_ERROR_UNKNOWN,
+                "chardevs.1: there is no chardev 'x' before it");
+    check_error("hub,id=i,chardevs.0=n", HUMPY_ERROR_CONFLICT,
+                "chardevs.0: chardev 'n' is already used by another device");
+    check_error("hub,id=i,chardevs.0=h", HUMPY_ERROR_UNSUPPORTED,
+                "chardevs.0: chardev 'h' is a hub itself, which a hub cannot have");
+    chardev_cleanup();
+}
+
 static void test_file_reads_its_input_to_the_end(void)
 {
     g_autofree char *in = path_of("input"), *out = path_of("output");
@@ -888,6 +930,8 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/pty/opens-and-closes-with-its-slave",
                     test_pty_opens_and_closes_with_its_slave);
     g_test_add_func("/chardev/pipe/reads-in-and-writes-out", test_pipe_reads_in_and_writes_out);
+    g_test_add_func("/chardev/hub/has-all-parts", test_hub_has_all_parts);
+    g_test_add_func("/chardev/hub/errors", test_hub_errors);
     g_test_add_func("/chardev/ringbuf/keeps-the-newest", test_ring_keeps_the_newest);
     g_test_add_func("/chardev/file/reads-its-input-to-the-end",
                     test_file_reads_its_input_to_the_end);
