@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * A virtual machine's description in a file, with the members of Android's VirtualMachineRawConfig.
+ */
+#pragma once
+
+#include "plan.h"
+
+/* Adds to plan what the file says; what the command line said before stays. Members nobody knows
+ * are warned of. */
+bool config_json_read(const char *path, Plan *plan, GError **error);
+/* The same from memory; dir is what relative paths are relative to. Pure, but for warnings. */
+bool config_json_parse(const char *text, gssize len, const char *dir, Plan *plan, GError **error);

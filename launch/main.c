@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The program humpy: starts, lists and stops virtual machines. It builds the words for
+ * humpy-system-* and becomes it; nothing of a VM itself is here.
+ */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/error.h"
+#include "verbs.h"
+
+enum { EXIT_USAGE = 2 };
+
+static void log_line(const char *domain, GLogLevelFlags level, const char *message, void *opaque)
+{
+    fprintf(stderr, "humpy: %s%s\n", level & G_LOG_LEVEL_WARNING ? "warning: " : "", message);
+}
+
+static bool is_word(const char *arg, const char *word)
+{
+    return arg != NULL &&
+           (strcmp(arg, word) == 0 || (g_str_has_prefix(arg, "--") && strcmp(arg + 2, word) == 0));
+}
+
+/* What only prints; NULL: something else is asked for. */
+static char *print_only(int argc, char **argv)
+{
+    const char *first = argc > 1 ? argv[1] : NULL;
+
+    if (is_word(first, "version")) {
+        return g_strdup("humpy version " HUMPY_VERSION "\n");
+    }
+    if (is_word(first, "dump-commands")) {
+        return help_dump();
+    }
+    return argc == 2 && (is_word(first, "help") || strcmp(first, "-h") == 0) ? help_all() : NULL;
+}
+
+static bool is_usage(const GError *error)
+{
+    return g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX) ||
+           g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN) ||
+           g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_MISSING);
+}
+
+static int fail(const GError *error, bool usage)
+{
+    fprintf(stderr, "humpy: %s\n", error->message);
+    return usage && is_usage(error) ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static int run(int argc, char **argv)
+{
+    Request r = {};
+    g_autoptr(Plan) plan = plan_new();
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+    bool help = argc > 0 && is_word(argv[0], "help");
+    const Verb *verb;
+    int used, status;
+
+    argc -= help;
+    argv += help;
+    verb = verb_find(argc, argv, &used, &error);
+    if (verb == NULL) {
+        return fail(error, true);
+    }
+    r.plan = plan;
+    r.words = words;
+    r.help = help;
+    if (!help && !verb_read(verb, &r, argc - used, argv + used, &error)) {
+        g_prefix_error(&error, "%s%s%s: ", verb->group != NULL ? verb->group : "",
+                       verb->group != NULL ? " " : "", verb->name);
+        return fail(error, true);
+    }
+    if (r.help) {
+        g_autofree char *text = help_verb(verb);
+
+        fputs(text, stdout);
+        return EXIT_SUCCESS;
+    }
+    status = verb->run(&r, &error);
+    return status < 0 ? fail(error, false) : status;
+}
+
+int main(int argc, char **argv)
+{
+    g_autofree char *text = NULL;
+
+    setlocale(LC_CTYPE, "");
+    g_log_set_default_handler(log_line, NULL);
+    text = argc > 1 ? print_only(argc, argv) : NULL;
+    if (text != NULL) {
+        fputs(text, stdout);
+        return EXIT_SUCCESS;
+    }
+    return run(argc - 1, argv + 1);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The command line of humpy-system-* for a plan. Virtio devices are those without PCI: Gunyah has
+ * no message interrupts, and a guest finds them sooner.
+ */
+#include <string.h>
+
+#include "plan.h"
+#include "util/error.h"
+
+typedef struct {
+    const char *arch, *machine, *console_word;
+} Board;
+
+static const Board boards[] = {
+    { "aarch64", "virt", "console=ttyAMA0" },
+    { "x86_64", "microvm", "console=ttyS0" },
+};
+
+static const Board *find_board(const char *arch, GError **error)
+{
+    static const char *const names[] = { "aarch64", "x86_64", NULL };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(boards); i++) {
+        if (strcmp(boards[i].arch, arch) == 0) {
+            return &boards[i];
+        }
+    }
+    error_set_unknown(error, "architecture", arch, names);
+    return NULL;
+}
+
+static void add(GPtrArray *argv, const char *word)
+{
+    g_ptr_array_add(argv, g_strdup(word));
+}
+
+static void add_pair(GPtrArray *argv, const char *option, const char *value)
+{
+    if (value != NULL) {
+        add(argv, option);
+        add(argv, value);
+    }
+}
+
+static void add_format(GPtrArray *argv, const char *option, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+static void add_format(GPtrArray *argv, const char *option, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    add(argv, option);
+    g_ptr_array_add(argv, g_strdup_vprintf(format, ap));
+    va_end(ap);
+}
+
+/* Commas end a value unless they are doubled. */
+static char *quoted(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+
+    return g_strjoinv(",,", parts);
+}
+
+/* ---- board ---- */
+
+static void add_machine(GPtrArray *argv, const Plan *plan, const Board *board)
+{
+    g_autoptr(GString) text = g_string_new(board->machine);
+
+    if (plan->machine != NULL) {
+        g_string_append_printf(text, ",%s", plan->machine);
+    }
+    if (plan->dump_dtb != NULL) {
+        g_autofree char *path = quoted(plan->dump_dtb);
+
+        g_string_append_printf(text, ",dumpdtb=%s", path);
+    }
+    add_pair(argv, "-machine", text->str);
+}
+
+/* A protected VM's window comes on top of its memory, as on Android. */
+static void add_memory(GPtrArray *argv, const Plan *plan)
+{
+    add_format(argv, "-m", "%" G_GUINT64_FORMAT "M",
+               plan->memory_mib + (plan->is_protected ? plan->swiotlb_mib : 0));
+    add_format(argv, "-smp", "%u", plan->cpus);
+}
+
+static void add_accel(GPtrArray *argv, const Plan *plan)
+{
+    const char *accel = plan->accel;
+
+    if (!plan->is_protected) {
+        add_pair(argv, "-accel", accel);
+        return;
+    }
+    add_format(argv, "-accel", "%s,protected=on,swiotlb-size=%" G_GUINT64_FORMAT "M",
+               accel != NULL ? accel : "gunyah", plan->swiotlb_mib);
+}
+
+static void add_boot(GPtrArray *argv, const Plan *plan, const Board *board)
+{
+    g_autoptr(GString) params = g_string_new(NULL);
+    g_autoptr(GString) android = g_string_new(NULL);
+    const struct {
+        const char *key, *path;
+    } images[] = {
+        { "vendor-boot", plan->vendor_boot },
+        { "init-boot", plan->init_boot },
+        { "bootconfig", plan->bootconfig },
+    };
+
+    add_pair(argv, "-kernel", plan->kernel);
+    add_pair(argv, "-initrd", plan->initrd);
+    add_pair(argv, "-dtb", plan->dtb);
+    add_pair(argv, "-bios", plan->firmware);
+    for (unsigned i = 0; i < G_N_ELEMENTS(images); i++) {
+        if (images[i].path != NULL) {
+            g_autofree char *path = quoted(images[i].path);
+
+            g_string_append_printf(android, "%s%s=%s", android->len > 0 ? "," : "", images[i].key,
+                                   path);
+        }
+    }
+    if (android->len > 0) {
+        add_pair(argv, "-android-boot", android->str);
+    }
+    if (plan->kernel == NULL) {
+        return;
+    }
+    if (!plan->no_console_word && strstr(plan->params->str, "console=") == NULL) {
+        g_string_append(params, board->console_word);
+    }
+    if (plan->params->len > 0) {
+        g_string_append_printf(params, "%s%s", params->len > 0 ? " " : "", plan->params->str);
+    }
+    if (params->len > 0) {
+        add_pair(argv, "-append", params->str);
+    }
+}
+
+/* ---- console and monitor ---- */
+
+/* What the user chose, the socket for 'humpy vm console', and the log, on one serial port. */
+static void add_console(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
+{
+    const char *kind = plan->console != NULL ? plan->console : plan->background ? "none" : "stdio";
+    g_autoptr(GString) hub = g_string_new("hub,id=console");
+    unsigned n = 0;
+
+    if (strcmp(kind, "stdio") == 0) {
+        add_pair(argv, "-chardev", "stdio,id=terminal,mux=on,signal=off");
+        g_string_append_printf(hub, ",chardevs.%u=terminal", n++);
+    } else if (strcmp(kind, "pty") == 0) {
+        add_pair(argv, "-chardev", "pty,id=pty");
+        g_string_append_printf(hub, ",chardevs.%u=pty", n++);
+    } else if (strcmp(kind, "none") != 0) {
+        g_autofree char *path = quoted(kind);
+
+        add_format(argv, "-chardev", "file,id=output,path=%s", path);
+        g_string_append_printf(hub, ",chardevs.%u=output", n++);
+    }
+    if (place->console_path != NULL) {
+        g_autofree char *path = quoted(place->console_path);
+
+        add_format(argv, "-chardev", "socket,id=socket,path=%s,server=on,wait=off", path);
+        g_string_append_printf(hub, ",chardevs.%u=socket", n++);
+    }
+    if (plan->log != NULL) {
+        g_autofree char *path = quoted(plan->log);
+
+        add_format(argv, "-chardev", "file,id=log,append=on,path=%s", path);
+        g_string_append_printf(hub, ",chardevs.%u=log", n++);
+    }
+    if (n > 0) {
+        add_pair(argv, "-chardev", hub->str);
+        add_pair(argv, "-serial", "chardev:console");
+    }
+}
+
+static void add_control(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
+{
+    if (place->qmp != NULL) {
+        g_autofree char *path = quoted(place->qmp);
+
+        add_format(argv, "-qmp", "unix:%s,server=on,wait=off", path);
+    }
+    add_pair(argv, "-pidfile", place->pidfile);
+    if (plan->background) {
+        add(argv, "-daemonize");
+    }
+    if (plan->no_reboot) {
+        add(argv, "-no-reboot");
+    }
+}
+
+/* ---- devices ---- */
+
+static bool add_disks(GPtrArray *argv, const Plan *plan, GError **error)
+{
+    for (unsigned i = 0; i < plan->disks->len; i++) {
+        const PlanDisk *disk = g_ptr_array_index(plan->disks, i);
+        g_autofree char *node = g_strdup_printf("disk%u", i);
+        g_autofree char *blockdev = plan_disk_blockdev(disk, node, error);
+
+        if (blockdev == NULL) {
+            g_prefix_error(error, "disk %u: ", i);
+            return false;
+        }
+        add_pair(argv, "-blockdev", blockdev);
+        if (disk->id != NULL) {
+            g_autofree char *id = quoted(disk->id);
+
+            add_format(argv, "-device", "virtio-blk-device,drive=%s,serial=%s", node, id);
+        } else {
+            add_format(argv, "-device", "virtio-blk-device,drive=%s", node);
+        }
+    }
+    return true;
+}
+
+static void add_vsock(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
+{
+    g_autoptr(GString) text = g_string_new("virtio-vsock-device");
+
+    if (plan->vsock_cid == 0) {
+        return;
+    }
+    g_string_append_printf(text, ",guest-cid=%" G_GUINT64_FORMAT, plan->vsock_cid);
+    if (place->vsock != NULL) {
+        g_autofree char *path = quoted(place->vsock);
+
+        g_string_append_printf(text, ",path=%s", path);
+    }
+    add_pair(argv, "-device", text->str);
+}
+
+static void add_devices(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
+{
+    for (unsigned i = 0; i < plan->nets->len; i++) {
+        add_format(argv, "-netdev", "%s,id=net%u", (char *)g_ptr_array_index(plan->nets, i), i);
+        add_format(argv, "-device", "virtio-net-device,netdev=net%u", i);
+    }
+    for (unsigned i = 0; i < plan->shares->len; i++) {
+        add_pair(argv, "-virtfs", g_ptr_array_index(plan->shares, i));
+    }
+    if (!plan->no_rng) {
+        add_pair(argv, "-device", "virtio-rng-device");
+    }
+    if (!plan->no_balloon && !plan->is_protected) {
+        add_pair(argv, "-device", "virtio-balloon-device");
+    }
+    add_vsock(argv, plan, place);
+}
+
+char **plan_argv(const Plan *plan, const PlanPlace *place, GError **error)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
+    const Board *board = find_board(plan->arch, error);
+
+    if (board == NULL) {
+        return NULL;
+    }
+    add(argv, place->program);
+    if (place->name != NULL) {
+        add_pair(argv, "-name", place->name);
+    }
+    add(argv, "-nodefaults");
+    add_pair(argv, "-display", "none");
+    add_machine(argv, plan, board);
+    add_accel(argv, plan);
+    add_memory(argv, plan);
+    add_boot(argv, plan, board);
+    add_console(argv, plan, place);
+    add_control(argv, plan, place);
+    if (!add_disks(argv, plan, error)) {
+        return NULL;
+    }
+    add_devices(argv, plan, place);
+    for (unsigned i = 0; i < plan->words->len; i++) {
+        add(argv, g_ptr_array_index(plan->words, i));
+    }
+    g_ptr_array_add(argv, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&argv), FALSE);
+}
