@@ -6,9 +6,12 @@
  * Ctrl-A x); 1 an error on the command line, of the host or of the hypervisor, or a guest crash.
  */
 #include <glib.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "chardev-tree.h"
 #include "chardev/chardev.h"
@@ -300,6 +303,9 @@ int main(int argc, char **argv)
 
     target_set(HUMPY_TARGET);
     options_set_program(config, HUMPY_PROGRAM);
+    /* What was passed on to this program is not for those that it starts. An older kernel cannot do
+     * that, and they have it then. */
+    close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     setlocale(LC_CTYPE, "");
     g_log_set_default_handler(log_line, NULL);
     hw_register_types();

@@ -15,6 +15,7 @@ import tap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("HUMPY", os.path.join(ROOT, "build", "system", "humpy-system-aarch64"))
+LAUNCH = os.environ.get("HUMPY_LAUNCH", os.path.join(ROOT, "build", "launch", "humpy"))
 GUEST_FILES = os.path.join(ROOT, "scripts", "guest-files")
 INIT_LINE = "humpy-guest: init reached"
 PROMPT = "guest# "
@@ -42,18 +43,18 @@ def run(args, before=(), **kwargs):
 class Process:
     """A running program whose console is a pseudo terminal (or a pipe, for one way)."""
 
-    def __init__(self, args, terminal=True):
+    def __init__(self, args, terminal=True, binary=BINARY):
         self.seen = ""
         self.errors = tempfile.TemporaryFile()
         self.terminal = terminal
         if terminal:
             self.master, slave = pty.openpty()
             self.slave = slave  # kept open, so that its settings can be looked at afterwards
-            self.process = subprocess.Popen([BINARY, *args], stdin=slave, stdout=slave,
+            self.process = subprocess.Popen([binary, *args], stdin=slave, stdout=slave,
                                             stderr=self.errors, start_new_session=True,
                                             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         else:
-            self.process = subprocess.Popen([BINARY, *args], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([binary, *args], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=self.errors)
             self.master = self.process.stdout.fileno()
         self.deadline = time.monotonic() + LONGEST

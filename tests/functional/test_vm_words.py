@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What 'humpy' makes of its words and files, without starting anything: the command line it would
+run, and one line for each thing that is wrong."""
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+
+import humpy
+import tap
+from tap import check_equal, check_in, test
+
+WORK = tempfile.mkdtemp(prefix="humpy-vm-words-")
+os.environ["HUMPY_RUNTIME_DIR"] = os.path.join(WORK, "run")
+
+
+def path(name):
+    return os.path.join(WORK, name)
+
+
+def write(name, data=b""):
+    with open(path(name), "wb") as out:
+        out.write(data)
+    return path(name)
+
+
+KERNEL = write("kernel", bytes(4096))
+DISK = write("disk", bytes(1 << 20))
+PART = write("part", bytes(8192))
+
+
+def launch(*args):
+    return subprocess.run([humpy.LAUNCH, *args], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=humpy.LONGEST)
+
+
+def words(*args):
+    """The words behind the program's name of the command line that would be run."""
+    done = launch(*args, "--dry-run")
+    check_equal((done.returncode, done.stderr), (0, ""))
+    return shlex.split(done.stdout)[1:]
+
+
+def after(argv, option):
+    return [argv[i + 1] for i, word in enumerate(argv[:-1]) if word == option]
+
+
+def refused(message, *args, status=1):
+    done = launch(*args)
+    check_equal((done.returncode, done.stdout), (status, ""))
+    check_equal(done.stderr, f"humpy: {message}\n")
+
+
+def config(**members):
+    members.setdefault("kernel", KERNEL)
+    members.setdefault("platform_version", "1")
+    text = json.dumps({key: value for key, value in members.items() if value != "absent"})
+    return write("config.json", text.encode())
+
+
+def config_refused(message, **members):
+    file = config(**members)
+    refused(f"{file}: {message}" if message[0] != "=" else message[1:], "vm", "run", file)
+
+
+@test("memory, CPUs and parameters come out as the program's options")
+def plain():
+    argv = words("vm", "run-linux", KERNEL, "--mem", "1G", "--cpus=3", "-p", "a", "-p", "b=c d")
+    check_equal((after(argv, "-m"), after(argv, "-smp"), after(argv, "-append")),
+                (["1024M"], ["3"], ["console=ttyAMA0 a b=c d"]))
+
+
+@test("a protected VM's window comes on top of its memory")
+def protected():
+    argv = words("vm", "run-linux", KERNEL, "--mem", "256", "--protected", "--swiotlb", "32")
+    check_equal((after(argv, "-m"), after(argv, "-accel")),
+                (["288M"], ["gunyah,protected=on,swiotlb-size=32M"]))
+    argv = words("vm", "run", config(protected=True, memory_mib=100), "--accel",
+                 "gunyah,host=model")
+    check_equal((after(argv, "-m"), after(argv, "-accel")),
+                (["164M"], ["gunyah,host=model,protected=on,swiotlb-size=64M"]))
+
+
+@test("what the command line says goes before the file, words of the kernel add up")
+def command_line_first():
+    file = config(memory_mib=100, cpu_topology="one_cpu", params="x")
+    argv = words("vm", "run", file, "--mem", "200", "--cpus", "2", "--params", "y")
+    check_equal((after(argv, "-m"), after(argv, "-smp"), after(argv, "-append")),
+                (["200M"], ["2"], ["console=ttyAMA0 x y"]))
+
+
+@test("a bzImage is for x86_64")
+def arch():
+    bzimage = write("bzimage", bytes(0x202) + b"HdrS" + bytes(100))
+    done = launch("vm", "run-linux", bzimage, "--dry-run")
+    check_in("humpy-system-x86_64", done.stdout)
+    check_in("console=ttyS0", done.stdout)
+
+
+@test("command lines that make no sense are refused with what is wrong")
+def bad_words():
+    for message, args in [
+            ("command 'lst' is not known (did you mean 'list'?)", ["vm", "lst"]),
+            ("vm run-linux: option 'dsik' is not known (did you mean 'disk'?)",
+             ["vm", "run-linux", "--dsik", "x"]),
+            ("vm run-linux: --mem SIZE: the value is missing", ["vm", "run-linux", "--mem"]),
+            ("vm run-linux: --protected takes no value", ["vm", "run-linux", "--protected=yes"]),
+            ("vm run: CONFIG.json is missing", ["vm", "run"]),
+            ("vm stop: 'b' is one word too many", ["vm", "stop", "a", "b"])]:
+        refused(message, *args, status=2)
+    for message, args in [
+            ("vm run-linux: --mem 0: '0' is not a whole number of MiB from 1 to 261120",
+             ["--mem", "0"]),
+            ("vm run-linux: --cpus 9: '9' is not a number from 1 to 8", ["--cpus", "9"]),
+            ("vm run-linux: --disk a,ro,temporary: ro excludes overlay and temporary, which are "
+             "about what is written", ["--disk", "a,ro,temporary"]),
+            ("kernel and bootloader exclude each other", ["--bios", KERNEL]),
+            ("swiotlb is the window of a protected VM (see --protected)", ["--swiotlb", "8"]),
+            ("accelerator 'kvm' has no protected VMs, only gunyah has",
+             ["--protected", "--accel", "kvm"]),
+            (f"disk 0: cannot open '{path('none')}': No such file or directory",
+             ["--disk", path("none")]),
+            (f"disk 0: '{WORK}' is neither a regular file nor a block device",
+             ["--disk", WORK + ",ro"])]:
+        refused(message, "vm", "run-linux", KERNEL, *args)
+    refused("no VM is running, so none called 'x'", "vm", "info", "x")
+
+
+@test("each member of a file has a type, and what is wrong with it is said")
+def members():
+    for key, value, message in [
+            ("kernel", 5, "kernel is a whole number but must be a string"),
+            ("protected", "yes", "protected is a string but must be true or false"),
+            ("memory_mib", 1.5, "memory_mib is a number with a fraction but must be a whole number"),
+            ("memory_mib", 0, "memory_mib is 0 but must be 1 to 261120"),
+            ("disks", {}, "disks is an object but must be an array"),
+            ("disks", [1], "disks[0]: the disk is a whole number but must be an object"),
+            ("disks", [{}], "disks[0]: has neither image nor partitions"),
+            ("disks", [{"image": "a", "partitions": [{"label": "l", "path": "p"}]}],
+             "disks[0]: image and partitions exclude each other"),
+            ("disks", [{"partitions": [{"path": "p"}]}],
+             "disks[0]: partitions[0]: label is missing"),
+            ("disks", [{"partitions": [{"label": "l"}]}],
+             "disks[0]: partitions[0]: path is missing"),
+            ("disks", [{"partitions": [{"label": "l", "path": "p", "guid": "1"}]}],
+             "disks[0]: partitions[0]: guid: '1' is not a GUID of 8, 4, 4, 4 and 12 hexadecimal "
+             "digits"),
+            ("cpu_topology", "many", "cpu_topology: CPU topology 'many' is not known (valid: "
+             "one_cpu, match_host, cpu_count=N)"),
+            ("platform_version", "absent", "platform_version is missing"),
+            ("platform_version", "1.0.0.0", "platform_version: '1.0.0.0' is no requirement on a "
+             "semantic version (such as ~1.0 or >=1.2.3, <2)"),
+            ("platform_version", "2", "platform_version: '2' does not allow for this platform's "
+             "1.0.0"),
+            ("devices", ["/sys/x"], "devices: devices of the host cannot be given to a VM"),
+            ("usb_config", {"controller": True},
+             "usb_config: controller: there is no USB controller"),
+            ("console_input_device", "hvc0", "console_input_device: there is no hvc0, the console "
+             "is the serial port"),
+            ("bootloader", KERNEL, "=kernel and bootloader exclude each other"),
+            ("initrd", "gone", f"=initrd: cannot open '{path('gone')}': No such file or directory"),
+            ]:
+        config_refused(message, **{key: value})
+
+
+@test("an unknown member is warned of, with the nearest name")
+def unknown_member():
+    done = launch("vm", "run", config(memory_mb=5), "--dry-run")
+    check_equal((done.returncode, done.stderr),
+                (0, "humpy: warning: 'memory_mb' is not known and ignored (did you mean "
+                    "'memory_mib'?)\n"))
+
+
+@test("what is no JSON object, or too deep, is refused")
+def no_json():
+    file = write("bad.json", b"[" * 100000)
+    refused(f"{file}: is nested more than 16 levels deep", "vm", "run", file)
+    file = write("bad.json", b"[]")
+    refused(f"{file}: is not a JSON object", "vm", "run", file)
+    for text in (b"{", b'{"a": "\xff"}', b"", b"\0"):
+        done = launch("vm", "run", write("bad.json", text))
+        check_equal((done.returncode, done.stderr.count("\n")), (1, 1), text)
+
+
+@test("--confine refuses what leads out of the directory, by name or by link")
+def confined():
+    inside = path("inside")
+    os.mkdir(inside)
+    shutil.copy(KERNEL, os.path.join(inside, "kernel"))
+    os.symlink(KERNEL, os.path.join(inside, "link"))
+    os.symlink("kernel", os.path.join(inside, "good"))
+    for kernel, why in [("../kernel", "'{0}' leads out of '{1}'"), ("link", "'{0}' leads out of '{1}'"),
+                        (KERNEL, "'{0}' is not below '{1}'")]:
+        file = os.path.join(inside, "c.json")
+        with open(file, "w", encoding="utf-8") as out:
+            json.dump({"kernel": kernel, "platform_version": "1"}, out)
+        name = kernel if kernel[0] == "/" else os.path.join(inside, kernel)
+        refused("kernel: " + why.format(name, inside), "vm", "run", file, "--confine", inside)
+    with open(os.path.join(inside, "c.json"), "w", encoding="utf-8") as out:
+        json.dump({"kernel": "good", "platform_version": "1"}, out)
+    argv = words("vm", "run", os.path.join(inside, "c.json"), "--confine", inside)
+    check_in("/proc/self/fd/", after(argv, "-kernel")[0])
+
+
+try:
+    tap.main()
+finally:
+    shutil.rmtree(WORK)
