@@ -288,6 +288,27 @@ bool accel_pci_function(Accel *accel, uint16_t segment, uint8_t bus, uint8_t dev
            fail(accel, error);
 }
 
+/* ---- protection ---- */
+
+const char *const accel_window_names[] = { "auto", "pool", "zone", NULL };
+
+void accel_protection(Accel *accel, AccelProtection *wanted)
+{
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    *wanted = (AccelProtection){ .mode = ACCEL_PROTECT_OFF };
+    if (klass->protection != NULL) {
+        klass->protection(accel, wanted);
+    }
+}
+
+bool accel_wants_protection(Accel *accel)
+{
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    return klass->wants_protection != NULL && klass->wants_protection(accel);
+}
+
 /* ---- boot ---- */
 
 bool accel_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error)

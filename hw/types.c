@@ -3,6 +3,7 @@
  * is one line here; constructors would be dropped by the linker with the rest of their object.
  */
 #include "hw/acpi/pm.h"
+#include "hw/arm/confidential.h"
 #include "hw/arm/virt.h"
 #include "hw/block/pflash-cfi01.h"
 #include "hw/char/pl011.h"
@@ -45,6 +46,7 @@ static GType (*const types[])(void) = {
     rng_builtin_get_type,
     rng_random_get_type,
     iothread_object_get_type,
+    arm_confidential_guest_get_type,
     machine_get_type,
     /* char, rtc */
     pl011_get_type,

@@ -145,12 +145,12 @@ static void heap_pop(uint32_t *heap, size_t *n)
     heap[i] = rank;
 }
 
-static uint32_t flags_of(const Fragment *f)
+static uint32_t flags_of(const Fragment *f, hwaddr offset)
 {
     MemoryRegion *mr = f->mr;
     uint32_t flags = 0;
 
-    if (mr->kind == REGION_RAM && mr->lent) {
+    if (mr->kind == REGION_RAM && offset < mr->lent) {
         flags = f->readonly ? FLAT_READONLY : 0;
     } else if (mr->kind == REGION_RAM) {
         flags = FLAT_READ_DIRECT | (f->readonly ? FLAT_READONLY : FLAT_WRITE_DIRECT);
@@ -164,9 +164,18 @@ static uint32_t flags_of(const Fragment *f)
 static void emit(FlatView **view, size_t from, const Fragment *f, hwaddr first, hwaddr last)
 {
     MemoryRegion *mr = f->mr;
-    uint32_t flags = flags_of(f);
     hwaddr offset = f->offset + (first - f->first);
+    uint32_t flags = flags_of(f, offset);
     FlatRange *range;
+
+    if (mr->kind == REGION_RAM && offset < mr->lent && last - first >= mr->lent - offset) {
+        hwaddr rest = first + (mr->lent - offset); /* only the first part is lent */
+
+        emit(view, from, f, first, rest - 1);
+        first = rest;
+        offset = mr->lent;
+        flags = flags_of(f, offset);
+    }
 
     if ((*view)->n > from) {
         range = &(*view)->ranges[(*view)->n - 1];

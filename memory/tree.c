@@ -271,12 +271,12 @@ void memory_region_set_readonly(MemoryRegion *mr, bool readonly)
     memory_region_transaction_commit();
 }
 
-void memory_region_set_lent(MemoryRegion *mr, bool lent)
+void memory_region_set_lent(MemoryRegion *mr, uint64_t size)
 {
-    g_assert(mr->kind == REGION_RAM);
+    g_assert(mr->kind == REGION_RAM && size <= mr->size);
     memory_region_transaction_begin();
-    if (mr->lent != lent) {
-        mr->lent = lent;
+    if (mr->lent != size) {
+        mr->lent = size;
         tree_mark_all(mr);
     }
     memory_region_transaction_commit();

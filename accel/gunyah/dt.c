@@ -189,11 +189,13 @@ static void write_shm(Writer *w, int vdevices, const GunyahRegion *region)
 bool gunyah_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error)
 {
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
-    g_autoptr(GArray) regions = gunyah_memory_plan(gh, info->image_base, error);
+    g_autoptr(GArray) regions = NULL;
     g_autofree char *name = NULL;
     Writer w = { .fdt = fdt };
     int config, node;
 
+    gunyah_set_lending(gh, info->protect);
+    regions = gunyah_memory_plan(gh, info->image_base, error);
     if (regions == NULL || !check_tree(gh, fdt, info->gic_path, error)) {
         return false;
     }
@@ -216,7 +218,7 @@ bool gunyah_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError 
     for (unsigned i = 0; i < regions->len; i++) {
         const GunyahRegion *region = &g_array_index(regions, GunyahRegion, i);
 
-        if (!region->image && !gh->lend && !gh->features.guest_mem) {
+        if (!region->image && (region->window || !gh->lending) && !gh->features.guest_mem) {
             write_shm(&w, node, region);
         }
     }

@@ -58,7 +58,8 @@ typedef struct {
     uint8_t *host;
     int fd;
     uint64_t fd_offset;
-    bool image; /* holds kernel and DTB */
+    bool image;  /* holds kernel and DTB */
+    bool window; /* stays shared where the rest is lent */
 } GunyahRegion;
 
 typedef struct {
@@ -118,6 +119,8 @@ struct _AccelGunyah {
     char *device;
     uint64_t chunk_size;
     bool lend;
+    int protect, dma_window; /* AccelProtect, AccelWindow */
+    uint64_t swiotlb_size;
     uint32_t start_retries;
     char *base_address_text, *size_max_text;
 
@@ -131,6 +134,8 @@ struct _AccelGunyah {
     const AccelMachineInfo *info;
     IoReqDispatcher *dispatcher;
     MemoryListener listener;
+    bool lending; /* RAM is lent in this attempt, but for a window if there is one */
+    bool wants_protection;
     bool started;   /* START has succeeded; read in any thread */
     bool detaching; /* the listener is being taken off */
     bool sealing;   /* gunyah_memory_seal() is changing sections */
@@ -168,6 +173,8 @@ void gunyah_vm_close(AccelGunyah *gh);
 
 /* memory.c */
 void gunyah_memory_init(AccelGunyah *gh);
+/* Whether the VM to be built is to have its RAM to itself: by property, or because of protect. */
+void gunyah_set_lending(AccelGunyah *gh, bool protect);
 /* Cuts the RAM seen so far into regions; checks everything that can be checked before pinning.
  * image_base is the start of the RAM that holds kernel and DTB. New GArray of GunyahRegion. */
 GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error);

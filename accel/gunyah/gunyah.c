@@ -15,6 +15,7 @@
 
 G_DEFINE_FINAL_TYPE(AccelGunyah, accel_gunyah, TYPE_ACCEL)
 
+static const char *const protect_names[] = { "off", "on", "auto", NULL };
 static const char *const host_names[] = { "auto", "kernel", "model", NULL };
 
 static const AccelCapReason missing_caps[] = {
@@ -28,6 +29,7 @@ static const AccelCapReason missing_caps[] = {
     { ACCEL_CAP_MSI, "a Gunyah guest's GIC has no ITS, only wired SPIs" },
     { ACCEL_CAP_HOTPLUG_VCPU, "Gunyah fixes the vCPUs in the device tree at start" },
     { ACCEL_CAP_PMU, "the Gunyah kernel interface has no control over the PMU" },
+    { ACCEL_CAP_PROTECT, "the kernel's Gunyah driver lacks the Android call that lends memory" },
     { ACCEL_CAP_EL2, "a Gunyah guest runs at EL1 and EL0 only" },
     { 0, NULL },
 };
@@ -59,12 +61,17 @@ static bool probe(AccelGunyah *gh, GError **error)
                     gh->device);
         return false;
     }
-    if (gh->lend && !f->lend && !f->guest_mem) {
+    if (f->lend || f->guest_mem) {
+        return true;
+    }
+    if (gh->lend || gh->protect == ACCEL_PROTECT_ON) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "lend=on: the kernel behind %s lacks the Android call that lends memory",
-                    gh->device);
+                    "%s=on: the kernel behind %s lacks the Android call that lends memory",
+                    gh->lend ? "lend" : "protected", gh->device);
         return false;
     }
+    gh->protect = ACCEL_PROTECT_OFF;
+    accel_drop_caps(HUMPY_ACCEL(gh), ACCEL_CAP_PROTECT);
     return true;
 }
 
@@ -155,6 +162,12 @@ static bool gunyah_open(Accel *accel, GError **error)
                     gh->chunk_size);
         return false;
     }
+    if (gh->lend && gh->protect != ACCEL_PROTECT_OFF) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "lend=on gives all RAM away, protected=%s all but a window: only one can be",
+                    protect_names[gh->protect]);
+        return false;
+    }
     if (!open_node(gh, error)) {
         return false;
     }
@@ -190,6 +203,27 @@ static void gunyah_teardown(Accel *accel)
         memory_discard_allow();
     }
     g_clear_pointer(&gh->dispatcher, ioreq_dispatcher_free);
+}
+
+/* On v17 RAM has moved into the driver's files by the time START says what it wants, and that is
+ * lent memory as far as is known: auto does not try the other way there. */
+static void gunyah_protection(Accel *accel, AccelProtection *wanted)
+{
+    AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+
+    *wanted = (AccelProtection){
+        .mode = (AccelProtect)gh->protect,
+        .window = (AccelWindow)gh->dma_window,
+        .window_size = gh->swiotlb_size,
+    };
+    if (wanted->mode == ACCEL_PROTECT_AUTO && gh->features.guest_mem) {
+        wanted->mode = ACCEL_PROTECT_ON;
+    }
+}
+
+static bool gunyah_wants_protection(Accel *accel)
+{
+    return HUMPY_ACCEL_GUNYAH(accel)->wants_protection;
 }
 
 static bool gunyah_fixed_entry(Accel *accel, uint64_t region_base, uint64_t *entry)
@@ -228,6 +262,14 @@ static const Prop gunyah_props[] = {
     PROP_STRING("device", AccelGunyah, device, "/dev/gunyah", "device node"),
     PROP_BOOL("lend", AccelGunyah, lend, false,
               "lend all RAM to the guest: the host loses access when the VM starts"),
+    PROP_ENUM("protected", AccelGunyah, protect, ACCEL_PROTECT_OFF, protect_names,
+              "lend all RAM but a window that devices can reach; auto: if the firmware starts no "
+              "other VMs"),
+    PROP_SIZE("swiotlb-size", AccelGunyah, swiotlb_size, 0, 0, 1ULL << 30,
+              "size of that window; 0: 64M"),
+    PROP_ENUM("dma-window", AccelGunyah, dma_window, ACCEL_WINDOW_AUTO, accel_window_names,
+              "how the guest's kernel is kept to the window: a restricted-dma-pool, a memory zone "
+              "for kernels that know no such pools, or what suits the kernel"),
     PROP_SIZE("chunk-size", AccelGunyah, chunk_size, 0, 0, 1ULL << 40,
               "largest piece of RAM given in one call, a multiple of 2M; 0: shared RAM whole, lent "
               "RAM in pieces of 256M or what 64 parcels need"),
@@ -249,10 +291,12 @@ static void accel_gunyah_class_init(AccelGunyahClass *klass)
     ac->name = "gunyah";
     ac->summary = "Gunyah hypervisor through /dev/gunyah, or a userspace model of it";
     ac->targets = TARGET_AARCH64;
-    ac->caps = ACCEL_CAP_IRQCHIP | ACCEL_CAP_VCPUS | ACCEL_CAP_PAUSE;
+    ac->caps = ACCEL_CAP_IRQCHIP | ACCEL_CAP_VCPUS | ACCEL_CAP_PAUSE | ACCEL_CAP_PROTECT;
     ac->cap_reasons = missing_caps;
     ac->open = gunyah_open;
     ac->close = gunyah_close;
+    ac->protection = gunyah_protection;
+    ac->wants_protection = gunyah_wants_protection;
     ac->setup = gunyah_setup;
     ac->teardown = gunyah_teardown;
     ac->irq_connect = gunyah_irq_connect;

@@ -139,12 +139,57 @@ static bool check_memlock(AccelGunyah *gh, uint64_t total, GError **error)
     return false;
 }
 
-static uint64_t count_pieces(const GArray *ram, uint64_t chunk)
+void gunyah_set_lending(AccelGunyah *gh, bool protect)
+{
+    gh->lending = gh->lend || protect;
+}
+
+/* How much of [gpa, gpa + size), from its start on, is in the window or all out of it. */
+static uint64_t same_side(const AccelGunyah *gh, uint64_t gpa, uint64_t size, bool *window)
+{
+    uint64_t base = gh->info->window_base, end = base + gh->info->window_size;
+
+    *window = gh->lending && gpa >= base && gpa < end;
+    if (*window) {
+        return MIN(size, end - gpa);
+    }
+    return gh->lending && base < end && gpa < base ? MIN(size, base - gpa) : size;
+}
+
+/* Adds the pieces of one RAM to regions; the window is one, whatever chunk is. */
+static void cut(const AccelGunyah *gh, const GunyahRam *ram, uint64_t chunk, GArray *regions)
+{
+    for (uint64_t at = 0; at < ram->size;) {
+        bool window;
+        uint64_t part = same_side(gh, ram->gpa + at, ram->size - at, &window);
+        GunyahRegion region = {
+            .label = regions->len + 1,
+            .gpa = ram->gpa + at,
+            .size = window ? part : MIN(chunk, part),
+            .host = ram->host + at,
+            .fd = ram->fd,
+            .fd_offset = ram->fd_offset + at,
+            .window = window,
+        };
+
+        g_array_append_val(regions, region);
+        at += region.size;
+    }
+}
+
+static uint64_t count_pieces(const AccelGunyah *gh, uint64_t chunk)
 {
     uint64_t n = 0;
 
-    for (unsigned i = 0; i < ram->len; i++) {
-        n += (g_array_index(ram, GunyahRam, i).size + chunk - 1) / chunk;
+    for (unsigned i = 0; i < gh->ram->len; i++) {
+        const GunyahRam *ram = &g_array_index(gh->ram, GunyahRam, i);
+
+        for (uint64_t at = 0, part; at < ram->size; at += part) {
+            bool window;
+
+            part = same_side(gh, ram->gpa + at, ram->size - at, &window);
+            n += window ? 1 : (part + chunk - 1) / chunk;
+        }
     }
     return n;
 }
@@ -158,12 +203,12 @@ static bool choose_chunk(AccelGunyah *gh, uint64_t *chunk, GError **error)
     uint64_t n;
 
     if (want == 0) {
-        want = gh->lend ? LEND_DEFAULT_CHUNK : WHOLE;
-        while (want < WHOLE && count_pieces(gh->ram, want) > GUNYAH_MAX_PARCELS) {
+        want = gh->lending ? LEND_DEFAULT_CHUNK : WHOLE;
+        while (want < WHOLE && count_pieces(gh, want) > GUNYAH_MAX_PARCELS) {
             want *= 2;
         }
     }
-    n = count_pieces(gh->ram, want);
+    n = count_pieces(gh, want);
     if (n > GUNYAH_MAX_PARCELS) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                     "RAM would need %" PRIu64 " parcels but a Gunyah VM has at most %d (give a "
@@ -195,22 +240,13 @@ GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error)
         return NULL;
     }
     for (unsigned i = 0; i < gh->ram->len; i++) {
-        const GunyahRam *ram = &g_array_index(gh->ram, GunyahRam, i);
+        cut(gh, &g_array_index(gh->ram, GunyahRam, i), chunk, regions);
+    }
+    for (unsigned i = 0; i < regions->len; i++) {
+        GunyahRegion *region = &g_array_index(regions, GunyahRegion, i);
 
-        for (uint64_t at = 0; at < ram->size; at += chunk) {
-            GunyahRegion region = {
-                .label = regions->len + 1,
-                .gpa = ram->gpa + at,
-                .size = MIN(chunk, ram->size - at),
-                .host = ram->host + at,
-                .fd = ram->fd,
-                .fd_offset = ram->fd_offset + at,
-                .image = ram->gpa + at == image_base,
-            };
-
-            image_found |= region.image;
-            g_array_append_val(regions, region);
-        }
+        region->image = region->gpa == image_base && !region->window;
+        image_found |= region->image;
     }
     if (!image_found || image_base % GUNYAH_IMAGE_ALIGN != 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
@@ -244,6 +280,7 @@ static const char *memory_advice(int cause)
 
 static bool register_user_memory(AccelGunyah *gh, const GunyahRegion *r, GError **error)
 {
+    bool lend = gh->lending && !r->window;
     struct gh_userspace_memory_region arg = {
         .label = r->label,
         .flags = GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC,
@@ -252,13 +289,13 @@ static bool register_user_memory(AccelGunyah *gh, const GunyahRegion *r, GError 
         .userspace_addr = (uintptr_t)r->host,
     };
 
-    if (gunyah_vm_ioctl(gh, gh->lend ? GH_VM_ANDROID_LEND_USER_MEM : GH_VM_SET_USER_MEM_REGION,
-                        &arg) != 0) {
+    if (gunyah_vm_ioctl(gh, lend ? GH_VM_ANDROID_LEND_USER_MEM : GH_VM_SET_USER_MEM_REGION, &arg) !=
+        0) {
         int cause = errno;
 
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
                     "cannot %s %" PRIu64 " MiB of RAM at 0x%" PRIx64 ": %s%s",
-                    gh->lend ? "lend" : "share", r->size / MIB, r->gpa, g_strerror(cause),
+                    lend ? "lend" : "share", r->size / MIB, r->gpa, g_strerror(cause),
                     memory_advice(cause));
         return false;
     }
@@ -325,8 +362,8 @@ static bool register_guest_file(AccelGunyah *gh, const GunyahRegion *r, GError *
     struct gh_create_mem_args create = { .flags = GH_GUEST_MEM_CLOEXEC, .size = r->size };
     struct gh_map_mem_args map = {
         .guest_addr = r->gpa,
-        .flags = (gh->lend ? GH_MAP_FORCE_LEND : GH_MAP_FORCE_SHARE) | GH_MAP_ALLOW_READ |
-                 GH_MAP_ALLOW_WRITE | GH_MAP_ALLOW_EXEC,
+        .flags = (gh->lending && !r->window ? GH_MAP_FORCE_LEND : GH_MAP_FORCE_SHARE) |
+                 GH_MAP_ALLOW_READ | GH_MAP_ALLOW_WRITE | GH_MAP_ALLOW_EXEC,
         .size = r->size,
     };
     int fd = hostdev_ioctl(gh->dev.ops, gh->dev.fd, GH_CREATE_GUEST_MEM, (uintptr_t)&create);
@@ -363,12 +400,35 @@ bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **err
     return true;
 }
 
+/* The window is the end of its RAM: what comes before is lent. */
+static uint64_t lent_bytes(const AccelGunyah *gh, const GunyahRam *ram)
+{
+    bool window;
+    uint64_t part = same_side(gh, ram->gpa, ram->size, &window);
+
+    return window ? 0 : part;
+}
+
 void gunyah_memory_seal(AccelGunyah *gh)
 {
+    g_autoptr(GHashTable) lent = g_hash_table_new(NULL, NULL);
+    GHashTableIter iter;
+    void *mr, *size;
+
+    for (unsigned i = 0; i < gh->ram->len; i++) {
+        const GunyahRam *ram = &g_array_index(gh->ram, GunyahRam, i);
+        uint64_t end = ram->fd_offset + lent_bytes(gh, ram); /* offset into ram->mr */
+        uint64_t before = GPOINTER_TO_SIZE(g_hash_table_lookup(lent, ram->mr));
+
+        if (lent_bytes(gh, ram) > 0) {
+            g_hash_table_insert(lent, ram->mr, GSIZE_TO_POINTER(MAX(before, end)));
+        }
+    }
     gh->sealing = true;
     memory_region_transaction_begin();
-    for (unsigned i = 0; i < gh->ram->len; i++) {
-        memory_region_set_lent(g_array_index(gh->ram, GunyahRam, i).mr, true);
+    g_hash_table_iter_init(&iter, lent);
+    while (g_hash_table_iter_next(&iter, &mr, &size)) {
+        memory_region_set_lent(mr, GPOINTER_TO_SIZE(size));
     }
     memory_region_transaction_commit();
     gh->sealing = false;

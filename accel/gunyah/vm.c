@@ -11,7 +11,10 @@
 #include "gunyah-priv.h"
 #include "util/error.h"
 
-enum { RETRY_FIRST_US = 20000 };
+enum {
+    RETRY_FIRST_US = 20000,
+    AUTO_RETRIES = 3, /* then a refusal of shared memory is taken to be about that */
+};
 
 /* What the resource manager meant (facts 1.3: its replies as the driver maps them). */
 static const char *start_advice(const AccelGunyah *gh, int cause)
@@ -23,16 +26,17 @@ static const char *start_advice(const AccelGunyah *gh, int cause)
         return "the resource manager is out of memory: less RAM, fewer vCPUs, or a larger "
                "chunk-size";
     case ENODEV:
-        return gh->lend ? "the resource manager has no resource left, or other VMs are still "
-                          "shutting down"
-                        : "the resource manager has no resource left, or this firmware starts VMs "
-                          "from lent memory only: try lend=on";
+        return gh->lending
+                   ? "the resource manager has no resource left, or other VMs are still "
+                     "shutting down"
+                   : "the resource manager has no resource left, or this firmware starts VMs "
+                     "from lent memory only: try protected=on";
     case EPERM:
-        return gh->lend ? "the resource manager denied it: memory ranges, VM attributes or the "
-                          "device tree are not allowed to this VM"
-                        : "the resource manager denied it: memory ranges, VM attributes or the "
-                          "device tree are not allowed to this VM, or only lent memory is: try "
-                          "lend=on";
+        return gh->lending ? "the resource manager denied it: memory ranges, VM attributes or the "
+                             "device tree are not allowed to this VM"
+                           : "the resource manager denied it: memory ranges, VM attributes or the "
+                             "device tree are not allowed to this VM, or only lent memory is: try "
+                             "lend=on";
     case EBUSY:
         return "an earlier VM still holds what this one needs: try again later";
     case EINVAL:
@@ -108,6 +112,13 @@ static bool build(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *b
            set_dtb(gh, boot, error) && set_entry(gh, boot, error);
 }
 
+/* A refusal that firmware gives which takes lent memory only (facts 2.3). */
+static void note_refusal(AccelGunyah *gh, int cause)
+{
+    gh->wants_protection =
+        gh->protect == ACCEL_PROTECT_AUTO && !gh->lending && (cause == ENODEV || cause == EPERM);
+}
+
 /* TRUE: started. *retry: an earlier VM may be in the way. */
 static bool build_and_start(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *boot,
                             bool *retry, GError **error)
@@ -124,6 +135,7 @@ static bool build_and_start(AccelGunyah *gh, const GArray *regions, const AccelB
         int cause = errno;
 
         *retry = cause == EBUSY || cause == ENODEV;
+        note_refusal(gh, cause);
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
                     "START: %s (%s; the kernel log names the step)", g_strerror(cause),
                     start_advice(gh, cause));
@@ -150,9 +162,20 @@ void gunyah_vm_close(AccelGunyah *gh)
  * reach then, and stays as it is. */
 static void restore_dtb(AccelGunyah *gh, const AccelBootInfo *boot, const void *dtb)
 {
-    if (!gh->lend) {
+    if (!gh->lending) {
         address_space_write(gh->info->memory, boot->dtb_gpa, dtb, boot->dtb_room);
     }
+}
+
+/* v17 tears down inside close() and has RAM moved into its files: nothing to wait for. */
+static unsigned max_retries(const AccelGunyah *gh)
+{
+    bool undecided = gh->protect == ACCEL_PROTECT_AUTO && !gh->lending;
+
+    if (gh->features.guest_mem) {
+        return 0;
+    }
+    return undecided ? MIN(gh->start_retries, AUTO_RETRIES) : gh->start_retries;
 }
 
 bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
@@ -160,9 +183,13 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
     g_autofree void *dtb = NULL;
     g_autoptr(GError) first = NULL;
-    /* v17 tears down inside close() and has RAM moved into its files: nothing to wait for. */
-    unsigned retries = gh->features.guest_mem ? 0 : gh->start_retries;
-    g_autoptr(GArray) regions = gunyah_memory_plan(gh, boot->ram_base, error);
+    g_autoptr(GArray) regions = NULL;
+    unsigned retries;
+
+    gunyah_set_lending(gh, boot->protect);
+    gh->wants_protection = false;
+    retries = max_retries(gh);
+    regions = gunyah_memory_plan(gh, boot->ram_base, error);
 
     if (regions == NULL || !check_dtb(regions, boot, error)) {
         return false;
@@ -191,7 +218,7 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
         restore_dtb(gh, boot, dtb);
     }
     __atomic_store_n(&gh->started, true, __ATOMIC_RELEASE);
-    if (gh->lend) {
+    if (gh->lending) {
         gunyah_memory_seal(gh);
     }
     return gunyah_irqs_start(gh, error);

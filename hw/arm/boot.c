@@ -33,6 +33,11 @@ static uint64_t align_up(uint64_t value, uint64_t align)
     return (value + align - 1) & ~(align - 1);
 }
 
+static uint64_t usable_ram(const ArmBootRequest *req)
+{
+    return req->ram_size != 0 ? req->ram_size : memory_region_size(req->ram);
+}
+
 static void *read_dtb(const ArmBootRequest *req, GError **error)
 {
     g_autoptr(LoaderStream) stream = loader_open(req->config->dtb, error);
@@ -40,6 +45,12 @@ static void *read_dtb(const ArmBootRequest *req, GError **error)
     size_t len, got;
 
     if (stream == NULL) {
+        return NULL;
+    }
+    if (req->protect) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "a protected guest needs the machine's own device tree, which tells it where "
+                    "devices can reach memory");
         return NULL;
     }
     /* One byte too many is enough for arm_fdt_from_bytes() to refuse it. */
@@ -71,7 +82,8 @@ static bool accel_additions(const ArmBootRequest *req, void *fdt, GError **error
 {
     AccelFdtInfo info = {
         .image_base = req->ram_base,
-        .image_size = memory_region_size(req->ram),
+        .image_size = usable_ram(req),
+        .protect = req->protect,
     };
     char path[256];
     int gic = fdt_node_offset_by_compatible(fdt, -1, "arm,gic-v3");
@@ -85,6 +97,18 @@ static bool accel_additions(const ArmBootRequest *req, void *fdt, GError **error
     return accel_fdt_fixup(req->accel, fdt, &info, error);
 }
 
+static bool set_command_line(const ArmBootRequest *req, void *fdt, GError **error)
+{
+    const char *user = req->config->append, *more = req->more_append;
+    g_autofree char *both = NULL;
+
+    if (user != NULL && more != NULL) {
+        both = g_strconcat(user, " ", more, NULL);
+    }
+    user = both != NULL ? both : user != NULL ? user : more;
+    return user == NULL || arm_fdt_set_bootargs(fdt, user, error);
+}
+
 /* The tree with a place for the initrd if there is one, packed. */
 static void *make_fdt(const ArmBootRequest *req, GError **error)
 {
@@ -94,7 +118,7 @@ static void *make_fdt(const ArmBootRequest *req, GError **error)
     if (fdt == NULL || !accel_additions(req, fdt, error)) {
         goto fail;
     }
-    if (config->append != NULL && !arm_fdt_set_bootargs(fdt, config->append, error)) {
+    if (!set_command_line(req, fdt, error)) {
         g_prefix_error(error, "-append: ");
         return NULL;
     }
@@ -120,7 +144,7 @@ static LoaderDest guest_ram(const ArmBootRequest *req)
     return (LoaderDest){
         .host = memory_region_get_ram_ptr(req->ram),
         .fd = memory_region_get_fd(req->ram),
-        .size = memory_region_size(req->ram),
+        .size = usable_ram(req),
     };
 }
 
@@ -261,6 +285,7 @@ bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_ou
         .dtb_gpa = req->ram_base + fdt_at,
         .dtb_room = fdt_room,
         .ram_base = req->ram_base,
+        .protect = req->protect,
     };
     if (accel_fixed_entry(req->accel, req->ram_base, &entry)) {
         if (!place_branch(req, entry, boot->entry, error)) {

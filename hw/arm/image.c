@@ -215,3 +215,27 @@ bool arm64_image_load(LoaderStream *stream, const LoaderDest *ram, Arm64Image *i
     *used = image->text_offset + needed;
     return true;
 }
+
+bool arm64_image_contains(LoaderStream *stream, const void *what, size_t len, GError **error)
+{
+    enum { STEP = 1 << 20, LONGEST = 256 };
+    g_autofree uint8_t *buf = g_malloc(LONGEST + STEP);
+    size_t kept = 0, got;
+
+    g_assert(len > 0 && len <= LONGEST);
+    if (!unwrap(stream, error)) {
+        return false;
+    }
+    do {
+        if (!loader_read(stream, buf + kept, STEP, &got, error)) {
+            return false;
+        }
+        if (memmem(buf, kept + got, what, len) != NULL) {
+            return true;
+        }
+        got += kept;
+        kept = MIN(got, len - 1); /* what may be the start of a match */
+        memmove(buf, buf + got - kept, kept);
+    } while (got >= STEP);
+    return false;
+}

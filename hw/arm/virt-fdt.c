@@ -22,6 +22,7 @@ enum {
     PHANDLE_GIC = 1,
     PHANDLE_CLOCK = 2,
     PHANDLE_GPIO = 3,
+    PHANDLE_POOL = 4,
     /* Interrupt specifiers of the GIC's binding. */
     GIC_SPI = 0,
     GIC_PPI = 1,
@@ -146,10 +147,32 @@ static void memory_node(void *fdt, uint64_t base, uint64_t size, int numa_node)
     end(fdt);
 }
 
+static bool has_zone(const VirtFdtInfo *info)
+{
+    return info->window.size > 0 && info->window.kind == ACCEL_WINDOW_ZONE;
+}
+
+/* One node, for a hypervisor may want no more. */
+static void zoned_memory(void *fdt, const VirtFdtInfo *info)
+{
+    const VirtWindow *w = &info->window;
+    g_autofree char *name = g_strdup_printf("memory@%" G_GINT64_MODIFIER "x", w->base);
+
+    begin(fdt, name);
+    string(fdt, "device_type", "memory");
+    CELLS(fdt, "reg", w->base >> 32, w->base, w->size >> 32, w->size, info->ram_base >> 32,
+          info->ram_base, info->ram_size >> 32, info->ram_size);
+    end(fdt);
+}
+
 static void memory(void *fdt, const VirtFdtInfo *info)
 {
-    uint64_t base = VIRT_RAM;
+    uint64_t base = info->ram_base;
 
+    if (has_zone(info)) {
+        zoned_memory(fdt, info);
+        return;
+    }
     if (info->numa == NULL) {
         memory_node(fdt, base, info->ram_size, -1);
         return;
@@ -289,8 +312,50 @@ static void platform(void *fdt, const VirtFdtInfo *info)
     end(fdt);
 }
 
-static void transports(void *fdt)
+/* Binding "restricted-dma-pool": memory that a device's buffers are copied through. */
+static void pool(void *fdt, const VirtWindow *w)
 {
+    g_autofree char *name =
+        g_strdup_printf("restricted_dma_reserved@%" G_GINT64_MODIFIER "x", w->base);
+
+    begin(fdt, "reserved-memory");
+    CELLS(fdt, "#address-cells", 2);
+    CELLS(fdt, "#size-cells", 2);
+    flag(fdt, "ranges");
+    begin(fdt, name);
+    string(fdt, "compatible", "restricted-dma-pool");
+    reg(fdt, w->base, w->size);
+    CELLS(fdt, "phandle", PHANDLE_POOL);
+    end(fdt);
+    end(fdt);
+}
+
+static bool is_pooled(const VirtFdtInfo *info)
+{
+    return info->protect && info->window.kind == ACCEL_WINDOW_POOL;
+}
+
+static bool is_zoned(const VirtFdtInfo *info)
+{
+    return info->protect && info->window.kind == ACCEL_WINDOW_ZONE;
+}
+
+static void one_to_one(void *fdt, const VirtWindow *w)
+{
+    CELLS(fdt, "dma-ranges", w->base >> 32, w->base, w->base >> 32, w->base, w->size >> 32,
+          w->size);
+}
+
+static void transports(void *fdt, const VirtFdtInfo *info)
+{
+    if (is_zoned(info)) { /* dma-ranges are a bus's, and the root is none */
+        begin(fdt, "virtio-bus");
+        string(fdt, "compatible", "simple-bus");
+        CELLS(fdt, "#address-cells", 2);
+        CELLS(fdt, "#size-cells", 2);
+        flag(fdt, "ranges");
+        one_to_one(fdt, &info->window);
+    }
     for (unsigned i = VIRT_N_TRANSPORTS; i-- > 0;) {
         uint64_t base = VIRT_MMIO + i * VIRTIO_MMIO_SIZE;
         g_autofree char *name = g_strdup_printf("virtio_mmio@%" G_GINT64_MODIFIER "x", base);
@@ -300,6 +365,12 @@ static void transports(void *fdt)
         reg(fdt, base, VIRTIO_MMIO_SIZE);
         CELLS(fdt, "interrupts", GIC_SPI, VIRT_MMIO_SPI + i, IRQ_EDGE_RISING);
         flag(fdt, "dma-coherent");
+        if (is_pooled(info)) {
+            CELLS(fdt, "memory-region", PHANDLE_POOL);
+        }
+        end(fdt);
+    }
+    if (is_zoned(info)) {
         end(fdt);
     }
 }
@@ -332,8 +403,10 @@ static void pcie_interrupts(void *fdt)
     CELLS(fdt, "interrupt-map-mask", PCI_MAKE_DEVFN(PCI_N_LINES - 1, 0) << 8, 0, 0, 7);
 }
 
-static void pcie(void *fdt, const GpexLayout *l)
+static void pcie(void *fdt, const VirtFdtInfo *info)
 {
+    const GpexLayout *l = &info->pcie;
+    const VirtWindow *w = &info->window;
     g_autofree char *name = g_strdup_printf("pcie@%" G_GINT64_MODIFIER "x", l->mem);
     enum { SPACE_IO = 0x01000000, SPACE_MEM32 = 0x02000000, SPACE_MEM64 = 0x03000000 };
 
@@ -355,6 +428,12 @@ static void pcie(void *fdt, const GpexLayout *l)
     } else {
         CELLS(fdt, "ranges", SPACE_IO, 0, 0, l->io >> 32, l->io, 0, GPEX_IO_SIZE, SPACE_MEM32,
               l->mem >> 32, l->mem, l->mem >> 32, l->mem, l->mem_size >> 32, l->mem_size);
+    }
+    if (is_pooled(info)) {
+        CELLS(fdt, "memory-region", PHANDLE_POOL);
+    } else if (is_zoned(info)) {
+        CELLS(fdt, "dma-ranges", SPACE_MEM32, w->base >> 32, w->base, w->base >> 32, w->base,
+              w->size >> 32, w->size);
     }
     pcie_interrupts(fdt);
     end(fdt);
@@ -385,8 +464,11 @@ void *virt_fdt_build(const VirtFdtInfo *info)
     gic(fdt, info);
     devices(fdt);
     platform(fdt, info);
-    transports(fdt);
-    pcie(fdt, &info->pcie);
+    if (is_pooled(info)) {
+        pool(fdt, &info->window);
+    }
+    transports(fdt, info);
+    pcie(fdt, info);
     end(fdt);
     must(fdt_finish(fdt));
     return fdt;

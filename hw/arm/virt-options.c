@@ -142,6 +142,8 @@ static const Prop virt_props[] = {
                 "Drive with the content of the first flash"),
     PROP_STRING("pflash1", VirtMachine, pflash[1], NULL,
                 "Drive with the content of the second flash"),
+    PROP_STRING("confidential-guest-support", VirtMachine, confidential, NULL,
+                "arm-confidential-guest object that says how the guest's memory is protected"),
     PROP_ENUM("gic-version", VirtMachine, gic_version, GIC_3, gic_versions,
               "Interrupt controller; 3, max and host give a GICv3"),
     PROP_BOOL("highmem", VirtMachine, highmem, true, "Allow memory above 4 GiB"),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * State of the virt machine, shared by virt.c, which builds and boots it, virt-platform.c, which
- * has the smaller parts of the board, and virt-options.c, which knows its properties and what of
+ * has the smaller parts of the board, virt-protect.c, which lays out memory, and virt-options.c, which knows its properties and what of
  * them can be had.
  */
 #pragma once
@@ -15,6 +15,11 @@ struct _VirtMachine {
     bool highmem, its, secure, virtualization, usb, mte, ras, dtb_randomness;
 
     const char *cpu_compatible;
+    char *confidential; /* id of an arm-confidential-guest, or NULL */
+    AccelProtect protection; /* what is asked for */
+    bool protect;            /* what it is */
+    VirtWindow window; /* size 0: there is none; kind is settled */
+    uint64_t ram_base, ram_size; /* what the kernel is loaded into; the window is behind it in RAM */
     char *pflash[VIRT_N_FLASHES]; /* node names */
     PflashCfi01 *flash;           /* the first, or NULL; owned by the machine's list, as the rest */
     Device *gic;                  /* or NULL: the accelerator's */
@@ -53,6 +58,15 @@ GpexLayout virt_pcie_layout(VirtMachine *v);
 bool virt_add_pcie(VirtMachine *v, GError **error);
 /* Wires its interrupt lines, if there is something behind it. Before the device tree is built. */
 bool virt_wire_pcie(VirtMachine *v, GError **error);
+
+/* ---- virt-protect.c ---- */
+/* Settles whether the guest is, or may become, protected and with which window, and maps RAM. The
+ * accelerator is open. */
+bool virt_map_ram(VirtMachine *v, GError **error);
+/* Makes the guest's kernel ready for the one or the other, before the device tree is built. */
+void virt_set_protected(VirtMachine *v, bool protect);
+/* What the kernel's command line needs for it, or NULL. For g_free(). */
+char *virt_protect_append(VirtMachine *v);
 
 /* ---- virt-options.c ---- */
 /* Values of -cpu, the default first; NULL-terminated. */

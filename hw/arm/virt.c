@@ -18,6 +18,7 @@
 #include "hw/core/bus.h"
 #include "hw/rtc/pl031.h"
 #include "hw/virtio/virtio-mmio.h"
+#include "hw/virtio/virtio-transport.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/target.h"
@@ -108,9 +109,12 @@ static bool virt_init(Machine *m, GError **error)
         .gicr_base = VIRT_GICR,
     };
 
-    return virt_check_options(v, config, accel, error) &&
-           machine_ram_map(m, "mach-virt.ram", VIRT_RAM, error) &&
-           accel_setup(accel, &info, error) && virt_add_gic(v, error) && add_serial(m, error) &&
+    if (!virt_check_options(v, config, accel, error) || !virt_map_ram(v, error)) {
+        return false;
+    }
+    info.window_base = v->window.base;
+    info.window_size = v->window.size;
+    return accel_setup(accel, &info, error) && virt_add_gic(v, error) && add_serial(m, error) &&
            add_rtc(m, error) && virt_add_platform(v, error) && virt_add_pcie(v, error) &&
            add_transports(v, error);
 }
@@ -119,6 +123,7 @@ static void virt_finish(Machine *m)
 {
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
 
+    virtio_require_platform(false);
     memset(v->transports, 0, sizeof(v->transports));
     v->flash = NULL;
     v->fw_cfg = NULL;
@@ -156,7 +161,10 @@ static void *build_fdt(void *opaque, GError **error)
         .numa = numa->n_nodes > 0 ? numa : NULL,
         .cpu_compatible = v->cpu_compatible,
         .n_cpus = machine_config(HUMPY_MACHINE(v))->smp,
-        .ram_size = machine_config(HUMPY_MACHINE(v))->ram_size,
+        .ram_base = v->ram_base,
+        .ram_size = v->ram_size + (v->window.kind == ACCEL_WINDOW_POOL ? v->window.size : 0),
+        .window = v->window,
+        .protect = v->protect,
         .flash = v->flash != NULL,
         .panic = v->panic != NULL,
         .seeds = v->dtb_randomness,
@@ -212,27 +220,30 @@ fail:
     return false;
 }
 
-static bool virt_boot(Machine *m, GError **error)
+/* Loads and starts, or with dumpdtb only writes the tree. */
+static bool boot_once(Machine *m, bool protect, GError **error)
 {
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
     const MachineConfig *config = machine_config(m);
     Accel *accel = machine_accel(m);
     g_autofree void *fdt = NULL;
-    AccelBootInfo boot = { .ram_base = VIRT_RAM };
+    g_autofree char *more_append = NULL;
+    AccelBootInfo boot = { .ram_base = v->ram_base, .protect = protect };
     ArmBootRequest req = {
         .machine = m,
         .accel = accel,
         .config = config,
         .ram = machine_ram(m),
-        .ram_base = VIRT_RAM,
+        .ram_base = v->ram_base,
+        .ram_size = v->ram_size,
+        .protect = protect,
         .build_fdt = build_fdt,
         .opaque = v,
     };
 
-    if (!check_boot_options(config, accel_caps(accel) & ACCEL_CAP_VCPUS, error) ||
-        !virt_wire_pcie(v, error)) {
-        return false;
-    }
+    virt_set_protected(v, protect);
+    more_append = virt_protect_append(v);
+    req.more_append = more_append;
     if (config->kernel != NULL) {
         if (!arm_boot_load(&req, &boot, &fdt, error)) {
             return false;
@@ -247,6 +258,27 @@ static bool virt_boot(Machine *m, GError **error)
         return dump_fdt(config->dumpdtb, fdt, error);
     }
     return accel_start(accel, &boot, error);
+}
+
+static bool virt_boot(Machine *m, GError **error)
+{
+    VirtMachine *v = HUMPY_VIRT_MACHINE(m);
+    Accel *accel = machine_accel(m);
+    g_autoptr(GError) cause = NULL;
+
+    if (!check_boot_options(machine_config(m), accel_caps(accel) & ACCEL_CAP_VCPUS, error) ||
+        !virt_wire_pcie(v, error)) {
+        return false;
+    }
+    if (boot_once(m, v->protection == ACCEL_PROTECT_ON, &cause)) {
+        return true;
+    }
+    if (v->protection == ACCEL_PROTECT_AUTO && accel_wants_protection(accel)) {
+        g_message("%s; going on with a protected guest", cause->message);
+        return boot_once(m, true, error);
+    }
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
 }
 
 static void virt_machine_init(VirtMachine *v)

@@ -62,7 +62,7 @@ typedef struct {
 typedef struct {
     GArray *parts; /* of MachineRamPart, by address; NULL: not made */
     MemoryRegion own;
-    MemoryRegion all, below, above; /* of a split one: the parts in a row, and what shows them */
+    MemoryRegion all, first, rest; /* of a split one: the parts in a row, and what shows them */
     bool split;
 } MachineRam;
 

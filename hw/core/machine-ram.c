@@ -108,34 +108,35 @@ bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error)
     return true;
 }
 
-bool machine_ram_map_split(Machine *m, const char *name, uint64_t below, hwaddr above,
+bool machine_ram_map_split(Machine *m, const char *name, const MachineRamSplit *split,
                            GError **error)
 {
     uint64_t size = machine_config(m)->ram_size;
     MachineRam *ram = machine_ram_of(m);
 
-    if (size <= below) {
-        return machine_ram_map(m, name, 0, error);
+    if (size <= split->first_size) {
+        return machine_ram_map(m, name, split->first, error);
     }
     if (!make_parts(m, name, error)) {
         return false;
     }
     memory_region_init(&ram->all, NULL, name, size);
     map_parts(ram, &ram->all, 0);
-    memory_region_init_alias(&ram->below, NULL, "ram-below-4g", &ram->all, 0, below);
-    memory_region_init_alias(&ram->above, NULL, "ram-above-4g", &ram->all, below, size - below);
-    memory_region_add_subregion(machine_system_memory(m), 0, &ram->below);
-    memory_region_add_subregion(machine_system_memory(m), above, &ram->above);
+    memory_region_init_alias(&ram->first, NULL, split->first_name, &ram->all, 0, split->first_size);
+    memory_region_init_alias(&ram->rest, NULL, split->rest_name, &ram->all, split->first_size,
+                             size - split->first_size);
+    memory_region_add_subregion(machine_system_memory(m), split->first, &ram->first);
+    memory_region_add_subregion(machine_system_memory(m), split->rest, &ram->rest);
     ram->split = true;
     return true;
 }
 
 static void release_split(Machine *m, MachineRam *ram)
 {
-    memory_region_del_subregion(machine_system_memory(m), &ram->below);
-    memory_region_del_subregion(machine_system_memory(m), &ram->above);
-    memory_region_destroy(&ram->below);
-    memory_region_destroy(&ram->above);
+    memory_region_del_subregion(machine_system_memory(m), &ram->first);
+    memory_region_del_subregion(machine_system_memory(m), &ram->rest);
+    memory_region_destroy(&ram->first);
+    memory_region_destroy(&ram->rest);
     ram->split = false;
 }
 

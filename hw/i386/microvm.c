@@ -84,6 +84,12 @@ static bool add_e820(MicrovmMachine *s, GError **error)
 
 static bool microvm_init(Machine *m, GError **error)
 {
+    static const MachineRamSplit split = {
+        .first_size = MICROVM_LOW_RAM_MAX,
+        .rest = MICROVM_HIGH_RAM,
+        .first_name = "ram-below-4g",
+        .rest_name = "ram-above-4g",
+    };
     MicrovmMachine *s = HUMPY_MICROVM_MACHINE(m);
     AccelMachineInfo info = {
         .memory = machine_memory(m),
@@ -95,7 +101,7 @@ static bool microvm_init(Machine *m, GError **error)
     };
 
     return microvm_check_options(s, error) &&
-           machine_ram_map_split(m, "microvm.ram", MICROVM_LOW_RAM_MAX, MICROVM_HIGH_RAM, error) &&
+           machine_ram_map_split(m, "microvm.ram", &split, error) &&
            accel_setup(machine_accel(m), &info, error) && microvm_add_irqs(s, error) &&
            microvm_add_isa(s, error) && microvm_add_pci(s, error) && add_transports(s, error) &&
            add_e820(s, error);

@@ -48,6 +48,12 @@ struct _VirtIOMmio {
 
 DEVICE_DEFINE_TYPE(VirtIOMmio, virtio_mmio, "virtio-mmio", TYPE_DEVICE)
 
+/* A legacy driver takes guest memory for its own, which it is not where that is protected. */
+static bool is_legacy(const VirtIOMmio *s)
+{
+    return s->force_legacy && !virtio_platform_is_required();
+}
+
 /* ---- interrupt ---- */
 
 static void raise_irq(VirtIOMmio *s, uint32_t bits)
@@ -176,7 +182,7 @@ static uint32_t read_register(VirtIOMmio *s, uint32_t reg)
     case VIRTIO_MMIO_MAGIC_VALUE:
         return MMIO_MAGIC;
     case VIRTIO_MMIO_VERSION:
-        return s->force_legacy ? 1 : 2;
+        return is_legacy(s) ? 1 : 2;
     case VIRTIO_MMIO_VENDOR_ID:
         return MMIO_VENDOR;
     }
@@ -187,7 +193,7 @@ static uint32_t read_register(VirtIOMmio *s, uint32_t reg)
     case VIRTIO_MMIO_DEVICE_ID:
         return virtio_device_id(s->vdev);
     case VIRTIO_MMIO_DEVICE_FEATURES:
-        return s->offered_sel <= !s->force_legacy
+        return s->offered_sel <= !is_legacy(s)
                    ? virtio_offered_features(s->vdev) >> (32 * s->offered_sel)
                    : 0;
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
@@ -197,7 +203,7 @@ static uint32_t read_register(VirtIOMmio *s, uint32_t reg)
     case VIRTIO_MMIO_STATUS:
         return virtio_status(s->vdev);
     default:
-        return s->force_legacy ? read_legacy(s, reg) : read_modern(s, reg);
+        return is_legacy(s) ? read_legacy(s, reg) : read_modern(s, reg);
     }
 }
 
@@ -265,7 +271,7 @@ static void write_modern(VirtIOMmio *s, uint32_t reg, uint32_t value)
 
 static void write_accepted(VirtIOMmio *s, uint32_t value)
 {
-    if (s->accepted_sel <= !s->force_legacy) {
+    if (s->accepted_sel <= !is_legacy(s)) {
         s->accepted[s->accepted_sel] = value;
         virtio_accept_features(s->vdev, (uint64_t)s->accepted[1] << 32 | s->accepted[0]);
     }
@@ -302,7 +308,7 @@ static void write_register(VirtIOMmio *s, uint32_t reg, uint32_t value)
         }
         break;
     default:
-        if (s->force_legacy) {
+        if (is_legacy(s)) {
             write_legacy(s, reg, value);
         } else {
             write_modern(s, reg, value);

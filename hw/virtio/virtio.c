@@ -150,9 +150,30 @@ uint16_t virtio_device_id(VirtIODevice *vdev)
     return HUMPY_VIRTIO_DEVICE_GET_CLASS(vdev)->device_id;
 }
 
+static gint platform_required;
+
+void virtio_require_platform(bool required)
+{
+    g_atomic_int_set(&platform_required, required);
+}
+
+bool virtio_platform_is_required(void)
+{
+    return g_atomic_int_get(&platform_required);
+}
+
+static uint64_t offered(const VirtIOCore *core)
+{
+    if (!virtio_platform_is_required()) {
+        return core->offered;
+    }
+    return (core->offered & ~(1ull << VIRTIO_F_NOTIFY_ON_EMPTY | 1ull << VIRTIO_F_ANY_LAYOUT)) |
+           1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_ACCESS_PLATFORM;
+}
+
 uint64_t virtio_offered_features(VirtIODevice *vdev)
 {
-    return virtio_core(vdev)->offered;
+    return offered(virtio_core(vdev));
 }
 
 void virtio_offer_features(VirtIODevice *vdev, uint64_t bits)
@@ -170,18 +191,22 @@ void virtio_accept_features(VirtIODevice *vdev, uint64_t features)
     VirtIOCore *core = virtio_core(vdev);
 
     if ((virtio_status(vdev) & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)) == 0) {
-        core->accepted = features & core->offered;
-        core->accepted_too_much = (features & ~core->offered) != 0;
+        core->accepted = features & offered(core);
+        core->accepted_too_much = (features & ~offered(core)) != 0;
     }
 }
 
 static bool is_modern(const VirtIOCore *core)
 {
-    return !core->legacy && (core->offered & (1ull << VIRTIO_F_VERSION_1)) != 0;
+    return !core->legacy && (offered(core) & (1ull << VIRTIO_F_VERSION_1)) != 0;
 }
 
 static bool features_acceptable(const VirtIOCore *core)
 {
+    if (virtio_platform_is_required() &&
+        (core->accepted & (1ull << VIRTIO_F_ACCESS_PLATFORM)) == 0) {
+        return false;
+    }
     return !core->accepted_too_much &&
            (!is_modern(core) || (core->accepted & (1ull << VIRTIO_F_VERSION_1)) != 0);
 }
@@ -278,6 +303,9 @@ void virtio_set_status(VirtIODevice *vdev, uint8_t status)
     }
     if (is_modern(core) && (status & VIRTIO_CONFIG_S_FEATURES_OK) == 0) {
         status &= ~VIRTIO_CONFIG_S_DRIVER_OK; /* section 3.1.1: not without step 5 */
+    }
+    if (core->legacy && virtio_platform_is_required()) {
+        status &= ~VIRTIO_CONFIG_S_DRIVER_OK; /* it would hand over memory that is out of reach */
     }
     status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
     core->status = status | (old & VIRTIO_CONFIG_S_NEEDS_RESET);

@@ -49,6 +49,11 @@ struct _AccelClass {
     bool (*open)(Accel *accel, GError **error);
     void (*close)(Accel *accel);
 
+    /* (optional pair, with ACCEL_CAP_PROTECT) [main] accel_protection() and
+     * accel_wants_protection(). */
+    void (*protection)(Accel *accel, AccelProtection *wanted);
+    bool (*wants_protection)(Accel *accel);
+
     /* [main] Follows info->memory with a listener. info and what it points to are borrowed until
      * teardown returns; info->vm_name is a copy. teardown undoes setup and start in the
      * hypervisor's order, whatever had been reached; vCPU threads are gone by then. Mandatory

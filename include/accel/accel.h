@@ -34,6 +34,7 @@ typedef enum {
     ACCEL_CAP_MEMORY_NODES = 1 << 14, /* the guest sees the memory nodes that the machine wrote */
     ACCEL_CAP_PIT = 1 << 15,          /* x86, with IRQCHIP: has a 8254 and its gate at port 0x61 */
     ACCEL_CAP_PAUSE = 1 << 16,        /* a running guest can be paused and go on as it was */
+    ACCEL_CAP_PROTECT = 1 << 17,      /* RAM can be lent to the guest, away from the host */
 } AccelCap;
 
 uint64_t accel_caps(Accel *accel); /* once opened: as its properties leave them */
@@ -57,6 +58,31 @@ char *accel_help(void);
 /* Text of -accel NAME,help, or NULL with *error. */
 char *accel_type_help(const char *name, GError **error);
 
+/* ---- protected guests: RAM is lent, but for a window that devices and host share with them ----
+ */
+typedef enum {
+    ACCEL_PROTECT_OFF,
+    ACCEL_PROTECT_ON,
+    ACCEL_PROTECT_AUTO, /* if this host starts no VM otherwise */
+} AccelProtect;
+/* How a guest's kernel is made to keep what devices touch inside the window. */
+typedef enum {
+    ACCEL_WINDOW_AUTO, /* by what the kernel can do */
+    ACCEL_WINDOW_POOL, /* restricted-dma-pool, at the end of RAM */
+    ACCEL_WINDOW_ZONE, /* the lowest RAM, all that the buses reach (dma-ranges) */
+} AccelWindow;
+typedef struct {
+    AccelProtect mode;
+    AccelWindow window;
+    uint64_t window_size; /* bytes; 0: not said */
+} AccelProtection;
+extern const char *const accel_window_names[]; /* for properties */
+/* What accel's own properties ask for. After it is opened. [main] */
+void accel_protection(Accel *accel, AccelProtection *wanted);
+/* After an accel_start() that failed: it would be worth starting again with a protected guest,
+ * whose RAM and device tree are to be written anew. [main] */
+bool accel_wants_protection(Accel *accel);
+
 /* ---- building the VM ---- */
 typedef struct {
     AddressSpace *memory; /* guest physical memory; borrowed until accel_teardown() */
@@ -67,6 +93,9 @@ typedef struct {
      * there. pci_opaque is borrowed until accel_teardown(). [any] */
     IoReqPciConfigFn pci_config;
     void *pci_opaque;
+    /* The window of a guest that is protected, or may become so: whole pages of RAM. Size 0: it is
+     * never protected. */
+    uint64_t window_base, window_size;
     /* Arm, for an accelerator with ACCEL_CAP_IRQCHIP: where the machine wants its GICv3. */
     uint64_t gicd_base, gicr_base;
 } AccelMachineInfo;
@@ -94,6 +123,7 @@ typedef struct {
     const char *gic_path;
     uint64_t image_base; /* start of the RAM region that holds kernel and DTB */
     uint64_t image_size;
+    bool protect; /* as AccelBootInfo will say */
 } AccelFdtInfo;
 bool accel_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error);
 uint64_t accel_dtb_room(Accel *accel, uint64_t dtb_size);
@@ -121,6 +151,7 @@ typedef struct {
     uint64_t dtb_gpa;         /* X0 */
     uint64_t dtb_room;        /* bytes reserved there */
     uint64_t ram_base;        /* first byte of the region that holds kernel and DTB */
+    bool protect;             /* lend all RAM but the window, and what the tree says is for that */
     const AccelX86State *x86; /* x86: instead of all above; borrowed for the call */
 } AccelBootInfo;
 /* Where the accelerator can only start at a fixed place (Gunyah without SET_BOOT_CONTEXT: the first

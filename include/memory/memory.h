@@ -78,8 +78,9 @@ struct MemoryRegion {
     hwaddr addr;   /* in container */
     int32_t priority;
     uint8_t kind;
-    bool enabled, readonly, romd, lent;
-    bool shown; /* was ever in a FlatView */
+    bool enabled, readonly, romd;
+    uint64_t lent; /* RAM: so many bytes from its start are a guest's alone */
+    bool shown;    /* was ever in a FlatView */
     const MemoryRegionOps *ops;
     void *opaque;
     MemoryLock *lock;
@@ -140,10 +141,11 @@ void memory_region_set_address(MemoryRegion *mr, hwaddr addr);
 void memory_region_set_size(MemoryRegion *mr, uint64_t size);
 void memory_region_set_alias_offset(MemoryRegion *mr, hwaddr offset);
 void memory_region_rom_device_set_romd(MemoryRegion *mr, bool romd);
-/* RAM that the host may not touch while a guest has it to itself: accesses give
- * MEMTX_ACCESS_ERROR, address_space_map() gives NULL. Listeners are told as of a section that goes
- * and comes again. What was mapped before stays mapped. */
-void memory_region_set_lent(MemoryRegion *mr, bool lent);
+/* The first size bytes of RAM are not to be touched by the host while a guest has them to itself:
+ * accesses give MEMTX_ACCESS_ERROR, address_space_map() gives NULL. Listeners are told as of a
+ * section that goes and comes again, in two where only a part is lent. What was mapped before stays
+ * mapped. 0 ends it. */
+void memory_region_set_lent(MemoryRegion *mr, uint64_t size);
 
 /* A guest write of size bytes (0: any) at offset, equal to data if match_data, signals fd instead
  * of reaching ops. fd stays the caller's. A device must still serve the write in its ops: it gets

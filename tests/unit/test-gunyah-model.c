@@ -178,7 +178,7 @@ static void lend_only_firmware(World *w, gconstpointer data)
     world_setup(w, ",start-retries=0", 1);
     world_write_tree(w, 1);
     g_assert_false(accel_start(w->accel, &w->boot, &error));
-    world_assert_says(error, "lend=on");
+    world_assert_says(error, "protected=on");
 }
 
 static void model_memlock(World *w, gconstpointer data)

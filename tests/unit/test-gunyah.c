@@ -355,7 +355,7 @@ static void start_errors(World *w, gconstpointer data)
     } rows[] = {
         { EOPNOTSUPP, "does not implement" },
         { ENOMEM, "out of memory" },
-        { ENODEV, "lend=on" },
+        { ENODEV, "protected=on" },
         { EPERM, "denied" },
         { EBUSY, "earlier VM" },
         { EINVAL, "refused the configuration" },

@@ -510,7 +510,7 @@ static void test_lent_ram_is_not_touched(Mem *m, gconstpointer data)
     uint64_t value = 0, len = 16;
     uint8_t bytes[4] = { 0 };
 
-    memory_region_set_lent(&m->ram, true);
+    memory_region_set_lent(&m->ram, memory_region_size(&m->ram));
     g_assert_cmpint(mprotect(host, 4096, PROT_NONE), ==, 0);
     g_assert_cmpuint(address_space_ld(m->as, 0x10000, 4, &value), ==, MEMTX_ACCESS_ERROR);
     g_assert_cmphex(value, ==, 0xffffffff);
@@ -522,9 +522,43 @@ static void test_lent_ram_is_not_touched(Mem *m, gconstpointer data)
     g_assert_null(address_space_map(m->as, 0x10000, &len, false));
     g_assert_false(address_space_access_valid(m->as, 0x10000, 4, false));
     g_assert_cmpint(mprotect(host, 4096, PROT_READ | PROT_WRITE), ==, 0);
-    memory_region_set_lent(&m->ram, false);
+    memory_region_set_lent(&m->ram, 0);
     g_assert_cmpuint(address_space_st(m->as, 0x10000, 4, 7), ==, MEMTX_OK);
     g_assert_cmphex(host[0], ==, 7);
+}
+
+/* A guest keeps the start of RAM to itself and shares the rest; what spans both fails. */
+static void test_part_of_ram_is_lent(void)
+{
+    MemoryRegion root, ram;
+    AddressSpace *as;
+    uint8_t bytes[8] = { 0 };
+    uint64_t len = 8192;
+    uint8_t *host;
+
+    memory_region_init(&root, NULL, "root", UINT64_MAX);
+    g_assert_true(memory_region_init_ram(&ram, NULL, "ram", 8192, NULL));
+    memory_region_add_subregion(&root, 0x10000, &ram);
+    as = address_space_new(&root, "as");
+    host = memory_region_get_ram_ptr(&ram);
+    memory_region_set_lent(&ram, 4096);
+    g_assert_cmpint(mprotect(host, 4096, PROT_NONE), ==, 0);
+    g_assert_cmpuint(address_space_st(as, 0x11000, 4, 7), ==, MEMTX_OK);
+    g_assert_cmphex(host[4096], ==, 7);
+    g_assert_cmpuint(address_space_read(as, 0x10ffc, bytes, 8), ==, MEMTX_ACCESS_ERROR);
+    g_assert_cmphex(bytes[3], ==, 0xff);
+    g_assert_null(address_space_map(as, 0x10ffc, &len, false));
+    len = 8192;
+    g_assert_true(address_space_map(as, 0x11000, &len, true) == host + 4096);
+    g_assert_cmpuint(len, ==, 4096);
+    address_space_unmap(as, host + 4096, len, true);
+    memory_region_set_lent(&ram, 0);
+    g_assert_cmpint(mprotect(host, 4096, PROT_READ | PROT_WRITE), ==, 0);
+    g_assert_cmpuint(address_space_read(as, 0x10ffc, bytes, 8), ==, MEMTX_OK);
+    memory_region_del_subregion(&root, &ram);
+    address_space_free(as);
+    memory_region_destroy(&ram);
+    memory_region_destroy(&root);
 }
 
 int main(int argc, char **argv)
@@ -549,6 +583,7 @@ int main(int argc, char **argv)
     ADD_MEM("ram/is-shared-by-fd", test_ram_is_shared_by_fd);
     ADD_MEM("ram/size-is-checked", test_ram_size_is_checked);
     ADD_MEM("ram/readonly-write-vanishes-with-access-error", test_readonly_ram_write_vanishes);
+    g_test_add_func("/mem/ram/part-is-lent", test_part_of_ram_is_lent);
     ADD_MEM("ram/lent-is-not-touched", test_lent_ram_is_not_touched);
     ADD_MEM("rom/write-vanishes-with-access-error", test_rom_write_vanishes_with_access_error);
     ADD_MEM("rom-device/reads-memory-writes-device", test_romd_reads_memory_writes_device);

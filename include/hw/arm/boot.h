@@ -16,6 +16,10 @@ typedef struct {
     const MachineConfig *config; /* kernel, initrd, append, dtb */
     MemoryRegion *ram;           /* one region at ram_base, which is 2 MiB aligned */
     uint64_t ram_base;
+    uint64_t ram_size; /* how much of ram is for kernel, device tree and initrd; 0: all */
+    bool protect;      /* as in AccelBootInfo; no device tree but the machine's own will do */
+    /* What the command line gets besides config->append; NULL: nothing. */
+    const char *more_append;
     /* The machine's own device tree, packed, for g_free(); not asked for with config->dtb. */
     void *(*build_fdt)(void *opaque, GError **error);
     void *opaque;

@@ -36,3 +36,7 @@ bool arm64_zboot_parse(const void *head, size_t len, uint64_t file_size, uint64_
  * its uninitialised data included. FALSE: as above, RANGE if it does not fit, or HOST. */
 bool arm64_image_load(LoaderStream *stream, const LoaderDest *ram, Arm64Image *image,
                       uint64_t *used, GError **error);
+
+/* Whether the unpacked kernel in stream has these len (at most 256) bytes in it. FALSE with *error:
+ * it could not be read to its end. */
+bool arm64_image_contains(LoaderStream *stream, const void *what, size_t len, GError **error);

@@ -22,6 +22,8 @@ enum {
     VIRT_MMIO = 0x0a000000,  /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
     VIRT_PANIC = 0x0c000000, /* where QEMU has room for what a user adds to the board */
     VIRT_RAM = 0x40000000,
+    VIRT_ZONE_LIMIT =
+        0x80000000, /* protected, dma-window=zone: RAM is from here on, window below */
 
     VIRT_POWER_PIN = 3, /* of the GPIO */
     VIRT_N_SPIS = 256,
@@ -39,11 +41,19 @@ enum {
 #define TYPE_VIRT_MACHINE virt_machine_get_type()
 G_DECLARE_FINAL_TYPE(VirtMachine, virt_machine, HUMPY, VIRT_MACHINE, Machine)
 
+/* The memory that a protected guest shares with its devices. */
+typedef struct {
+    AccelWindow kind; /* POOL or ZONE */
+    uint64_t base, size;
+} VirtWindow;
+
 typedef struct {
     const char *cpu_compatible;
     unsigned n_cpus;
-    uint64_t ram_size;
-    const Numa *numa; /* NULL: not divided into nodes */
+    uint64_t ram_base, ram_size; /* without a ZONE window, which is elsewhere */
+    VirtWindow window;           /* size 0: there is none */
+    bool protect;                /* devices reach nothing but the window */
+    const Numa *numa;            /* NULL: not divided into nodes */
     bool flash, panic;
     bool seeds; /* put kaslr-seed and rng-seed into /chosen */
     GpexLayout pcie;

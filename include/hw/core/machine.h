@@ -130,11 +130,16 @@ void machine_finish(Machine *m);
 /* For machine types: makes the RAM (config->ram_size bytes; name is for info mtree) and maps it at
  * base of the system memory, in one piece or several. machine_finish() undoes it. */
 bool machine_ram_map(Machine *m, const char *name, hwaddr base, GError **error);
-/* The same where the address space has a hole: the first below bytes are at 0, the rest from above
- * on. */
-bool machine_ram_map_split(Machine *m, const char *name, uint64_t below, hwaddr above,
+/* The same in two pieces, which have names of their own: the first first_size bytes are at first,
+ * the rest, if there is more, at rest. */
+typedef struct {
+    hwaddr first, rest;
+    uint64_t first_size;
+    const char *first_name, *rest_name; /* literals */
+} MachineRamSplit;
+bool machine_ram_map_split(Machine *m, const char *name, const MachineRamSplit *split,
                            GError **error);
-/* The lowest piece: what a kernel is loaded into. NULL: there is none. */
+/* The first piece: what a kernel is loaded into. NULL: there is none. */
 MemoryRegion *machine_ram(Machine *m);
 
 /* What has been loaded into guest memory at boot, for info roms. [main] */

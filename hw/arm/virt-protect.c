@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The virt machine's memory where a guest is protected: all of it is lent to the guest, but for a
+ * window that devices and host can reach, the end of RAM. How a kernel keeps to the window depends
+ * on what it knows:
+ *
+ *   pool   RAM is where it always is, and the device tree has a restricted-dma-pool at its end:
+ *          kernels with CONFIG_DMA_RESTRICTED_POOL copy all that devices are to see through it.
+ *   zone   the window is below 2 GiB and the rest from there on. The buses of DMA masters reach
+ *          the window alone (dma-ranges), so that any kernel makes a DMA zone of it, puts its
+ *          bounce buffers and rings there and copies through them. Its own data may come to lie in
+ *          that zone too when other memory is short.
+ */
+#include "hw/arm/confidential.h"
+#include "hw/arm/image.h"
+#include "hw/core/loader.h"
+#include "hw/virtio/virtio-transport.h"
+#include "util/error.h"
+#include "virt-priv.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+enum {
+    WINDOW_ALIGN = 2 << 20, /* of parcels that lie where they should (docs/accel-gunyah.md) */
+    WINDOW_DEFAULT = 64 << 20,
+    WINDOW_MIN = 8 << 20,
+    SWIOTLB_SLAB = 2048, /* Documentation/core-api/swiotlb.rst */
+};
+static const uint64_t zone_window_max = VIRT_ZONE_LIMIT - VIRT_RAM;
+
+static bool find_wishes(VirtMachine *v, AccelProtection *wanted, GError **error)
+{
+    Accel *accel = machine_accel(HUMPY_MACHINE(v));
+    UserObject *guest;
+
+    accel_protection(accel, wanted);
+    if (v->confidential == NULL || *v->confidential == '\0') {
+        return true;
+    }
+    guest = user_object_find(v->confidential, TYPE_ARM_CONFIDENTIAL_GUEST, error);
+    if (guest == NULL) {
+        g_prefix_error(error, "-machine confidential-guest-support=%s: ", v->confidential);
+        return false;
+    }
+    if (!accel_require(accel, ACCEL_CAP_PROTECT, "-machine confidential-guest-support", error)) {
+        return false;
+    }
+    arm_confidential_guest_wishes(HUMPY_ARM_CONFIDENTIAL_GUEST(guest), wanted);
+    return true;
+}
+
+/* A kernel that knows pools has their binding's name among its data. What is no kernel at all is
+ * found out later, where it is loaded. */
+static AccelWindow window_for_kernel(const char *path)
+{
+    static const char name[] = "restricted-dma-pool";
+    g_autoptr(LoaderStream) kernel = path != NULL ? loader_open(path, NULL) : NULL;
+
+    return kernel == NULL || arm64_image_contains(kernel, name, sizeof(name), NULL)
+               ? ACCEL_WINDOW_POOL
+               : ACCEL_WINDOW_ZONE;
+}
+
+static bool settle_window(VirtMachine *v, const AccelProtection *wanted, GError **error)
+{
+    const MachineConfig *config = machine_config(HUMPY_MACHINE(v));
+    uint64_t size = wanted->window_size != 0 ? wanted->window_size : WINDOW_DEFAULT;
+
+    v->window.kind =
+        wanted->window != ACCEL_WINDOW_AUTO ? wanted->window : window_for_kernel(config->kernel);
+    v->window.size = size;
+    if (size % WINDOW_ALIGN != 0 || size < WINDOW_MIN) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "swiotlb-size: is %" G_GUINT64_FORMAT
+                    " but must be a multiple of 2M, and 8M or more",
+                    size);
+        return false;
+    }
+    if (config->ram_size % WINDOW_ALIGN != 0 || size > config->ram_size / 2) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "-m: %" G_GUINT64_FORMAT " MiB of memory, a multiple of 2 MiB, must be at "
+                    "least twice the %" G_GUINT64_FORMAT " MiB of swiotlb-size",
+                    config->ram_size / MIB, size / MIB);
+        return false;
+    }
+    if (v->window.kind == ACCEL_WINDOW_ZONE && size > zone_window_max) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "swiotlb-size: is %" G_GUINT64_FORMAT " MiB; with dma-window=zone there are "
+                    "%" G_GUINT64_FORMAT " MiB for it below 2 GiB",
+                    size / MIB, zone_window_max / MIB);
+        return false;
+    }
+    return true;
+}
+
+static bool map_zone(VirtMachine *v, GError **error)
+{
+    MachineRamSplit split = {
+        .first = VIRT_ZONE_LIMIT,
+        .first_size = v->ram_size,
+        .rest = VIRT_ZONE_LIMIT - v->window.size,
+        .first_name = "ram-lent",
+        .rest_name = "ram-window",
+    };
+
+    v->ram_base = split.first;
+    v->window.base = split.rest;
+    return machine_ram_map_split(HUMPY_MACHINE(v), "mach-virt.ram", &split, error);
+}
+
+bool virt_map_ram(VirtMachine *v, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(v);
+    AccelProtection wanted;
+
+    v->window = (VirtWindow){ 0 };
+    v->ram_base = VIRT_RAM;
+    v->ram_size = machine_config(m)->ram_size;
+    if (!find_wishes(v, &wanted, error)) {
+        return false;
+    }
+    v->protection = wanted.mode;
+    if (wanted.mode != ACCEL_PROTECT_OFF) {
+        if (!settle_window(v, &wanted, error)) {
+            return false;
+        }
+        v->ram_size -= v->window.size;
+        if (v->window.kind == ACCEL_WINDOW_ZONE) {
+            return map_zone(v, error);
+        }
+        v->window.base = v->ram_base + v->ram_size;
+    }
+    return machine_ram_map(m, "mach-virt.ram", v->ram_base, error);
+}
+
+void virt_set_protected(VirtMachine *v, bool protect)
+{
+    v->protect = protect;
+    virtio_require_platform(protect);
+}
+
+/* The kernel would take 64 MiB for a CMA area and 64 MiB for bounce buffers out of the zone,
+ * whatever its size, and go without what does not fit. It rounds to a power of two. */
+char *virt_protect_append(VirtMachine *v)
+{
+    uint64_t bytes = WINDOW_ALIGN;
+
+    if (!v->protect || v->window.kind != ACCEL_WINDOW_ZONE) {
+        return NULL;
+    }
+    while (bytes * 2 <= v->window.size / 4 * 3) {
+        bytes *= 2;
+    }
+    return g_strdup_printf("cma=0 swiotlb=%" G_GUINT64_FORMAT, bytes / SWIOTLB_SLAB);
+}
