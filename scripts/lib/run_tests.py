@@ -118,7 +118,9 @@ class Tests:
             for key in ("stdout", "stderr"):
                 text = [line for line in test.get(key, "").splitlines()
                         if not re.match(r"ok\b|# (Start|End) of", line)]
-                self.say("\n".join(text[-40:]))
+                if len(text) > 80:  # the cause comes first, what led to it last
+                    text[20:-60] = [f"# ... {len(text) - 80} lines more ..."]
+                self.say("\n".join(text))
         elif counted == 0:
             if test["result"] == "SKIP":
                 self.skip(name, "the whole test says so")
