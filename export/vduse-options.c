@@ -13,12 +13,14 @@
 #include "vduse.h"
 
 static const char *const blk_keys[] = {
-    "type",       "id",     "name",       "node-name",          "writable",
-    "num-queues", "serial", "queue-size", "logical-block-size", "writethrough",
-    "iothread",   "attach", NULL,
+    "type",         "id",         "name",
+    "node-name",    "writable",   "num-queues",
+    "serial",       "queue-size", "logical-block-size",
+    "writethrough", "iothread",   "attach",
+    "inflight-log", NULL,
 };
 static const char *const net_keys[] = {
-    "type", "id", "name", "netdev", "mac", "queue-size", "attach", NULL,
+    "type", "id", "name", "netdev", "mac", "queue-size", "attach", "inflight-log", NULL,
 };
 
 /* Where an option becomes a property: */
@@ -158,6 +160,7 @@ static void *open_as(const char *type, const char *device, ReadFn read, const ch
         !keyval_take_bool(kv, "attach", &o.attach, error) || !read(kv, &o, dev, error)) {
         return NULL;
     }
+    o.log_path = keyval_take(kv, "inflight-log");
     o.vdev = HUMPY_VIRTIO_DEVICE(g_steal_pointer(&dev));
     return vduse_open(&o, error);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "hw/virtio/virtio-transport.h"
+#include "inflight.h"
 #include "iotlb.h"
 #include "vduse-node.h"
 
@@ -18,6 +19,8 @@ typedef struct {
     uint64_t version;
     VduseNode node;
     Iotlb *iotlb;
+    char *log_path;
+    Inflight *log;
 
     GThread *thread; /* of messages; what follows is its own, unless it says otherwise */
     int wake_fd;
@@ -46,10 +49,17 @@ extern const VirtIOTransportOps vduse_transport;
 /* ---- vduse-start.c ---- */
 /* Before the driver reaches DRIVER_OK. */
 bool vduse_accept_features(VduseExport *x, GError **error);
-/* What the kernel knows of the queues becomes the device's. */
-bool vduse_set_up_queues(VduseExport *x, GError **error);
+/* What the kernel knows of the queues becomes the device's. recover: what was in flight in a
+ * process before this one is served again. */
+bool vduse_set_up_queues(VduseExport *x, bool recover, GError **error);
 /* The kernel's copy of the configuration bytes becomes the device's. */
 bool vduse_push_config(VduseExport *x, GError **error);
+
+/* ---- vduse-recover.c ---- */
+InflightShape vduse_shape(const VduseExport *x);
+/* There is a device of that name, which node has open now. *stale: it is of no use to anybody and
+ * may be made anew. FALSE: *error says why it cannot be gone on with. */
+bool vduse_take_over(VduseExport *x, bool *stale, GError **error);
 
 /* ---- vduse.c: called in any thread, runs in the main one ---- */
 void vduse_lost(VduseExport *x);

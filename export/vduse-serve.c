@@ -168,7 +168,7 @@ static bool set_status(VduseExport *x, uint8_t status)
     }
     if (!vduse_push_config(x, &error) ||
         ((added & VIRTIO_CONFIG_S_FEATURES_OK) != 0 && !vduse_accept_features(x, &error)) ||
-        ((added & VIRTIO_CONFIG_S_DRIVER_OK) != 0 && !vduse_set_up_queues(x, &error))) {
+        ((added & VIRTIO_CONFIG_S_DRIVER_OK) != 0 && !vduse_set_up_queues(x, false, &error))) {
         return refuse(x, error);
     }
     virtio_set_status(x->vdev, status);

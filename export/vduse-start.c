@@ -18,7 +18,7 @@ bool vduse_accept_features(VduseExport *x, GError **error)
     return true;
 }
 
-static bool set_up_queue(VduseExport *x, unsigned n, GError **error)
+static bool set_up_queue(VduseExport *x, unsigned n, bool recover, GError **error)
 {
     struct vduse_vq_info info;
     VirtQueueAddresses addr;
@@ -32,15 +32,20 @@ static bool set_up_queue(VduseExport *x, unsigned n, GError **error)
     addr = (VirtQueueAddresses){ info.desc_addr, info.driver_addr, info.device_addr };
     virtio_queue_set_size(x->vdev, n, info.num);
     virtio_queue_set_addresses(x->vdev, n, &addr);
-    virtio_queue_set_avail_index(x->vdev, n, info.split.avail_index);
+    if (!recover) {
+        virtio_queue_set_avail_index(x->vdev, n, info.split.avail_index);
+    }
     virtio_queue_set_ready(x->vdev, n, true);
+    if (recover && !virtio_queue_recover(x->vdev, n, error)) {
+        return false;
+    }
     return vduse_node_set_kick(&x->node, n, virtio_queue_kick_fd(x->vdev, n), error);
 }
 
-bool vduse_set_up_queues(VduseExport *x, GError **error)
+bool vduse_set_up_queues(VduseExport *x, bool recover, GError **error)
 {
     for (unsigned n = 0; n < virtio_n_queues(x->vdev); n++) {
-        if (!set_up_queue(x, n, error)) {
+        if (!set_up_queue(x, n, recover, error)) {
             return false;
         }
     }

@@ -55,11 +55,8 @@ static bool create(VduseExport *x, bool *existed, GError **error)
     g_assert_not_reached();
 }
 
-static bool set_up(VduseExport *x, GError **error)
+static bool set_up_queues(VduseExport *x, GError **error)
 {
-    if (!vduse_node_open(&x->node, x->name, error)) {
-        return false;
-    }
     for (unsigned n = 0; n < virtio_n_queues(x->vdev); n++) {
         if (!vduse_node_setup_queue(&x->node, n, virtio_queue_max_size(x->vdev, n), error)) {
             return false;
@@ -68,22 +65,98 @@ static bool set_up(VduseExport *x, GError **error)
     return true;
 }
 
+static bool start_log(VduseExport *x, GError **error)
+{
+    InflightShape shape = vduse_shape(x);
+
+    x->log = inflight_create(x->log_path, &shape, error);
+    for (unsigned n = 0; x->log != NULL && n < virtio_n_queues(x->vdev); n++) {
+        virtio_queue_set_log(x->vdev, n, inflight_queue(x->log, n));
+    }
+    return x->log != NULL;
+}
+
+static bool set_up_new(VduseExport *x, GError **error)
+{
+    return vduse_node_open(&x->node, x->name, error) && set_up_queues(x, error) &&
+           start_log(x, error);
+}
+
+/* The kernel has one of that name. FALSE with *stale: it is gone now. */
+static bool set_up_old(VduseExport *x, bool *stale, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+
+    if (!vduse_node_open(&x->node, x->name, error)) {
+        return false;
+    }
+    if (vduse_take_over(x, stale, &cause)) {
+        g_message("VDUSE device '%s': goes on for a process that has ended", x->name);
+        return set_up_queues(x, error);
+    }
+    vduse_node_close(&x->node);
+    if (*stale) {
+        *stale = vduse_control_destroy(x->control, x->name, NULL);
+    }
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
+}
+
+static void drop_log(VduseExport *x)
+{
+    for (unsigned n = 0; n < virtio_n_queues(x->vdev); n++) {
+        virtio_queue_set_log(x->vdev, n, NULL);
+    }
+}
+
+static bool make(VduseExport *x, GError **error)
+{
+    for (int tries = 0; tries < 2; tries++) {
+        bool existed = false, stale = false;
+
+        g_clear_error(error);
+        if (!create(x, &existed, error)) {
+            return false;
+        }
+        if (existed ? set_up_old(x, &stale, error) : set_up_new(x, error)) {
+            return true;
+        }
+        if (!existed) {
+            vduse_node_close(&x->node);
+            vduse_control_destroy(x->control, x->name, NULL);
+            drop_log(x);
+            inflight_remove(g_steal_pointer(&x->log));
+        }
+        if (!stale) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* Before the queues are reset, the record is let go of: it is for who goes on. */
+static void stop(VduseExport *x)
+{
+    vduse_serve_stop(x);
+    virtio_allow_dma(x->vdev, false);
+    drop_log(x);
+    device_unrealize(HUMPY_DEVICE(x->vdev)); /* nothing is in flight from here on */
+}
+
 /* Ends the kernel's device if no driver is attached. */
 static void destroy(VduseExport *x)
 {
     g_autoptr(GError) error = NULL;
 
-    device_unrealize(HUMPY_DEVICE(x->vdev)); /* nothing is in flight from here on */
     vduse_node_close(&x->node);
-    if (!vduse_control_destroy(x->control, x->name, &error)) {
-        if (g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT)) {
-            g_message(
-                "VDUSE device '%s' stays in the kernel with its driver attached: its requests "
-                "wait for the next process that serves it",
-                x->name);
-        } else {
-            g_warning("%s", error->message);
-        }
+    if (vduse_control_destroy(x->control, x->name, &error)) {
+        inflight_remove(g_steal_pointer(&x->log));
+    } else if (g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT)) {
+        g_message("VDUSE device '%s' stays in the kernel with its driver attached: its requests "
+                  "wait for the next process that serves it",
+                  x->name);
+    } else {
+        g_warning("%s", error->message);
     }
 }
 
@@ -104,12 +177,12 @@ void vduse_lost(VduseExport *x)
 static void free_export(VduseExport *x)
 {
     g_idle_remove_by_data(x);
-    if (x->vdev != NULL) {
-        device_unrealize(HUMPY_DEVICE(x->vdev));
-        virtio_detach(x->vdev);
-        g_object_unref(x->vdev);
-    }
+    stop(x);
+    virtio_detach(x->vdev);
+    g_object_unref(x->vdev);
     iotlb_free(x->iotlb);
+    inflight_close(x->log);
+    g_free(x->log_path);
     vduse_node_close(&x->node);
     fd_clear(&x->control);
     fd_clear(&x->wake_fd);
@@ -131,6 +204,7 @@ static VduseExport *new_export(const VduseOptions *o)
     x->name = g_strdup(o->name);
     x->backend = g_strdup(o->backend);
     x->attach = o->attach;
+    x->log_path = o->log_path != NULL ? g_strdup(o->log_path) : inflight_default_path(o->name);
     x->node.name = x->name;
     x->node.fd = -1;
     x->control = -1;
@@ -145,8 +219,6 @@ static VduseExport *new_export(const VduseOptions *o)
 
 static bool start(VduseExport *x, const VduseOptions *o, GError **error)
 {
-    bool existed = false;
-
     if (x->wake_fd < 0 || x->waited_fd < 0) {
         error_set_errno(error, errno, "cannot make an eventfd");
         return false;
@@ -158,13 +230,12 @@ static bool start(VduseExport *x, const VduseOptions *o, GError **error)
     virtio_offer_features(x->vdev, o->features | 1ull << VIRTIO_F_VERSION_1 |
                                        1ull << VIRTIO_F_ACCESS_PLATFORM);
     x->irq_owed = g_new0(gint, virtio_n_queues(x->vdev));
-    if (!create(x, &existed, error)) {
+    if (!make(x, error)) {
         return false;
     }
-    if (!set_up(x, error) || !vduse_serve_start(x, error)) {
-        if (!existed) {
-            destroy(x);
-        }
+    if (!vduse_serve_start(x, error)) {
+        stop(x);
+        destroy(x);
         return false;
     }
     return true;
@@ -202,7 +273,7 @@ void vduse_close(void *export, bool detach)
 {
     VduseExport *x = export;
 
-    vduse_serve_stop(x);
+    stop(x); /* before the node goes */
     destroy(x);
     free_export(x);
 }

@@ -9,10 +9,11 @@
 
 typedef struct {
     const char *id, *type, *name;
-    const char *backend; /* node name or netdev */
-    VirtIODevice *vdev;  /* unrealized, taken */
-    uint64_t features;   /* offered besides the device's own */
-    bool attach;         /* to the vDPA bus, as soon as it is served */
+    const char *backend;  /* node name or netdev */
+    const char *log_path; /* of the record of requests in flight, or NULL */
+    VirtIODevice *vdev;   /* unrealized, taken */
+    uint64_t features;    /* offered besides the device's own */
+    bool attach;          /* to the vDPA bus, as soon as it is served */
 } VduseOptions;
 
 void *vduse_open(const VduseOptions *options, GError **error);

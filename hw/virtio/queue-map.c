@@ -172,6 +172,7 @@ VirtQueueElement *chain_element(VirtQueue *vq, const Chain *c, uint16_t head, ui
     elem->head = head;
     elem->n_desc = n_desc;
     elem->epoch = vq->epoch;
+    elem->again = false;
     return elem;
 }
 

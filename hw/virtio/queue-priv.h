@@ -36,6 +36,14 @@ uint16_t queue_packed_off_wrap(unsigned size, uint32_t place);
 /* FALSE: there is no such place. */
 bool queue_packed_place(unsigned size, uint16_t off_wrap, uint32_t *place);
 
+/* ---- queue-log.c, [locked]; nothing happens without a log ---- */
+void queue_log_reset(VirtQueue *vq);
+/* head was taken from the ring, or put back. */
+void queue_log_take(VirtQueue *vq, unsigned head);
+void queue_log_untake(VirtQueue *vq, unsigned head);
+/* The driver has seen vq->used_idx. */
+void queue_log_flush(VirtQueue *vq);
+
 /* ---- queue-map.c ---- */
 
 /* A chain being collected. */

@@ -131,6 +131,7 @@ void virtio_queue_set_avail_index(VirtIODevice *vdev, unsigned n, uint16_t index
     vq->seen_avail = next;
     vq->used_idx = next; /* requests complete in order: all before it were returned */
     vq->signalled_valid = false;
+    queue_log_reset(vq);
     queue_unlock(vq);
 }
 

@@ -78,7 +78,7 @@ static bool split_has_next(VirtQueue *vq)
 {
     uint16_t idx;
 
-    if (vq->seen_avail != vq->last_avail) {
+    if (vq->next_again < vq->n_again || vq->seen_avail != vq->last_avail) {
         return true;
     }
     idx = load16(&vq->split.avail->idx);
@@ -159,7 +159,9 @@ static bool walk(VirtQueue *vq, unsigned index, Table *t, Chain *c)
 
 static VirtQueueElement *split_take(VirtQueue *vq)
 {
-    unsigned head = load16(&vq->split.avail->ring[vq->last_avail & (vq->size - 1)]);
+    bool again = vq->next_again < vq->n_again;
+    unsigned head = again ? vq->again[vq->next_again].head
+                          : load16(&vq->split.avail->ring[vq->last_avail & (vq->size - 1)]);
     Table table = { .desc = vq->split.desc, .len = vq->split.desc_len };
     VirtQueueElement *elem = NULL;
     Chain chain;
@@ -167,7 +169,13 @@ static VirtQueueElement *split_take(VirtQueue *vq)
     chain_init(&chain);
     if (walk(vq, head, &table, &chain)) {
         elem = chain_element(vq, &chain, head, 1);
-        vq->last_avail++;
+        elem->again = again;
+        if (again) {
+            vq->next_again++;
+        } else {
+            vq->last_avail++;
+            queue_log_take(vq, head);
+        }
     } else {
         chain_unmap(vq, &chain);
     }
@@ -179,6 +187,11 @@ static VirtQueueElement *split_take(VirtQueue *vq)
 
 static void split_untake(VirtQueue *vq, const VirtQueueElement *elem)
 {
+    if (elem->again) {
+        vq->next_again--;
+        return;
+    }
+    queue_log_untake(vq, elem->head);
     vq->last_avail--;
 }
 
@@ -196,6 +209,7 @@ static void split_fill(VirtQueue *vq, const VirtQueueElement *elem, uint32_t wri
 static void split_flush(VirtQueue *vq)
 {
     store16(&vq->split.used->idx, vq->used_idx);
+    queue_log_flush(vq);
     if ((uint16_t)(vq->used_idx - vq->signalled) > vq->size) {
         vq->signalled_valid = false; /* the distance no longer fits: do not reason with it */
     }

@@ -207,6 +207,7 @@ VirtQueue *queue_new(VirtIODevice *vdev, unsigned index, unsigned size, VirtQueu
 void queue_free(VirtQueue *vq)
 {
     fd_clear(&vq->kick_fd);
+    g_free(vq->again);
     pthread_mutex_destroy(&vq->lock);
     g_free(vq);
 }
@@ -259,4 +260,5 @@ void queue_reset(VirtQueue *vq)
     vq->signalled_valid = true;
     vq->taken = 0;
     vq->packed = (PackedRing){ 0 };
+    queue_log_reset(vq);
 }

@@ -39,6 +39,13 @@ typedef struct {
 
 typedef struct RingOps RingOps; /* queue-priv.h */
 
+/* queue-log.c */
+typedef struct QueueLog QueueLog;
+typedef struct {
+    uint64_t number;
+    uint16_t head;
+} QueueLogEntry;
+
 /* Guest memory: each field is read or written once, atomically. */
 typedef struct {
     const struct vring_desc *desc;
@@ -87,6 +94,11 @@ struct VirtQueue {
     unsigned in_flight;   /* elements popped and neither pushed nor dropped */
     bool restart;         /* handler must run again: budget ended */
     bool ran_dry;         /* a pop found nothing since virtio_queue_enter() */
+
+    QueueLog *log;        /* or NULL */
+    uint64_t n_logged;    /* requests taken so far */
+    QueueLogEntry *again; /* requests that a process before us had taken, oldest first, or NULL */
+    unsigned n_again, next_again;
 };
 
 VirtIOCore *virtio_core(VirtIODevice *vdev);

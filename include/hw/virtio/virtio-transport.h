@@ -78,6 +78,17 @@ void virtio_queue_set_avail_index(VirtIODevice *vdev, unsigned n, uint16_t index
  * address space changed (VDUSE UPDATE_IOTLB). Returns when no request is in flight. */
 void virtio_queue_unmap(VirtIODevice *vdev, unsigned n);
 
+/* ---- the record of requests in flight, for who goes on after this process (split rings) ---- */
+/* Bytes it takes for a queue of that maximal size; zeroes are an empty one. */
+size_t virtio_queue_log_size(unsigned max_size);
+/* Keeps the record in memory, which is aligned to 8 bytes and stays the caller's, from now on; NULL:
+ * keeps none, and leaves the one there as it is. */
+void virtio_queue_set_log(VirtIODevice *vdev, unsigned n, void *memory);
+/* The ring at the queue's addresses is one that a process before this one has served: finds out
+ * from the record what is to be served again and goes on behind it. Features are accepted, the
+ * queue is ready and does not run yet. FALSE: ring and record do not fit. */
+bool virtio_queue_recover(VirtIODevice *vdev, unsigned n, GError **error);
+
 /* The eventfd whose signal is a notification of queue n, for ioeventfd or VDUSE kickfd. The core
  * owns it. A signal while the queue does not run is forgotten. */
 int virtio_queue_kick_fd(VirtIODevice *vdev, unsigned n);

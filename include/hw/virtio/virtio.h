@@ -100,6 +100,7 @@ typedef struct {
     uint16_t head;   /* what the driver knows it by: index of the first descriptor, or buffer id */
     uint16_t n_desc; /* places it has in the ring */
     unsigned epoch;  /* of the queue, when it was popped */
+    bool again;      /* a process before us had taken it */
 } VirtQueueElement;
 
 /* [queue] Next request, or NULL: nothing available, device stopping, or the ring was broken
