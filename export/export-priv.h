@@ -20,5 +20,6 @@ typedef struct {
 
 extern const ExportType vduse_blk_export, vduse_net_export;
 
+bool export_default_attach(void);
 /* An export has ended by itself and may be closed. [main] */
 void export_lost(void *export, const char *why);

@@ -15,6 +15,7 @@ typedef struct {
 
 static const ExportType *const types[] = { &vduse_blk_export, &vduse_net_export };
 static GPtrArray *entries; /* of Entry, in the order made; NULL: none yet */
+static bool default_attach;
 static void (*lost_handler)(const char *id, const char *why);
 
 static Entry *find(const char *id)
@@ -130,6 +131,16 @@ void exports_close(void)
         end(g_ptr_array_index(entries, entries->len - 1), false);
     }
     g_clear_pointer(&entries, g_ptr_array_unref);
+}
+
+void export_set_default_attach(bool attach)
+{
+    default_attach = attach;
+}
+
+bool export_default_attach(void)
+{
+    return default_attach;
 }
 
 void export_set_lost_handler(void (*fn)(const char *id, const char *why))

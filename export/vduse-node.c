@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -324,6 +325,13 @@ void *vduse_node_map(int fd, uint64_t length, int prot, uint64_t offset)
 void vduse_node_unmap(void *memory, uint64_t length)
 {
     hostdev_munmap(host, memory, length);
+}
+
+bool vduse_node_is_broken(const VduseNode *node)
+{
+    struct pollfd p = { .fd = node->fd };
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
 }
 
 unsigned vduse_node_timeout_ms(const char *name)

@@ -66,5 +66,8 @@ int vduse_node_answer(const VduseNode *node, const struct vduse_dev_response *re
 void *vduse_node_map(int fd, uint64_t length, int prot, uint64_t offset); /* or MAP_FAILED */
 void vduse_node_unmap(void *host, uint64_t length);
 
+/* The kernel gave the device up: nothing but its end is left. */
+bool vduse_node_is_broken(const VduseNode *node);
+
 /* How long the kernel waits for an answer, in milliseconds; 0: for ever. */
 unsigned vduse_node_timeout_ms(const char *name);

@@ -154,7 +154,7 @@ static void *open_as(const char *type, const char *device, ReadFn read, const ch
                      GError **error)
 {
     g_autoptr(Device) dev = device_new(device, error);
-    VduseOptions o = { .id = id, .type = type };
+    VduseOptions o = { .id = id, .type = type, .attach = export_default_attach() };
 
     if (dev == NULL || !take_required(kv, "name", &o.name, error) ||
         !keyval_take_bool(kv, "attach", &o.attach, error) || !read(kv, &o, dev, error)) {

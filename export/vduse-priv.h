@@ -13,7 +13,6 @@ typedef struct {
     char *id, *type, *name;
     char *backend; /* node name or netdev */
     bool attach;   /* attached to the vDPA bus by us */
-    bool attached_by_us;
     VirtIODevice *vdev;
     int control;
     uint64_t version;

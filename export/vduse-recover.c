@@ -77,6 +77,13 @@ bool vduse_take_over(VduseExport *x, bool *stale, GError **error)
 {
     int err;
 
+    if (vduse_node_is_broken(&x->node)) {
+        *stale = true;
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
+                    "VDUSE device '%s': the kernel has given it up (detach it: vdpa dev del %s)",
+                    x->name, x->name);
+        return false;
+    }
     if (!open_log(x, stale, error)) {
         return false;
     }

@@ -12,6 +12,7 @@
 
 #include "export-priv.h"
 #include "util/error.h"
+#include "vdpa.h"
 #include "vduse-priv.h"
 
 enum { VQ_ALIGN = 4096, CONFIG_MAX = 4096 };
@@ -96,6 +97,9 @@ static bool set_up_old(VduseExport *x, bool *stale, GError **error)
     }
     vduse_node_close(&x->node);
     if (*stale) {
+        if (x->attach) {
+            vdpa_detach(x->name, NULL);
+        }
         *stale = vduse_control_destroy(x->control, x->name, NULL);
     }
     g_propagate_error(error, g_steal_pointer(&cause));
@@ -233,7 +237,7 @@ static bool start(VduseExport *x, const VduseOptions *o, GError **error)
     if (!make(x, error)) {
         return false;
     }
-    if (!vduse_serve_start(x, error)) {
+    if (!vduse_serve_start(x, error) || (x->attach && !vdpa_attach(x->name, error))) {
         stop(x);
         destroy(x);
         return false;
@@ -271,8 +275,12 @@ bool vduse_may_close(void *export, GError **error)
 
 void vduse_close(void *export, bool detach)
 {
+    g_autoptr(GError) error = NULL;
     VduseExport *x = export;
 
+    if ((detach || x->attach) && !vdpa_detach(x->name, &error)) {
+        g_warning("%s", error->message);
+    }
     stop(x); /* before the node goes */
     destroy(x);
     free_export(x);

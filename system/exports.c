@@ -25,6 +25,7 @@ static void lost(const char *id, const char *why)
 bool exports_open(const VmConfig *config, GError **error)
 {
     export_set_lost_handler(lost);
+    export_set_default_attach(config->attach);
     for (unsigned i = 0; i < config->exports->len; i++) {
         const char *text = g_ptr_array_index(config->exports, i);
 

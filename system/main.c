@@ -28,6 +28,7 @@
 #include "monitor/events.h"
 #include "monitor/monitor.h"
 #include "nets.h"
+#include "notify.h"
 #include "objects.h"
 #include "options.h"
 #include "panic.h"
@@ -170,6 +171,7 @@ static RunRequest live(const VmConfig *config, const Serials *serials, Drives *d
     }
     monitors_set_phase(MONITOR_READY);
     daemon_ready();
+    notify_manager("READY=1");
     qtest_ready();
     *last = serve(config, vm);
     qtest_suspend();
@@ -291,6 +293,7 @@ static bool run(const VmConfig *config, GError **error)
         return false;
     }
     ok = exports_open(config, error) && run_machine(config, serials, drives, error);
+    notify_manager("STOPPING=1");
     exports_close();
     return ok;
 }

@@ -30,6 +30,8 @@ void export_foreach(void (*fn)(const ExportDescription *d, void *opaque), void *
  * More than once is fine. */
 void exports_close(void);
 
+/* What attach= is where it is not said; off until set. */
+void export_set_default_attach(bool attach);
 /* Called in the main thread when an export ended that nobody deleted; it is gone then. */
 void export_set_lost_handler(void (*fn)(const char *id, const char *why));
 
