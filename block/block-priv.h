@@ -38,6 +38,9 @@ bool raw_open(const BlockOptions *options, BlockNode *node, GError **error);
 bool null_open(const BlockOptions *options, BlockNode *node, GError **error);
 bool nbd_open(const BlockOptions *options, BlockNode *node, GError **error);
 bool blkdebug_open(const BlockOptions *options, BlockNode *node, GError **error);
+bool sparse_open(const BlockOptions *options, BlockNode *node, GError **error);
+bool overlay_open(const BlockOptions *options, BlockNode *node, GError **error);
+bool composite_open(const BlockOptions *options, BlockNode *node, GError **error);
 /* The one of these that options->driver names. */
 bool block_open_node(const BlockOptions *options, BlockNode *node, GError **error);
 

@@ -104,7 +104,14 @@ bool block_open_node(const BlockOptions *options, BlockNode *node, GError **erro
     case BLOCK_DRIVER_BLKDEBUG:
         return blkdebug_open(options, node, error);
     case BLOCK_DRIVER_NBD:
+    case BLOCK_DRIVER_SERVED:
         return nbd_open(options, node, error);
+    case BLOCK_DRIVER_SPARSE:
+        return sparse_open(options, node, error);
+    case BLOCK_DRIVER_OVERLAY:
+        return overlay_open(options, node, error);
+    case BLOCK_DRIVER_COMPOSITE:
+        return composite_open(options, node, error);
     }
     g_assert_not_reached();
 }
@@ -114,7 +121,17 @@ static char *describe(const BlockOptions *options)
 {
     switch (options->driver) {
     case BLOCK_DRIVER_RAW:
+    case BLOCK_DRIVER_SERVED:
+    case BLOCK_DRIVER_SPARSE:
         return g_strdup(options->filename);
+    case BLOCK_DRIVER_OVERLAY: {
+        g_autofree char *image = describe(options->image);
+
+        return g_strdup_printf("overlay:%s:%s", options->filename != NULL ? options->filename : "",
+                               image);
+    }
+    case BLOCK_DRIVER_COMPOSITE:
+        return g_strdup_printf("composite://%u", options->n_parts);
     case BLOCK_DRIVER_NULL:
         return g_strdup("null-co://");
     case BLOCK_DRIVER_NBD:

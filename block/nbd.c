@@ -143,6 +143,20 @@ static const BlockDriver nbd_driver = {
 
 /* ---- opening ---- */
 
+/* Starts qemu-nbd with a socket that we are connected to. It ends when we close that, or end. */
+static int start_server(struct nbd_handle *nbd, const BlockOptions *o)
+{
+    g_auto(GStrv) parts = g_strsplit(o->filename, ",", -1);
+    g_autofree char *doubled = g_strjoinv(",,", parts);
+    g_autofree char *image =
+        g_strdup_printf("driver=%s,file.driver=file,file.filename=%s%s", o->format, doubled,
+                        o->discard_unmap ? ",discard=unmap,file.discard=unmap" : "");
+    char *argv[] = { (char *)"qemu-nbd", (char *)"--image-opts", image,
+                     o->read_only ? (char *)"--read-only" : NULL, NULL };
+
+    return nbd_connect_systemd_socket_activation(nbd, argv);
+}
+
 static bool connect_server(struct nbd_handle *nbd, const BlockOptions *o, GError **error)
 {
     int result;
@@ -150,6 +164,15 @@ static bool connect_server(struct nbd_handle *nbd, const BlockOptions *o, GError
     if (o->nbd_export != NULL && nbd_set_export_name(nbd, o->nbd_export) != 0) {
         set_nbd_error(error, "cannot use the export name");
         return false;
+    }
+    if (o->driver == BLOCK_DRIVER_SERVED) {
+        if (start_server(nbd, o) != 0) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
+                        "cannot open '%s' with qemu-nbd, which reads %s images: %s", o->filename,
+                        o->format, nbd_get_error());
+            return false;
+        }
+        return true;
     }
     if (o->filename != NULL) {
         result = nbd_connect_uri(nbd, o->filename);

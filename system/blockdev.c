@@ -329,8 +329,14 @@ static bool read_node(Drives *drives, const char *text, KeyVal *kv, DrivesReadFn
         { "nbd", nbd_keys },           { "raw", raw_keys },
     };
     const char *names[G_N_ELEMENTS(drivers) + 1] = {};
-    const char *driver = keyval_take(kv, "driver");
+    const char *driver = keyval_get(kv, "driver"), *name;
     unsigned i;
+
+    if (driver != NULL && blockdev_is_image(driver)) {
+        name = take_node_name(drives, kv, error);
+        return name != NULL && blockdev_read_image(drives, kv, name, error);
+    }
+    keyval_take(kv, "driver");
 
     if (driver == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "property 'driver' is missing");

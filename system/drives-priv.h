@@ -33,6 +33,14 @@ bool drives_check_format(const char *filename, const char *format, GError **erro
 bool blockdev_take_nbd(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error);
 /* PREFIXsize, PREFIXread-zeroes and PREFIXlatency-ns of driver null-co. */
 bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error);
+/* ---- blockdev-image.c ---- */
+/* A format that qemu-nbd reads for us; a driver that blockdev_read_image() reads. */
+bool blockdev_is_served(const char *format);
+bool blockdev_is_image(const char *driver);
+/* Opens the image that kv describes, its property driver not taken yet. */
+bool blockdev_read_image(Drives *drives, KeyVal *kv, const char *node_name, GError **error);
+
+/* ---- blockdev.c ---- */
 void file_node_free(gpointer node);
 bool blockdev_read(Drives *drives, const char *text, GError **error);
 /* Opens the file, null-co and nbd nodes no raw node sits on; a device may use them directly. */

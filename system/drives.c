@@ -247,22 +247,27 @@ static bool take_on_error(KeyVal *kv, const char *key, const char *interface,
 static bool check_refused(KeyVal *kv, GError **error)
 {
     const char *media = keyval_take(kv, "media");
-    bool snapshot = false;
 
-    if (!keyval_take_bool(kv, "snapshot", &snapshot, error)) {
-        return false;
-    }
-    if (snapshot) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "snapshot=on is not supported (copy the image instead)");
-        return false;
-    }
     if (media != NULL && strcmp(media, "disk") != 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                     "media=%s is not supported (only media=disk)", media);
         return false;
     }
     return true;
+}
+
+static void set_other_format(GError **error, const char *filename, const char *name,
+                             const char *const *known)
+{
+    if (g_strv_contains(known, name)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "'%s' looks like a %s image (format=%s uses it as one, format=raw as it is)",
+                    filename, name, name);
+        return;
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                "'%s' looks like a %s image, which cannot be used (format=raw uses it as it is)",
+                filename, name);
 }
 
 bool drives_check_format(const char *filename, const char *format, GError **error)
@@ -273,14 +278,16 @@ bool drives_check_format(const char *filename, const char *format, GError **erro
     } others[] = {
         { "QFI\xfb", "qcow2" },     { "QED", "qed" },      { "KDMV", "vmdk" },
         { "COWD", "vmdk" },         { "conectix", "vpc" }, { "vhdxfile", "vhdx" },
-        { "LUKS\xba\xbe", "luks" }, { "<<< ", "vdi" },
+        { "LUKS\xba\xbe", "luks" }, { "<<< ", "vdi" },     { "\x3a\xff\x26\xed", "sparse" },
     };
+    static const char *const known[] = { "raw", "sparse", "qcow2", "qcow", "qed",
+                                         "vdi", "vhdx",   "vmdk",  "vpc",  NULL };
     g_auto(Fd) fd = -1;
     char head[8] = {};
 
     if (format != NULL) {
-        if (strcmp(format, "raw") != 0) {
-            error_set_unknown(error, "format", format, (const char *const[]){ "raw", NULL });
+        if (!g_strv_contains(known, format)) {
+            error_set_unknown(error, "format", format, known);
             return false;
         }
         return true;
@@ -294,10 +301,7 @@ bool drives_check_format(const char *filename, const char *format, GError **erro
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
         if (memcmp(head, others[i].magic, strlen(others[i].magic)) == 0) {
-            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                        "'%s' looks like a %s image, and only raw images can be used (format=raw "
-                        "to use it as it is)",
-                        filename, others[i].name);
+            set_other_format(error, filename, others[i].name, known);
             return false;
         }
     }
@@ -450,11 +454,44 @@ static bool check_format(const BlockOptions *options, const char *format, GError
     return drives_check_format(is_file ? options->filename : NULL, format, error);
 }
 
+/* What reads the file, if it is not the raw driver. */
+static bool apply_format(BlockOptions *options, const char *format, GError **error)
+{
+    if (format == NULL || strcmp(format, "raw") == 0) {
+        return true;
+    }
+    if (options->driver != BLOCK_DRIVER_RAW) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "format=%s is only supported for a file", format);
+        return false;
+    }
+    options->driver = strcmp(format, "sparse") == 0 ? BLOCK_DRIVER_SPARSE : BLOCK_DRIVER_SERVED;
+    options->format = format;
+    return true;
+}
+
+/* snapshot=on: what is written is lost at the end. */
+static bool add_drive(Drives *drives, const BlockOptions *options, bool snapshot, const char **node,
+                      GError **error)
+{
+    BlockOptions overlay = *options, image = *options;
+
+    if (!snapshot) {
+        return drives_add(drives, options, node, error);
+    }
+    overlay.driver = BLOCK_DRIVER_OVERLAY;
+    overlay.filename = NULL;
+    overlay.image = &image;
+    image.read_only = true;
+    return drives_add(drives, &overlay, node, error);
+}
+
 static bool open_drive(Drives *drives, const char *text, GError **error)
 {
     g_autoptr(KeyVal) kv = keyval_parse(text, "file", error);
     BlockOptions options = BLOCK_OPTIONS_INIT;
     const char *id, *format, *driver, *interface, *unit, *index, *device, *node;
+    bool snapshot = false;
 
     if (kv == NULL || !keyval_check_keys(kv, drive_keys, error) ||
         !take_id(drives, kv, &id, &options, error)) {
@@ -471,14 +508,15 @@ static bool open_drive(Drives *drives, const char *text, GError **error)
         !drives_take_aio(kv, "aio", &options, error) ||
         !take_on_error(kv, "rerror", interface, &options.rerror, error) ||
         !take_on_error(kv, "werror", interface, &options.werror, error) ||
-        !check_refused(kv, error)) {
+        !keyval_take_bool(kv, "snapshot", &snapshot, error) || !check_refused(kv, error)) {
         return false;
     }
     format = keyval_take(kv, "format");
     driver = keyval_take(kv, "driver");
-    if (!take_file(kv, &options, error) ||
-        !check_format(&options, format != NULL ? format : driver, error) ||
-        !drives_add(drives, &options, &node, error)) {
+    format = format != NULL ? format : driver;
+    if (!take_file(kv, &options, error) || !check_format(&options, format, error) ||
+        !apply_format(&options, format, error) ||
+        !add_drive(drives, &options, snapshot, &node, error)) {
         return false;
     }
     if (g_strcmp0(interface, PFLASH) == 0 &&

@@ -317,7 +317,10 @@ static const Option block_options[] = {
       "driver=file takes filename, driver=raw takes file=NODE or file.driver=file,file.filename="
       "FILE, driver=null-co takes size, read-zeroes and latency-ns, driver=blkdebug takes config "
       "and "
-      "image.driver. All take read-only, auto-read-only, discard, cache.direct, cache.no-flush. A "
+      "image.driver, driver=composite takes partitions.N.label and partitions.N.image, "
+      "driver=overlay takes filename and backing, driver=sparse, qcow2, qcow, qed, vdi, vhdx, vmdk "
+      "and vpc take file. All take read-only, auto-read-only, discard, cache.direct, "
+      "cache.no-flush. A "
       "JSON "
       "object is understood as well.",
       take_blockdevs },

@@ -28,10 +28,14 @@ typedef enum {
 enum { BLOCK_SECTOR_SIZE = 512 };
 
 typedef enum {
-    BLOCK_DRIVER_RAW,      /* a file or block device of the host */
-    BLOCK_DRIVER_NULL,     /* nowhere */
-    BLOCK_DRIVER_BLKDEBUG, /* errors on demand, in front of image */
-    BLOCK_DRIVER_NBD,      /* another process or machine */
+    BLOCK_DRIVER_RAW,       /* a file or block device of the host */
+    BLOCK_DRIVER_NULL,      /* nowhere */
+    BLOCK_DRIVER_BLKDEBUG,  /* errors on demand, in front of image */
+    BLOCK_DRIVER_NBD,       /* another process or machine */
+    BLOCK_DRIVER_SERVED,    /* a file in format, which qemu-nbd reads and writes for us */
+    BLOCK_DRIVER_SPARSE,    /* an Android sparse image; read-only */
+    BLOCK_DRIVER_OVERLAY,   /* what is written over image: in filename, or gone at the end */
+    BLOCK_DRIVER_COMPOSITE, /* partition images with a table around them */
 } BlockDriverKind;
 
 /* How the requests of a queue (block/queue.h) to a host file are served. native is io_uring, too.
@@ -51,6 +55,15 @@ typedef enum {
 extern const char *const block_on_error_names[];
 
 typedef struct BlockOptions BlockOptions;
+
+/* One partition of a composite disk. */
+typedef struct {
+    const char *label;
+    const char *guid, *type_guid; /* text, or NULL */
+    uint64_t size;                /* 0: the image's */
+    const BlockOptions *image;
+} BlockPart;
+
 struct BlockOptions {
     BlockDriverKind driver;
     const char *node_name; /* or NULL: one is made up */
@@ -75,8 +88,14 @@ struct BlockOptions {
     const char *nbd_export; /* or NULL: the server's default, or the URI's */
 
     /* BLKDEBUG: */
-    const char *rules; /* see block/blkdebug.c; or NULL */
-    const BlockOptions *image;
+    const char *rules;         /* see block/blkdebug.c; or NULL */
+    const BlockOptions *image; /* OVERLAY, too */
+
+    const char *format; /* SERVED: as after qemu-nbd -f */
+
+    /* COMPOSITE: */
+    const BlockPart *parts;
+    unsigned n_parts;
 };
 
 /* Locking on, everything else off: cache=writeback. Start from this. */

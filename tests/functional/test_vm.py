@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -121,6 +122,70 @@ def names():
         check_equal(done.returncode, 0)
         check_in("killed", done.stderr)
         wait_gone("vm0")
+
+
+def sparse(blocks):
+    """An Android sparse image with these blocks of 4 KiB; None: nothing there."""
+    out = struct.pack("<IHHHHIIII", 0xed26ff3a, 1, 0, 28, 12, 4096, len(blocks), len(blocks), 0)
+    for block in blocks:
+        if block is None:
+            out += struct.pack("<HHII", 0xcac3, 0, 1, 12)
+        else:
+            out += struct.pack("<HHII", 0xcac1, 0, 1, 12 + 4096) + block.ljust(4096, b"\0")
+    return out
+
+
+@test("partitions, sparse images, overlays and qcow2 images are what the guest sees")
+def images():
+    with humpy.Guest() as guest:
+        def write(name, data):
+            with open(guest.path(name), "wb") as out:
+                out.write(data)
+        write("plain", b"plain!".ljust(8192, b"."))
+        write("sparse", sparse([None, b"sparse", None]))
+        write("base", b"base".ljust(65536, b"."))
+        disks = [{"image": "job"}, {"image": "disk"},
+                 {"partitions": [{"label": "one", "path": "plain", "writable": True},
+                                 {"label": "two", "path": "sparse"}], "writable": True},
+                 {"image": "base", "writable": True, "overlay": "over"},
+                 {"image": "sparse", "writable": True, "overlay": "over2"}]
+        script = "head -c 6 /dev/vdc1; dd if=/dev/vdc2 bs=1 skip=4096 count=6 2>/dev/null; " \
+            "head -c 4 /dev/vdd; dd if=/dev/vde bs=1 skip=4096 count=6 2>/dev/null; " \
+            "ls -d /dev/vdc3; wc -c </dev/vdc2; echo PARTNAME=two; " \
+            "grep -c PARTNAME=two /sys/block/vdc/vdc2/uevent; "
+        if shutil.which("qemu-img") and shutil.which("qemu-nbd"):
+            subprocess.run(["qemu-img", "convert", "-O", "qcow2", "-f", "raw", guest.path("base"),
+                            guest.path("qcow2")], check=True)
+            disks.append({"image": "qcow2", "writable": True})
+            script += "head -c 4 /dev/vdf; printf QCOW >/dev/vdf; sync; "
+        script += "printf OVER >/dev/vdd; printf ONE >/dev/vdc1; printf X >/dev/vde; sync; " \
+            "head -c 4 /dev/vdd; echo the-end"
+        with open(guest.path("vm.json"), "w", encoding="utf-8") as out:
+            json.dump({"kernel": "vmlinuz", "initrd": "initrd", "platform_version": "1.0",
+                       "disks": disks}, out)
+        with humpy.Process(["vm", "run", guest.path("vm.json"), *MODEL],
+                           binary=humpy.LAUNCH) as vm:
+            at = vm.expect(humpy.PROMPT)
+            vm.type(script.replace("the-end", "the-$((0))-end") + "\n")
+            vm.expect("the-0-end", at)
+            for text in ("plain!sparsebasesparse", "12288", "OVERthe-0-end"):
+                check_in(text, vm.seen[at:], "console")
+            vm.type("\x01x")
+            check_equal(vm.wait(), 0, vm.stderr())
+
+        def head(name, count):
+            with open(guest.path(name), "rb") as data:
+                return data.read(count)
+        check_equal((head("plain", 6), head("base", 4)), (b"ONEin!", b"base"))
+        if len(disks) == 6:
+            raw = subprocess.run(["qemu-img", "convert", "-O", "raw", guest.path("qcow2"),
+                                  guest.path("raw")], capture_output=True, check=False)
+            check_equal((raw.returncode, head("raw", 4)), (0, b"QCOW"))
+        with humpy.Process(["vm", "run", guest.path("vm.json"), *MODEL],
+                           binary=humpy.LAUNCH) as vm:
+            vm.expect(humpy.PROMPT)
+            vm.type("head -c 4 /dev/vdd; echo -$((1))\n")
+            vm.expect("OVER-1")
 
 
 try:

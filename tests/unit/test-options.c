@@ -307,11 +307,16 @@ static void test_drive_errors(Image *image, gconstpointer data)
 {
     check_drive_error(image, "-drive", "format=raw",
                       "-drive format=raw: property 'file' is missing");
-    check_drive_error(image, "-drive", "file=@,format=qcow2",
-                      "-drive file=@,format=qcow2: format 'qcow2' is not known (valid: raw)");
-    check_drive_error(image, "-drive", "file=@,snapshot=on",
-                      "-drive file=@,snapshot=on: snapshot=on is not supported (copy the image "
-                      "instead)");
+    check_drive_error(image, "-drive", "file=@,format=qcow3",
+                      "-drive file=@,format=qcow3: format 'qcow3' is not known (did you mean "
+                      "'qcow2'?)");
+    check_drive_error(image, "-drive", "file=@,format=sparse",
+                      "-drive file=@,format=sparse: '@' is a sparse image, which cannot be written "
+                      "to (read-only=on uses it so, driver=overlay or snapshot=on keeps what is "
+                      "written elsewhere)");
+    check_drive_error(image, "-drive", "file=@,format=sparse,snapshot=on",
+                      "-drive file=@,format=sparse,snapshot=on: '@' is no whole sparse image: it "
+                      "does not begin with 0xed26ff3a");
     check_drive_error(image, "-drive", "file=@,cach=none",
                       "-drive file=@,cach=none: property 'cach' is not known (did you mean "
                       "'cache'?)");
@@ -336,8 +341,8 @@ static void test_other_formats_are_refused(Image *image, gconstpointer data)
     g_assert_true(g_file_set_contents(image->path, "QFI\xfb....", 8, NULL));
     check_drive_error(
         image, "-drive", "file=@",
-        "-drive file=@: '@' looks like a qcow2 image, and only raw images can be used "
-        "(format=raw to use it as it is)");
+        "-drive file=@: '@' looks like a qcow2 image (format=qcow2 uses it as one, format=raw as "
+        "it is)");
     drives = open_drives("-drive", "file=@,format=raw", image->path, &error);
     g_assert_no_error(error);
 }
