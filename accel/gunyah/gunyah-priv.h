@@ -7,6 +7,7 @@
  *   functions.c  vCPU, irqfd and ioeventfd functions
  *   irq.c        interrupt lines, and level lines that have to be rung again
  *   vcpu.c       the run loop's one turn
+ *   sigbus.c     what is said when this program touches lent memory
  *   dt.c         /gunyah-vm-config
  *
  * Lock order: the memory API's topology lock, io_lock; a line's lock, irqs.wake_lock. None is
@@ -181,6 +182,12 @@ GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error)
 bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **error);
 /* After START of lent RAM: no device may read or write it any more. */
 void gunyah_memory_seal(AccelGunyah *gh);
+
+/* sigbus.c */
+/* Makes a touch of what is lent among regions say so before it ends the program. One VM at a time;
+ * forget is idempotent. [main] */
+void gunyah_sigbus_watch(const GArray *regions);
+void gunyah_sigbus_forget(void);
 
 /* functions.c */
 void gunyah_functions_init(AccelGunyah *gh);

@@ -199,6 +199,7 @@ static void gunyah_teardown(Accel *accel)
     memory_listener_unregister(&gh->listener);
     gunyah_irqs_stop(gh);
     gunyah_vm_close(gh);
+    gunyah_sigbus_forget();
     if (gh->dispatcher != NULL) {
         memory_discard_allow();
     }

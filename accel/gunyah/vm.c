@@ -220,6 +220,7 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
     __atomic_store_n(&gh->started, true, __ATOMIC_RELEASE);
     if (gh->lending) {
         gunyah_memory_seal(gh);
+        gunyah_sigbus_watch(regions);
     }
     return gunyah_irqs_start(gh, error);
 }

@@ -105,7 +105,13 @@ static void on_event(void *opaque, AccelEvent event, const char *message)
 
 void world_setup(World *w, const char *text, unsigned n_vcpus)
 {
-    AccelMachineInfo info = { .memory = w->as, .n_vcpus = n_vcpus, .vm_name = "test-vm" };
+    AccelMachineInfo info = {
+        .memory = w->as,
+        .n_vcpus = n_vcpus,
+        .vm_name = "test-vm",
+        .window_base = w->window_base,
+        .window_size = w->window_size,
+    };
     GError *error = NULL;
 
     w->accel = world_create(text, &error);
@@ -198,7 +204,12 @@ void *world_fdt(unsigned n_cpus, const char *extra)
 
 void world_write_tree(World *w, unsigned n_cpus)
 {
-    AccelFdtInfo info = { .gic_path = "/intc", .image_base = RAM_BASE, .image_size = RAM_SIZE };
+    AccelFdtInfo info = {
+        .gic_path = "/intc",
+        .image_base = w->boot.ram_base,
+        .image_size = RAM_SIZE,
+        .protect = w->boot.protect,
+    };
     g_autofree void *fdt = world_fdt(n_cpus, NULL);
     GError *error = NULL;
 
