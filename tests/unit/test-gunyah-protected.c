@@ -223,9 +223,12 @@ static void on_fault(int number)
     siglongjmp(snoop_env, number);
 }
 
+/* Few places, so that all meet there: the first and the last line of each MiB. */
 static uint64_t any_gpa(GRand *rand)
 {
-    return RAM_BASE + (((uint64_t)g_rand_int(rand) << 8) % RAM_SIZE & ~63ULL);
+    uint64_t mib = g_rand_int_range(rand, 0, RAM_SIZE / MIB);
+
+    return RAM_BASE + mib * MIB + (g_rand_boolean(rand) ? 0 : MIB - 64);
 }
 
 static bool is_lent(const World *w, uint64_t gpa, uint64_t len)
