@@ -39,7 +39,7 @@ static bool copy_out(AddressSpace *as, hwaddr addr, uint64_t size, int fd, const
         if (address_space_read(as, addr, buf, n) != 0) {
             g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                         "there is no memory at 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
-                        "x",
+                        "x, or it is lent to the guest",
                         addr, addr + n - 1);
             return false;
         }
