@@ -218,6 +218,7 @@ static VduseExport *new_export(const VduseOptions *o)
     x->vdev = o->vdev;
     device_set_id(HUMPY_DEVICE(x->vdev), o->id);
     virtio_attach(x->vdev, &vduse_transport, x, iotlb_space(x->iotlb));
+    virtio_use_queue_threads(x->vdev);
     return x;
 }
 

@@ -162,7 +162,7 @@ void virtio_queue_tell(VirtQueue *vq)
     pthread_mutex_unlock(&vq->lock);
 }
 
-void virtio_queue_run(VirtQueue *vq)
+static void run(VirtQueue *vq)
 {
     pthread_mutex_lock(&vq->lock);
     if (vq->ready && may_pop(vq) && queue_map(vq)) {
@@ -171,13 +171,22 @@ void virtio_queue_run(VirtQueue *vq)
     pthread_mutex_unlock(&vq->lock);
 }
 
+void virtio_queue_run(VirtQueue *vq)
+{
+    if (vq->iothread != vq->core->iothread) {
+        virtio_queue_kick(vq);
+    } else {
+        run(vq);
+    }
+}
+
 static void queue_kicked(void *opaque)
 {
     VirtQueue *vq = opaque;
     eventfd_t count;
 
     if (eventfd_read(vq->kick_fd, &count) == 0) { /* EAGAIN: somebody read it before */
-        virtio_queue_run(vq);
+        run(vq);
     }
 }
 
@@ -212,6 +221,20 @@ void queue_free(VirtQueue *vq)
     g_free(vq);
 }
 
+static bool take_thread(VirtQueue *vq, GError **error)
+{
+    VirtIOCore *core = vq->core;
+    g_autofree char *name = NULL;
+
+    if (!core->thread_per_queue || core->iothread_owner != NULL || vq->index == 0) {
+        vq->iothread = core->iothread;
+        return true;
+    }
+    name = g_strdup_printf("%s.%u", device_type(HUMPY_DEVICE(vq->vdev)), vq->index);
+    vq->iothread = iothread_new(name, error);
+    return vq->iothread != NULL;
+}
+
 bool queue_start_watch(VirtQueue *vq, GError **error)
 {
     vq->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -219,14 +242,23 @@ bool queue_start_watch(VirtQueue *vq, GError **error)
         error_set_errno(error, errno, "cannot make the eventfd of queue %u", vq->index);
         return false;
     }
-    vq->watch = iothread_watch(vq->core->iothread, vq->kick_fd, queue_kicked, vq, error);
+    if (!take_thread(vq, error)) {
+        return false;
+    }
+    vq->watch = iothread_watch(vq->iothread, vq->kick_fd, queue_kicked, vq, error);
     return vq->watch != 0;
 }
 
 void queue_stop_watch(VirtQueue *vq)
 {
-    iothread_unwatch(vq->core->iothread, vq->watch);
-    vq->watch = 0;
+    if (vq->watch != 0) {
+        iothread_unwatch(vq->iothread, vq->watch);
+        vq->watch = 0;
+    }
+    if (vq->iothread != vq->core->iothread) {
+        iothread_free(vq->iothread);
+    }
+    vq->iothread = NULL;
 }
 
 void queue_lock_idle(VirtQueue *vq)

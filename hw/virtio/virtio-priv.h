@@ -18,6 +18,7 @@ typedef struct {
     void *ops_opaque;
     AddressSpace *dma;
     IoThread *iothread;
+    bool thread_per_queue; /* the first queue's is iothread */
     UserObject *iothread_owner; /* who it belongs to, referenced; NULL: it is the device's own */
 
     uint64_t offered, accepted; /* the transport's lock */
@@ -69,6 +70,7 @@ struct VirtQueue {
     unsigned index, max_size;
     VirtQueueHandler handler;
     int kick_fd;
+    IoThread *iothread; /* where it is served */
     uint64_t watch;
     gint stopping; /* atomic: somebody waits for lock to stop the queue */
 

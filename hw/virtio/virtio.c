@@ -401,6 +401,11 @@ void virtio_attach(VirtIODevice *vdev, const VirtIOTransportOps *ops, void *opaq
     core->dma = dma;
 }
 
+void virtio_use_queue_threads(VirtIODevice *vdev)
+{
+    virtio_core(vdev)->thread_per_queue = true;
+}
+
 void virtio_detach(VirtIODevice *vdev)
 {
     VirtIOCore *core = virtio_core(vdev);

@@ -21,6 +21,9 @@ typedef struct {
 void virtio_attach(VirtIODevice *vdev, const VirtIOTransportOps *ops, void *opaque,
                    AddressSpace *dma);
 void virtio_detach(VirtIODevice *vdev);
+/* [main] Before realize: each queue is to be served in a thread of its own, unless the user names one
+ * for the device. */
+void virtio_use_queue_threads(VirtIODevice *vdev);
 
 uint16_t virtio_device_id(VirtIODevice *vdev);
 
