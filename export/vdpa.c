@@ -161,6 +161,7 @@ static int find_family(Link *l)
     return 0;
 }
 
+/* FALSE: UNSUPPORTED where the kernel has no vDPA bus, else HOST. */
 static bool open_link(Link *l, GError **error)
 {
     int on = 1, err;
@@ -173,8 +174,13 @@ static bool open_link(Link *l, GError **error)
     setsockopt(l->fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)); /* else there is no text */
     err = find_family(l);
     if (err != 0) {
-        error_set_errno(error, err, "the kernel has no vDPA bus (modprobe vdpa)");
         close(l->fd);
+        if (err == ENOENT) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                        "the kernel has no vDPA bus (modprobe vdpa)");
+        } else {
+            error_set_errno(error, err, "cannot ask the kernel for its vDPA bus");
+        }
         return false;
     }
     return true;
@@ -213,12 +219,17 @@ bool vdpa_attach(const char *name, GError **error)
 
 bool vdpa_detach(const char *name, GError **error)
 {
+    g_autoptr(GError) cause = NULL;
     g_autofree char *text = NULL;
     Message m;
     Link l;
     int err;
 
-    if (!open_link(&l, error)) {
+    if (!open_link(&l, &cause)) {
+        if (g_error_matches(cause, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED)) {
+            return true; /* no bus that it could be on */
+        }
+        g_propagate_error(error, g_steal_pointer(&cause));
         return false;
     }
     start_message(&m, l.family, VDPA_CMD_DEV_DEL, VDPA_GENL_VERSION);
