@@ -6,9 +6,11 @@
 #include "accel/hostdev.h"
 #include "models/acrn-model.h"
 #include "models/gunyah-model.h"
+#include "models/xen-model.h"
 
 void models_register(void)
 {
     hostdev_register_model(GUNYAH_MODEL_PATH, &gunyah_model_ops);
     hostdev_register_model(ACRN_MODEL_PATH, &acrn_model_ops);
+    xenlib_register_model(&xen_model_lib);
 }
