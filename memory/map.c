@@ -16,25 +16,104 @@ static const FlatRange *direct_range(AddressSpace *as, hwaddr addr, bool is_writ
     return range;
 }
 
+/* ---- memory behind ops ---- */
+
+enum { MAX_MAPPERS = 8 };
+
+static MemoryRegion *mappers[MAX_MAPPERS]; /* atomic */
+static pthread_mutex_t mappers_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void mapper_replace(MemoryRegion *from, MemoryRegion *to)
+{
+    unsigned i = 0;
+
+    pthread_mutex_lock(&mappers_lock);
+    while (i < MAX_MAPPERS && mappers[i] != from) {
+        i++;
+    }
+    g_assert(i < MAX_MAPPERS);
+    __atomic_store_n(&mappers[i], to, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&mappers_lock);
+}
+
+void mapper_add(MemoryRegion *mr)
+{
+    mapper_replace(NULL, mr);
+}
+
+/* Nobody has a pointer into it any more; who asks whether another one is its must have left. */
+void mapper_remove(MemoryRegion *mr)
+{
+    mapper_replace(mr, NULL);
+    mem_rcu_synchronize();
+}
+
+/* The gate of the region that has taken host back, which is still entered. */
+static MemoryGate *mapper_unmap(void *host, uint64_t len, bool is_write)
+{
+    MemoryGate *gate = NULL;
+
+    mem_rcu_read_lock();
+    for (unsigned i = 0; i < MAX_MAPPERS && gate == NULL; i++) {
+        MemoryRegion *mr = __atomic_load_n(&mappers[i], __ATOMIC_ACQUIRE);
+
+        if (mr != NULL && mr->ops->unmap(mr->opaque, host, len, is_write)) {
+            gate = mr->gate;
+        }
+    }
+    mem_rcu_read_unlock();
+    return gate;
+}
+
+/* ---- pointers ---- */
+
+/* Still inside, so gate stays; leaving may run the owner's finalize, which waits for readers. */
+static void leave(MemoryGate *gate)
+{
+    GObject *owner = gate->owner;
+
+    gate_leave(gate);
+    if (owner != NULL) {
+        g_object_unref(owner);
+    }
+}
+
 void *address_space_map(AddressSpace *as, hwaddr addr, uint64_t *len, bool is_write)
 {
+    MemThread *t = mem_thread_self();
     const FlatRange *range;
+    MemoryRegion *mapper = NULL;
+    MemoryGate *gate = NULL;
     void *host = NULL;
+    hwaddr offset = 0;
 
-    mem_thread_self();
     mem_rcu_read_lock();
-    range = direct_range(as, addr, is_write);
+    range = flatview_lookup(t, mem_rcu_dereference(&as->view), addr);
     if (range != NULL && *len > 0) {
         uint64_t rest = range->last - addr;
 
         *len = *len - 1 <= rest ? *len : rest + 1;
-        host = range->host + (addr - range->first);
-        gate_enter(range->gate);
+        if (range->flags & (is_write ? FLAT_WRITE_DIRECT : FLAT_READ_DIRECT)) {
+            host = range->host + (addr - range->first);
+        } else if (range->mr->ops != NULL && range->mr->ops->map != NULL) {
+            mapper = range->mr;
+            offset = range->offset + (addr - range->first);
+        }
+        gate = host != NULL || mapper != NULL ? range->gate : NULL;
+    }
+    if (gate != NULL) {
+        gate_enter(gate);
         if (range->owned) {
-            g_object_ref(range->gate->owner);
+            g_object_ref(gate->owner);
         }
     }
     mem_rcu_read_unlock();
+    if (mapper != NULL) {
+        host = mapper->ops->map(mapper->opaque, offset, len, is_write);
+        if (host == NULL) {
+            leave(gate);
+        }
+    }
     if (host == NULL) {
         *len = 0;
     }
@@ -43,23 +122,22 @@ void *address_space_map(AddressSpace *as, hwaddr addr, uint64_t *len, bool is_wr
 
 void address_space_unmap(AddressSpace *as, void *host, uint64_t len, bool is_write)
 {
+    const RAMBlock *block;
     MemoryGate *gate;
-    GObject *owner;
 
     if (host == NULL) {
         return;
     }
     mem_thread_self();
     mem_rcu_read_lock();
-    gate = ram_block_of_host(host)->gate;
+    block = ram_block_of_host(host);
+    gate = block != NULL ? block->gate : NULL;
     mem_rcu_read_unlock();
-    /* Still inside, so gate stays; leaving may run the owner's finalize, which waits for readers.
-     */
-    owner = gate->owner;
-    gate_leave(gate);
-    if (owner != NULL) {
-        g_object_unref(owner);
+    if (gate == NULL) {
+        gate = mapper_unmap(host, len, is_write);
+        g_assert(gate != NULL);
     }
+    leave(gate);
 }
 
 bool address_space_access_valid(AddressSpace *as, hwaddr addr, uint64_t len, bool is_write)

@@ -114,6 +114,10 @@ RAMBlock *ram_block_new(MemoryRegion *mr, GError **error);
 RAMBlock *ram_block_new_fd(MemoryRegion *mr, int fd, bool shared, GError **error);
 RAMBlock *ram_block_new_borrowed(MemoryRegion *mr, void *host);
 /* In a read section. */
+/* map.c: regions whose ops map; [topology lock for add] */
+void mapper_add(MemoryRegion *mr);
+void mapper_remove(MemoryRegion *mr);
+
 const RAMBlock *ram_block_of_host(const void *host);
 void ram_block_free(RAMBlock *block);
 

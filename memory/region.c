@@ -46,6 +46,9 @@ void memory_region_init_io(MemoryRegion *mr, GObject *owner, const MemoryRegionO
     ops_check(ops, mr->name);
     mr->ops = ops;
     mr->opaque = opaque;
+    if (ops->map != NULL) {
+        mapper_add(mr);
+    }
 }
 
 void memory_region_init_alias(MemoryRegion *mr, GObject *owner, const char *name,
@@ -159,6 +162,9 @@ void memory_region_destroy(MemoryRegion *mr)
     if (mr->shown) {
         mem_rcu_synchronize();
         gate_wait_empty(mr->gate);
+    }
+    if (mr->ops != NULL && mr->ops->map != NULL) {
+        mapper_remove(mr);
     }
     ioeventfd_list_unref(mr->ioeventfds);
     ram_block_free(mr->ram_block);

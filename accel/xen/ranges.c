@@ -2,9 +2,9 @@
  * Which accesses are ours: the ranges of the two address spaces, as the listeners report them, are
  * told to Xen when a transaction is committed.
  *
- * Neighbours that belong to one device come and go together and are one range. What belongs to
- * several is kept apart while there is room, for a range that has to grow or shrink is not there
- * for a moment, and a vCPU that is in it just then reads ones.
+ * Each section is told by itself, and Xen joins those that touch: a device that comes or goes so
+ * takes nothing from its neighbours, not for a moment. Only when Xen would have too many, what lies
+ * between near ones is claimed with them.
  */
 #define G_LOG_DOMAIN "humpy-xen"
 
@@ -39,7 +39,7 @@ static XenRange *range_at(GArray *ranges, unsigned i)
 }
 
 /* Joins each two neighbours with at most gap addresses between them. */
-static GArray *merge(GArray *sorted, uint64_t gap, bool any_owner)
+static GArray *merge(GArray *sorted, uint64_t gap)
 {
     GArray *merged = g_array_new(false, false, sizeof(XenRange));
 
@@ -47,8 +47,7 @@ static GArray *merge(GArray *sorted, uint64_t gap, bool any_owner)
         const XenRange *next = range_at(sorted, i);
         XenRange *last = merged->len > 0 ? range_at(merged, merged->len - 1) : NULL;
 
-        if (last != NULL && next->first - last->last - 1 <= gap &&
-            (any_owner || (last->owner == next->owner && last->owner != NULL))) {
+        if (last != NULL && next->first - last->last - 1 <= gap) {
             last->last = next->last;
         } else {
             g_array_append_val(merged, *next);
@@ -57,28 +56,32 @@ static GArray *merge(GArray *sorted, uint64_t gap, bool any_owner)
     return merged;
 }
 
-/* What Xen is to be told: at most XEN_MAX_RANGES. */
+/* What Xen is to be told, so that it has at most XEN_MAX_RANGES when it has joined what touches. */
 static GArray *fit(XenRangeSet *set)
 {
-    g_autoptr(GArray) sorted = g_array_copy(set->wanted);
-    GArray *fitting;
+    GArray *sorted = g_array_copy(set->wanted);
+    GArray *merged;
     uint64_t gap = 0;
 
     g_array_sort(sorted, compare_ranges);
-    fitting = merge(sorted, 0, false);
-    while (fitting->len > XEN_MAX_RANGES) {
-        g_array_unref(fitting);
-        fitting = merge(sorted, gap, true);
-        if (fitting->len > XEN_MAX_RANGES && !set->warned) {
-            set->warned = true;
-            g_warning("-accel xen: devices have %u ranges of %s, but Xen takes %d: what lies "
-                      "between some of them is claimed, too",
-                      fitting->len, set->type == XENLIB_MEMORY ? "memory" : "ports",
-                      XEN_MAX_RANGES);
-        }
-        gap = gap == 0 ? 1 : gap << 1 | 1;
+    merged = merge(sorted, gap);
+    if (merged->len <= XEN_MAX_RANGES) {
+        g_array_unref(merged);
+        return sorted;
     }
-    return fitting;
+    if (!set->warned) {
+        set->warned = true;
+        g_warning("-accel xen: devices have %u ranges of %s, but Xen takes %d: what lies between "
+                  "some of them is claimed, too",
+                  merged->len, set->type == XENLIB_MEMORY ? "memory" : "ports", XEN_MAX_RANGES);
+    }
+    while (merged->len > XEN_MAX_RANGES) {
+        g_array_unref(merged);
+        gap = gap << 1 | 1;
+        merged = merge(sorted, gap);
+    }
+    g_array_unref(sorted);
+    return merged;
 }
 
 /* ---- telling ---- */
@@ -88,7 +91,7 @@ static const char *map_advice(int cause)
     switch (cause) {
     case EEXIST:
         return " (it overlaps a range of this server that Xen still has)";
-    case ENOSPC:
+    case ENOMEM:
         return " (Xen takes no more ranges)";
     case EPERM:
     case EACCES:
@@ -164,7 +167,6 @@ static XenRange range_of(const MemoryRegionSection *section)
     return (XenRange){
         .first = section->offset_within_address_space,
         .last = section->offset_within_address_space + (section->size - 1),
-        .owner = memory_region_owner(section->mr),
     };
 }
 
@@ -193,12 +195,16 @@ static void del_section(XenRangeSet *set, const MemoryRegionSection *section)
 
 static void on_mem_add(MemoryListener *l, const MemoryRegionSection *section)
 {
-    add_section(&from_mem(l)->memory, section);
+    if (section->mr != &from_mem(l)->guest_memory) {
+        add_section(&from_mem(l)->memory, section);
+    }
 }
 
 static void on_mem_del(MemoryListener *l, const MemoryRegionSection *section)
 {
-    del_section(&from_mem(l)->memory, section);
+    if (section->mr != &from_mem(l)->guest_memory) {
+        del_section(&from_mem(l)->memory, section);
+    }
 }
 
 static void on_mem_commit(MemoryListener *l)

@@ -70,6 +70,9 @@ static void dispatch(XenWaiter *w, IoRequest *req, const char *wrong)
         req->data = UINT64_MAX;
         return;
     }
+    if (req->space == IOREQ_INVALIDATE) {
+        xen_foreign_invalidate(w->xen);
+    }
     ioreq_dispatch(w->xen->dispatcher, req, &w->stats);
 }
 

@@ -7,22 +7,17 @@
  *   serve.c     a thread for each event channel, and the two kinds of requests
  *   slot.c      a slot's content as a request
  *   ranges.c    which ports, memory and PCI functions are ours
+ *   foreign.c   the domain's memory
  *   irq.c       interrupts into the domain
  *
- * Lock order: a waiter's gate; ring_lock; devices' locks; the topology lock.
+ * Lock order: a waiter's gate; ring_lock; devices' locks; the topology lock; pieces_lock.
  */
 #pragma once
 
 #include <pthread.h>
-#include <stdint.h>
-
-/* Xen's headers take the standard ones as given. */
-#include <xen/xen.h>
-
-#include <xen/hvm/dm_op.h>
-#include <xen/hvm/ioreq.h>
 
 #include "accel/accel-impl.h"
+#include "accel/xen-abi.h"
 #include "accel/xenlib.h"
 #include "util/fd.h"
 
@@ -35,6 +30,7 @@ enum {
     XEN_SLOTS_PER_PAGE = XEN_PAGE_SIZE / sizeof(ioreq_t),
     XEN_MAX_VCPUS = 8192, /* Xen's own limit is below */
     XEN_NO_SERVER = -1,
+    XEN_N_HINTS = 4096,
 };
 
 /* Who waits on an event channel: a vCPU's, or (slot NULL) the one of the buffered ring. */
@@ -53,7 +49,6 @@ typedef struct {
 /* Addresses first to last of one kind, as Xen was told. */
 typedef struct {
     uint64_t first, last;
-    GObject *owner; /* only compared */
 } XenRange;
 
 typedef struct {
@@ -64,6 +59,8 @@ typedef struct {
     bool warned;
 } XenRangeSet;
 
+typedef struct XenPiece XenPiece;
+
 struct _AccelXen {
     Accel parent_instance;
 
@@ -72,6 +69,7 @@ struct _AccelXen {
     int restrict_wish;
     uint32_t domid;
     bool buffered;
+    uint64_t map_cache;
 
     const XenLib *lib;
     void *handle;
@@ -103,6 +101,16 @@ struct _AccelXen {
     XenRangeSet memory, ports; /* guarded by the topology lock */
     GError *range_error;       /* the first, before the start */
     bool warned_msi;           /* atomic */
+
+    /* foreign.c */
+    MemoryRegion guest_memory;
+    MemoryRegion *shown_in; /* or NULL */
+    XenPiece *pieces;
+    unsigned n_pieces;
+    unsigned next_victim;
+    uint32_t hints[XEN_N_HINTS]; /* atomic: places by host address */
+    pthread_mutex_t pieces_lock;
+    bool dirty_log; /* atomic */
 };
 
 /* pages.c */
@@ -136,6 +144,16 @@ void xen_ranges_clear(AccelXen *xen);
 void xen_ranges_follow(AccelXen *xen);
 void xen_ranges_unfollow(AccelXen *xen);
 bool xen_pci_function(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn, GError **error);
+
+/* foreign.c */
+void xen_foreign_init(AccelXen *xen);
+void xen_foreign_clear(AccelXen *xen);
+/* The region is there from show to hide; what was mapped stays until close. */
+void xen_foreign_show(AccelXen *xen, MemoryRegion *system);
+void xen_foreign_hide(AccelXen *xen);
+void xen_foreign_close(AccelXen *xen);
+/* Forgets all mappings; one that is in use goes with its last user. [any] */
+void xen_foreign_invalidate(AccelXen *xen);
 
 /* irq.c */
 void xen_msi(Accel *accel, uint64_t addr, uint32_t data);

@@ -107,6 +107,7 @@ static void xen_close(Accel *accel)
     AccelXen *xen = HUMPY_ACCEL_XEN(accel);
 
     if (xen->handle != NULL) {
+        xen_foreign_close(xen);
         xen->lib->close(xen->handle);
     }
     xen->handle = NULL;
@@ -171,6 +172,7 @@ static void xen_teardown(Accel *accel)
     }
     xen_serve_stop(xen);
     xen_ranges_unfollow(xen);
+    xen_foreign_hide(xen);
     xen_pages_unmap(xen);
     if (xen->server != XEN_NO_SERVER && xen->lib->destroy_server(xen->handle, xen->server) != 0) {
         g_debug("cannot destroy the ioreq server: %s", g_strerror(errno)); /* the domain is gone */
@@ -192,6 +194,9 @@ static bool xen_setup(Accel *accel, const AccelMachineInfo *info, GError **error
     }
     xen->dispatcher = ioreq_dispatcher_new(info->memory, info->io);
     ioreq_dispatcher_set_pci_config(xen->dispatcher, info->pci_config, info->pci_opaque);
+    if (info->system != NULL) {
+        xen_foreign_show(xen, info->system);
+    }
     xen_ranges_follow(xen);
     return true;
 }
@@ -236,6 +241,7 @@ static void accel_xen_finalize(GObject *object)
     AccelXen *xen = HUMPY_ACCEL_XEN(object);
 
     xen_ranges_clear(xen);
+    xen_foreign_clear(xen);
     xen_serve_clear(xen);
     G_OBJECT_CLASS(accel_xen_parent_class)->finalize(object);
 }
@@ -244,6 +250,7 @@ static void accel_xen_init(AccelXen *xen)
 {
     xen->server = XEN_NO_SERVER;
     xen_ranges_init(xen);
+    xen_foreign_init(xen);
     xen_serve_init(xen);
 }
 
@@ -253,6 +260,8 @@ static const Prop xen_props[] = {
     PROP_U32("domid", AccelXen, domid, NO_DOMID, 0, NO_DOMID, "number of the domain"),
     PROP_BOOL("buffered", AccelXen, buffered, true,
               "take writes that the guest does not wait for, where Xen makes such"),
+    PROP_SIZE("map-cache", AccelXen, map_cache, 256 << 20, 2 << 20, UINT64_C(1) << 40,
+              "how much of the domain's memory may be mapped at a time"),
     PROP_ONOFFAUTO("restrict", AccelXen, restrict_wish,
                    "once open, handles work for this domain only; auto: if the kernel can"),
 };

@@ -119,6 +119,7 @@ static bool xen_devices_init(Machine *m, GError **error)
     AccelMachineInfo info = {
         .memory = machine_memory(m),
         .io = machine_io(m),
+        .system = machine_system_memory(m),
         .vm_name = machine_config(m)->name,
         .pci_config = xen_pci_config,
         .pci_opaque = m,

@@ -87,6 +87,9 @@ bool accel_wants_protection(Accel *accel);
 typedef struct {
     AddressSpace *memory; /* guest physical memory; borrowed until accel_teardown() */
     AddressSpace *io;     /* ports, or NULL */
+    /* Root of memory, where a hypervisor that has the guest's memory itself (Xen) shows it below
+     * all else, from setup to teardown; NULL: devices do without it. */
+    MemoryRegion *system;
     unsigned n_vcpus;
     const char *vm_name;
     /* Serves PCI_CONFIG requests, where the hypervisor makes them (ACRN, Xen); NULL: nothing is

@@ -59,6 +59,12 @@ typedef struct {
     /* (optional) instead of the pair above: report a result */
     MemTxResult (*read_with_result)(void *opaque, hwaddr offset, uint64_t *value, unsigned size);
     MemTxResult (*write_with_result)(void *opaque, hwaddr offset, uint64_t value, unsigned size);
+    /* (optional pair) What is behind the region is memory, of somebody else: direct pointers to it
+     * for address_space_map(), *len cut to what is contiguous there; NULL: not now. unmap gets a
+     * pointer into what map gave; FALSE: it is none of this region's. At most 8 such regions. [any,
+     * no lock held] */
+    void *(*map)(void *opaque, hwaddr offset, uint64_t *len, bool is_write);
+    bool (*unmap)(void *opaque, void *host, uint64_t len, bool is_write);
     enum device_endian endianness;
     struct { /* what a guest may do; outside it: MEMTX_ACCESS_ERROR. 0 = 1 and 4 */
         unsigned min_access_size, max_access_size;

@@ -16,12 +16,14 @@
 #define TRACE_EVENTS(row)                                                                          \
     row(handle_qmp_command, "a QMP request, as it is run")                                         \
         row(ioreq_trouble, "an access of a vCPU that nothing took, or that was refused")           \
-            row(memory_region_ops_read, "a read of a device's registers")                          \
-                row(memory_region_ops_write, "a write to a device's registers")                    \
-                    row(monitor_protocol_event_emit, "a QMP event, as it is sent")                 \
-                        row(monitor_qmp_respond, "the reply to a QMP request")                     \
-                            row(runstate_set, "a change of the run state")                         \
-                                row(vduse_map, "a region of a driver's memory, as it is mapped")   \
+            row(xen_foreign_fault,                                                                 \
+                "a page of a Xen domain that a device wanted and that is not there")               \
+                row(memory_region_ops_read, "a read of a device's registers")                      \
+                    row(memory_region_ops_write, "a write to a device's registers")                \
+                        row(monitor_protocol_event_emit, "a QMP event, as it is sent")             \
+                            row(monitor_qmp_respond, "the reply to a QMP request")                 \
+                                row(runstate_set, "a change of the run state") row(                \
+                                    vduse_map, "a region of a driver's memory, as it is mapped")   \
                                     row(vduse_message, "a message of the kernel's VDUSE driver")   \
                                         row(virtio_set_status,                                     \
                                             "a driver's write of a virtio device's status")

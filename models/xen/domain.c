@@ -185,8 +185,13 @@ void xen_model_take_page(XenModelDomain *d, uint64_t gfn)
 
 static int map_one(XenModelDomain *d, uint8_t *at, int prot, uint64_t gfn)
 {
-    uint64_t page = gfn * PAGE_SIZE;
+    uint64_t page = gfn * PAGE_SIZE, offset;
+    int fd = model_server_gfn(d, gfn, &offset);
 
+    if (fd >= 0) {
+        return mmap(at, PAGE_SIZE, prot, MAP_SHARED | MAP_FIXED, fd, offset) == MAP_FAILED ? errno
+                                                                                           : 0;
+    }
     if (gfn > UINT64_MAX / PAGE_SIZE || page >= d->memory_size ||
         g_hash_table_contains(d->taken, (void *)(uintptr_t)gfn)) {
         return EINVAL;

@@ -9,7 +9,7 @@
 
 #include "xen-priv.h"
 
-enum { RING_PAGE, FIRST_SLOT_PAGE, GFN_OF_SERVERS = 0xfeff0 };
+enum { RING_PAGE, FIRST_SLOT_PAGE, GFN_OF_SERVERS = 0xfef00 };
 
 Server *model_server(XenModelDomain *d, uint16_t id)
 {
@@ -161,6 +161,16 @@ int model_unmap_resource(void *resource)
 
     g_free(r);
     return rc;
+}
+
+/* Two of the domain's pages stand for each server. */
+int model_server_gfn(XenModelDomain *d, uint64_t gfn, uint64_t *offset)
+{
+    uint64_t n = gfn - GFN_OF_SERVERS;
+    Server *s = gfn >= GFN_OF_SERVERS && n < MAX_SERVERS * 2 ? &d->servers[n / 2] : NULL;
+
+    *offset = (n % 2 == 0 ? FIRST_SLOT_PAGE : RING_PAGE) * PAGE_SIZE;
+    return s != NULL && s->exists && s->has_gfns ? s->fd : -1;
 }
 
 /* ---- ranges ---- */

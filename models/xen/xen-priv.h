@@ -13,14 +13,8 @@
 #pragma once
 
 #include <pthread.h>
-#include <stdint.h>
 
-/* Xen's headers take the standard ones as given. */
-#include <xen/xen.h>
-
-#include <xen/hvm/dm_op.h>
-#include <xen/hvm/ioreq.h>
-
+#include "accel/xen-abi.h"
 #include "models/xen-model.h"
 
 enum {
@@ -111,6 +105,8 @@ int model_unmap_range(Server *s, unsigned type, uint64_t first, uint64_t last);
 bool model_has(const Server *s, unsigned type, uint64_t first, uint64_t last);
 void *model_map_resource(XenModelDomain *d, Server *s, unsigned frame, unsigned n, void **addr);
 int model_unmap_resource(void *resource);
+/* The file behind a page of the domain that is a server's, or -1. */
+int model_server_gfn(XenModelDomain *d, uint64_t gfn, uint64_t *offset);
 ioreq_t *model_slot(Server *s, unsigned vcpu);
 struct buffered_iopage *model_ring(Server *s);
 
