@@ -144,6 +144,10 @@ static void write_memory(AccelGunyah *gh, Writer *w, int config, const AccelFdtI
     if (gh->has_size_max) {
         set_u64(w, node, "size-max", gh->size_max);
     }
+    if (gh->pvmfw && gh->info->firmware_size > 0) {
+        set_u64(w, node, "firmware-address", gh->info->firmware_base);
+        set_u64(w, node, "firmware-size-max", gh->info->firmware_size);
+    }
 }
 
 static void write_doorbell(Writer *w, int vdevices, const GunyahLine *line)
@@ -210,6 +214,9 @@ bool gunyah_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError 
     node = add_node(&w, config, "vcpus");
     set_str(&w, node, "config", "/cpus");
     set_str(&w, node, "affinity", "proxy");
+    if (gh->features.no_timer_wakeups) { /* kernels that have the extension expect it */
+        set_empty(&w, node, "no-timer-wakeups");
+    }
     node = add_node(&w, config, "vdevices");
     set_str(&w, node, "generate", "/hypervisor");
     for (unsigned i = 0; i < gh->irqs.lines->len; i++) {

@@ -25,6 +25,7 @@
 G_DECLARE_FINAL_TYPE(AccelGunyah, accel_gunyah, HUMPY, ACCEL_GUNYAH, Accel)
 
 enum {
+    GUNYAH_FIRMWARE_SIZE = 4 << 20, /* what pvmfw needs at most */
     GUNYAH_MAX_PARCELS = 64,
     GUNYAH_MAX_SPI = 987, /* INTID 1019 is the last SPI */
     GUNYAH_IMAGE_ALIGN = 2 << 20,
@@ -37,8 +38,10 @@ typedef struct {
     bool share;       /* GH_VM_SET_USER_MEM_REGION */
     bool lend;        /* GH_VM_ANDROID_LEND_USER_MEM */
     bool boot_context;
-    bool resume_action; /* the byte means something */
-    bool guest_mem;     /* GH_CREATE_GUEST_MEM and GH_VM_MAP_MEM instead of share and lend */
+    bool resume_action;    /* the byte means something */
+    bool fw_config;        /* GH_VM_ANDROID_SET_FW_CONFIG */
+    bool no_timer_wakeups; /* the property of that name is known */
+    bool guest_mem;        /* GH_CREATE_GUEST_MEM and GH_VM_MAP_MEM instead of share and lend */
 } GunyahFeatures;
 
 /* RAM as the listener saw it. */
@@ -119,7 +122,7 @@ struct _AccelGunyah {
     int host;
     char *device;
     uint64_t chunk_size;
-    bool lend;
+    bool lend, pvmfw;
     int protect, dma_window; /* AccelProtect, AccelWindow */
     uint64_t swiotlb_size;
     uint32_t start_retries;

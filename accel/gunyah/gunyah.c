@@ -50,6 +50,9 @@ static bool probe(AccelGunyah *gh, GError **error)
     f->boot_context = knows(gh, gh->vm_fd, GH_VM_SET_BOOT_CONTEXT);
     f->guest_mem = !f->share && knows(gh, gh->dev.fd, GH_CREATE_GUEST_MEM);
     f->resume_action = reclaim || f->boot_context;
+    f->fw_config = knows(gh, gh->vm_fd, GH_VM_ANDROID_SET_FW_CONFIG);
+    f->no_timer_wakeups =
+        hostdev_ioctl(gh->dev.ops, gh->vm_fd, GH_VM_ANDROID_CHECK_EXTENSION, 0) > 0;
     if (f->share) {
         f->name = reclaim ? "android15" : f->lend ? "android14" : "v14";
     } else if (f->guest_mem) {
@@ -58,6 +61,13 @@ static bool probe(AccelGunyah *gh, GError **error)
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                     "%s has no known call to give a VM memory (neither that of android14-6.1 nor "
                     "that of the v17 posting)",
+                    gh->device);
+        return false;
+    }
+    if (gh->pvmfw && !f->fw_config) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "pvmfw=on: the kernel behind %s lacks the Android call that sets where the "
+                    "protected-VM firmware goes",
                     gh->device);
         return false;
     }
@@ -168,6 +178,11 @@ static bool gunyah_open(Accel *accel, GError **error)
                     protect_names[gh->protect]);
         return false;
     }
+    if (gh->pvmfw && gh->protect != ACCEL_PROTECT_ON) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "pvmfw=on needs protected=on: the firmware is for protected guests");
+        return false;
+    }
     if (!open_node(gh, error)) {
         return false;
     }
@@ -216,6 +231,7 @@ static void gunyah_protection(Accel *accel, AccelProtection *wanted)
         .mode = (AccelProtect)gh->protect,
         .window = (AccelWindow)gh->dma_window,
         .window_size = gh->swiotlb_size,
+        .firmware_size = gh->pvmfw ? GUNYAH_FIRMWARE_SIZE : 0,
     };
     if (wanted->mode == ACCEL_PROTECT_AUTO && gh->features.guest_mem) {
         wanted->mode = ACCEL_PROTECT_ON;
@@ -229,7 +245,8 @@ static bool gunyah_wants_protection(Accel *accel)
 
 static bool gunyah_fixed_entry(Accel *accel, uint64_t region_base, uint64_t *entry)
 {
-    if (HUMPY_ACCEL_GUNYAH(accel)->features.boot_context) {
+    /* The firmware starts what it has verified at its first byte. */
+    if (HUMPY_ACCEL_GUNYAH(accel)->features.boot_context && !HUMPY_ACCEL_GUNYAH(accel)->pvmfw) {
         return false;
     }
     *entry = region_base;
@@ -271,6 +288,8 @@ static const Prop gunyah_props[] = {
     PROP_ENUM("dma-window", AccelGunyah, dma_window, ACCEL_WINDOW_AUTO, accel_window_names,
               "how the guest's kernel is kept to the window: a restricted-dma-pool, a memory zone "
               "for kernels that know no such pools, or what suits the kernel"),
+    PROP_BOOL("pvmfw", AccelGunyah, pvmfw, false,
+              "start through the protected-VM firmware that the resource manager has"),
     PROP_SIZE("chunk-size", AccelGunyah, chunk_size, 0, 0, 1ULL << 40,
               "largest piece of RAM given in one call, a multiple of 2M; 0: shared RAM whole, lent "
               "RAM in pieces of 256M or what 64 parcels need"),

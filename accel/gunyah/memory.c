@@ -156,7 +156,12 @@ static uint64_t same_side(const AccelGunyah *gh, uint64_t gpa, uint64_t size, bo
     return gh->lending && base < end && gpa < base ? MIN(size, base - gpa) : size;
 }
 
-/* Adds the pieces of one RAM to regions; the window is one, whatever chunk is. */
+static bool is_firmware(const AccelGunyah *gh, const GunyahRam *ram)
+{
+    return gh->info->firmware_size > 0 && ram->gpa == gh->info->firmware_base;
+}
+
+/* Adds the pieces of one RAM to regions; window and firmware are one each, whatever chunk is. */
 static void cut(const AccelGunyah *gh, const GunyahRam *ram, uint64_t chunk, GArray *regions)
 {
     for (uint64_t at = 0; at < ram->size;) {
@@ -165,7 +170,7 @@ static void cut(const AccelGunyah *gh, const GunyahRam *ram, uint64_t chunk, GAr
         GunyahRegion region = {
             .label = regions->len + 1,
             .gpa = ram->gpa + at,
-            .size = window ? part : MIN(chunk, part),
+            .size = window || is_firmware(gh, ram) ? part : MIN(chunk, part),
             .host = ram->host + at,
             .fd = ram->fd,
             .fd_offset = ram->fd_offset + at,
@@ -188,7 +193,7 @@ static uint64_t count_pieces(const AccelGunyah *gh, uint64_t chunk)
             bool window;
 
             part = same_side(gh, ram->gpa + at, ram->size - at, &window);
-            n += window ? 1 : (part + chunk - 1) / chunk;
+            n += window || is_firmware(gh, ram) ? 1 : (part + chunk - 1) / chunk;
         }
     }
     return n;

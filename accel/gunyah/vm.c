@@ -21,7 +21,9 @@ static const char *start_advice(const AccelGunyah *gh, int cause)
 {
     switch (cause) {
     case EOPNOTSUPP:
-        return "the resource manager does not implement a call that is needed";
+        return gh->pvmfw ? "the resource manager has no protected-VM firmware: pvmfw=off starts "
+                           "the kernel without one"
+                         : "the resource manager does not implement a call that is needed";
     case ENOMEM:
         return "the resource manager is out of memory: less RAM, fewer vCPUs, or a larger "
                "chunk-size";
@@ -40,8 +42,11 @@ static const char *start_advice(const AccelGunyah *gh, int cause)
     case EBUSY:
         return "an earlier VM still holds what this one needs: try again later";
     case EINVAL:
-        return "the resource manager refused the configuration: the device tree must lie inside "
-               "the first RAM region, have no /hypervisor node and one /memory node";
+        return gh->pvmfw ? "the resource manager refused the configuration or the place of the "
+                           "firmware: see whether it starts with pvmfw=off"
+                         : "the resource manager refused the configuration: the device tree must "
+                           "lie inside the first RAM region, have no /hypervisor node and one "
+                           "/memory node";
     case EBADMSG:
         return "the resource manager answered with an error the driver does not know";
     }
@@ -55,6 +60,24 @@ static bool set_dtb(AccelGunyah *gh, const AccelBootInfo *boot, GError **error)
     if (gunyah_vm_ioctl(gh, GH_VM_SET_DTB_CONFIG, &arg) != 0) {
         error_set_errno(error, errno, "SET_DTB_CONFIG at 0x%" PRIx64 ", size 0x%" PRIx64,
                         boot->dtb_gpa, boot->dtb_room);
+        return false;
+    }
+    return true;
+}
+
+static bool set_firmware(AccelGunyah *gh, GError **error)
+{
+    struct gh_vm_firmware_config arg = {
+        .guest_phys_addr = gh->info->firmware_base,
+        .size = gh->info->firmware_size,
+    };
+
+    if (arg.size == 0 || !gh->pvmfw) {
+        return true;
+    }
+    if (gunyah_vm_ioctl(gh, GH_VM_ANDROID_SET_FW_CONFIG, &arg) != 0) {
+        error_set_errno(error, errno, "SET_FW_CONFIG at 0x%" PRIx64 ", size 0x%" PRIx64,
+                        (uint64_t)arg.guest_phys_addr, (uint64_t)arg.size);
         return false;
     }
     return true;
@@ -109,7 +132,7 @@ static bool build(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *b
 {
     return gunyah_memory_register(gh, regions, error) && gunyah_vcpus_create(gh, error) &&
            gunyah_irqs_create(gh, error) && gunyah_ioeventfds_create(gh, error) &&
-           set_dtb(gh, boot, error) && set_entry(gh, boot, error);
+           set_dtb(gh, boot, error) && set_firmware(gh, error) && set_entry(gh, boot, error);
 }
 
 /* A refusal that firmware gives which takes lent memory only (facts 2.3). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * State of the virt machine, shared by virt.c, which builds and boots it, virt-platform.c, which
- * has the smaller parts of the board, virt-protect.c, which lays out memory, and virt-options.c, which knows its properties and what of
- * them can be had.
+ * has the smaller parts of the board, virt-protect.c, which lays out memory, and virt-options.c,
+ * which knows its properties and what of them can be had.
  */
 #pragma once
 
@@ -15,11 +15,14 @@ struct _VirtMachine {
     bool highmem, its, secure, virtualization, usb, mte, ras, dtb_randomness;
 
     const char *cpu_compatible;
-    char *confidential; /* id of an arm-confidential-guest, or NULL */
-    AccelProtect protection; /* what is asked for */
-    bool protect;            /* what it is */
-    VirtWindow window; /* size 0: there is none; kind is settled */
-    uint64_t ram_base, ram_size; /* what the kernel is loaded into; the window is behind it in RAM */
+    char *confidential;        /* id of an arm-confidential-guest, or NULL */
+    AccelProtect protection;   /* what is asked for */
+    bool protect;              /* what it is */
+    VirtWindow window;         /* size 0: there is none; kind is settled */
+    MemoryRegion firmware_ram; /* for what the hypervisor starts first */
+    uint64_t firmware_base;
+    uint64_t ram_base,
+        ram_size; /* what the kernel is loaded into; the window is behind it in RAM */
     char *pflash[VIRT_N_FLASHES]; /* node names */
     PflashCfi01 *flash;           /* the first, or NULL; owned by the machine's list, as the rest */
     Device *gic;                  /* or NULL: the accelerator's */
@@ -63,6 +66,8 @@ bool virt_wire_pcie(VirtMachine *v, GError **error);
 /* Settles whether the guest is, or may become, protected and with which window, and maps RAM. The
  * accelerator is open. */
 bool virt_map_ram(VirtMachine *v, GError **error);
+/* Mirrors it, but for what the machine does with its RAM itself. */
+void virt_unmap_ram(VirtMachine *v);
 /* Makes the guest's kernel ready for the one or the other, before the device tree is built. */
 void virt_set_protected(VirtMachine *v, bool protect);
 /* What the kernel's command line needs for it, or NULL. For g_free(). */

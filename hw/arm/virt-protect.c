@@ -25,7 +25,8 @@ enum {
     WINDOW_MIN = 8 << 20,
     SWIOTLB_SLAB = 2048, /* Documentation/core-api/swiotlb.rst */
 };
-static const uint64_t zone_window_max = VIRT_ZONE_LIMIT - VIRT_RAM;
+/* With room for a firmware below it. */
+static const uint64_t zone_window_max = VIRT_ZONE_LIMIT - VIRT_RAM - (16 << 20);
 
 static bool find_wishes(VirtMachine *v, AccelProtection *wanted, GError **error)
 {
@@ -107,6 +108,29 @@ static bool map_zone(VirtMachine *v, GError **error)
     return machine_ram_map_split(HUMPY_MACHINE(v), "mach-virt.ram", &split, error);
 }
 
+/* Below all other memory, as Android has it. */
+static bool map_firmware(VirtMachine *v, uint64_t size, GError **error)
+{
+    uint64_t lowest = v->window.kind == ACCEL_WINDOW_ZONE ? v->window.base : v->ram_base;
+
+    if (!memory_region_init_ram(&v->firmware_ram, NULL, "protected-firmware", size, error)) {
+        return false;
+    }
+    v->firmware_base = lowest - size;
+    memory_region_add_subregion(machine_system_memory(HUMPY_MACHINE(v)), v->firmware_base,
+                                &v->firmware_ram);
+    return true;
+}
+
+void virt_unmap_ram(VirtMachine *v)
+{
+    if (v->firmware_base != 0) {
+        memory_region_del_subregion(machine_system_memory(HUMPY_MACHINE(v)), &v->firmware_ram);
+        memory_region_destroy(&v->firmware_ram);
+        v->firmware_base = 0;
+    }
+}
+
 bool virt_map_ram(VirtMachine *v, GError **error)
 {
     Machine *m = HUMPY_MACHINE(v);
@@ -124,12 +148,17 @@ bool virt_map_ram(VirtMachine *v, GError **error)
             return false;
         }
         v->ram_size -= v->window.size;
+        if (wanted.firmware_size != 0) {
+            v->ram_base = VIRT_ZONE_LIMIT; /* leaves room below */
+        }
         if (v->window.kind == ACCEL_WINDOW_ZONE) {
-            return map_zone(v, error);
+            return map_zone(v, error) &&
+                   (wanted.firmware_size == 0 || map_firmware(v, wanted.firmware_size, error));
         }
         v->window.base = v->ram_base + v->ram_size;
     }
-    return machine_ram_map(m, "mach-virt.ram", v->ram_base, error);
+    return machine_ram_map(m, "mach-virt.ram", v->ram_base, error) &&
+           (wanted.firmware_size == 0 || map_firmware(v, wanted.firmware_size, error));
 }
 
 void virt_set_protected(VirtMachine *v, bool protect)

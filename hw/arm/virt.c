@@ -114,6 +114,10 @@ static bool virt_init(Machine *m, GError **error)
     }
     info.window_base = v->window.base;
     info.window_size = v->window.size;
+    if (v->firmware_base != 0) {
+        info.firmware_base = v->firmware_base;
+        info.firmware_size = memory_region_size(&v->firmware_ram);
+    }
     return accel_setup(accel, &info, error) && virt_add_gic(v, error) && add_serial(m, error) &&
            add_rtc(m, error) && virt_add_platform(v, error) && virt_add_pcie(v, error) &&
            add_transports(v, error);
@@ -124,6 +128,7 @@ static void virt_finish(Machine *m)
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
 
     virtio_require_platform(false);
+    virt_unmap_ram(v);
     memset(v->transports, 0, sizeof(v->transports));
     v->flash = NULL;
     v->fw_cfg = NULL;

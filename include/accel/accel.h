@@ -74,7 +74,8 @@ typedef enum {
 typedef struct {
     AccelProtect mode;
     AccelWindow window;
-    uint64_t window_size; /* bytes; 0: not said */
+    uint64_t window_size;   /* bytes; 0: not said */
+    uint64_t firmware_size; /* RAM of its own for a firmware that the hypervisor brings; 0: none */
 } AccelProtection;
 extern const char *const accel_window_names[]; /* for properties */
 /* What accel's own properties ask for. After it is opened. [main] */
@@ -99,6 +100,7 @@ typedef struct {
     /* The window of a guest that is protected, or may become so: whole pages of RAM. Size 0: it is
      * never protected. */
     uint64_t window_base, window_size;
+    uint64_t firmware_base, firmware_size; /* where that firmware goes; size 0: there is none */
     /* Arm, for an accelerator with ACCEL_CAP_IRQCHIP: where the machine wants its GICv3. */
     uint64_t gicd_base, gicr_base;
 } AccelMachineInfo;

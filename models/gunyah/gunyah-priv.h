@@ -63,6 +63,7 @@ typedef struct {
     unsigned hazards;
     unsigned page_faults;
     int extension;
+    char pvmfw[256]; /* "": none, "on": our own, else a file */
     bool log;
 } Knobs;
 
@@ -99,6 +100,7 @@ typedef struct {
     uint64_t ipa;     /* where the resource manager placed it */
     bool placed;      /* ipa is valid */
     bool auto_placed; /* at an address of the resource manager's choice */
+    bool firmware;    /* where the protected-VM firmware is */
     bool no_exec;     /* accepted without execute rights */
     bool mapped;      /* in the engine */
     GArray *taken;    /* of TakenRange: what the caller lost */
@@ -237,6 +239,7 @@ typedef struct {
     char *image_name;
     uint64_t base; /* rounded up to 2 MiB */
     uint64_t size_max;
+    uint64_t fw_address, fw_size_max; /* size 0: not said */
     unsigned n_cpus;
     bool proxy; /* vCPUs are run through GH_FN_VCPU */
     bool has_gic_reg;
@@ -253,6 +256,12 @@ RmError rm_vdevices_parse(const void *fdt, int node, RmConfig *config);
 RmError rm_bad_tree(RmError code, const char *what);
 void rm_config_free(RmConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmConfig, rm_config_free)
+
+/* rm-firmware.c: with mm_lock. The parcel for the firmware and its content; NULL with *code. */
+Mapping *rm_firmware_load(struct GhVm *vm, const RmConfig *config, const Mapping *image,
+                          RmError *code);
+/* Wipes what a guest that had a firmware leaves behind in lent memory. */
+void rm_firmware_sanitise(struct GhVm *vm);
 
 /* rm-place.c: with mm_lock. Gives each parcel its address. */
 RmError rm_place(struct GhVm *vm, const RmConfig *config, Mapping *image, const void *fdt);
@@ -291,7 +300,8 @@ struct GhVm {
     struct gh_vm_dtb_config dtb;
     struct gh_vm_firmware_config fw;
     bool fw_set;
-    GArray *boot_regs; /* of struct gh_vm_boot_context */
+    const Mapping *firmware; /* or NULL: the guest starts at its image */
+    GArray *boot_regs;       /* of struct gh_vm_boot_context */
 
     pthread_mutex_t fn_lock;
     GPtrArray *vcpus;  /* of GhVcpu */

@@ -159,6 +159,18 @@ static bool set_engine(const char *text, Knobs *knobs, GError **error)
     return true;
 }
 
+static bool set_pvmfw(const char *text, Knobs *knobs, GError **error)
+{
+    if (g_strlcpy(knobs->pvmfw, text, sizeof(knobs->pvmfw)) >= sizeof(knobs->pvmfw)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "pvmfw=%s: the path is too long", text);
+        return false;
+    }
+    if (g_str_equal(text, "off")) {
+        knobs->pvmfw[0] = '\0';
+    }
+    return true;
+}
+
 static const struct {
     const char *name;
     SetFn set;
@@ -177,6 +189,7 @@ static const struct {
     { "hazard", set_hazards },
     { "page-fault", set_page_faults },
     { "extension", set_extension },
+    { "pvmfw", set_pvmfw },
     { "log", set_log },
 };
 

@@ -47,6 +47,13 @@ static RmError parse_memory(const void *fdt, int node, RmConfig *config)
         !fdt_read_cells(fdt, memory, "size-min", fdt_size_cells(fdt, memory), &size_min)) {
         return rm_bad_tree(RM_MEM_INVALID, "size-min cannot be read");
     }
+    if (fdt_getprop(fdt, memory, "firmware-address", NULL) &&
+        (!fdt_read_cells(fdt, memory, "firmware-address", fdt_address_cells(fdt, memory),
+                         &config->fw_address) ||
+         !fdt_read_cells(fdt, memory, "firmware-size-max", fdt_size_cells(fdt, memory),
+                         &config->fw_size_max))) {
+        return rm_bad_tree(RM_MEM_INVALID, "firmware-address or firmware-size-max cannot be read");
+    }
     if (config->size_max % 4096 || size_min % 4096) {
         return rm_bad_tree(RM_MEM_INVALID, "size-min or size-max is not page aligned");
     }

@@ -122,7 +122,7 @@ static gint by_ipa(gconstpointer a, gconstpointer b)
 
 static void add_memory(Tree *t, GhVm *vm, int address_cells, int size_cells)
 {
-    g_autoptr(GList) sorted = g_list_sort(g_list_copy(vm->mappings), by_ipa);
+    g_autoptr(GList) sorted = NULL;
     int node = node_at(t, "/memory");
 
     if (node >= 0 && !t->err) {
@@ -130,6 +130,11 @@ static void add_memory(Tree *t, GhVm *vm, int address_cells, int size_cells)
     }
     node = add_node(t, 0, "memory");
     set_string(t, node, "device_type", "memory");
+    for (GList *l = vm->mappings; l; l = l->next) {
+        if (!((Mapping *)l->data)->firmware) { /* that is not the guest's to use */
+            sorted = g_list_insert_sorted(sorted, l->data, by_ipa);
+        }
+    }
     for (GList *l = sorted; l;) {
         const Mapping *m = l->data;
         uint64_t end = m->ipa + m->size;

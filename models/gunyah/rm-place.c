@@ -91,6 +91,12 @@ static RmError place_private(GhVm *vm, const RmConfig *config, const Mapping *im
         if (m->placed || !m->lend) {
             continue;
         }
+        if (m->firmware) {
+            if (!place(vm, m, config->fw_address)) {
+                return RM_VALIDATE_FAILED;
+            }
+            continue;
+        }
         if (m->size > config->size_max || size > config->size_max - m->size) {
             model_log("rm: parcel %u goes beyond size-max", m->label);
             return RM_VALIDATE_FAILED;

@@ -160,6 +160,9 @@ static RmError init_vm(GhVm *vm, Mapping *image)
     if (code == RM_OK) {
         vm->config = rm_config_parse(fdt, &code);
     }
+    if (code == RM_OK && vm->fw_set) {
+        vm->firmware = rm_firmware_load(vm, vm->config, image, &code);
+    }
     if (code == RM_OK) {
         code = rm_place(vm, vm->config, image, fdt);
     }
@@ -254,6 +257,15 @@ static RmError boot(GhVm *vm, const Mapping *image)
             return RM_UNIMPLEMENTED;
         }
     }
+    if (vm->firmware) { /* it is told what to start: base and size */
+        const uint64_t offset = vm->fw.guest_phys_addr - vm->firmware->gpa;
+
+        if (!vm->ops->vcpu_set_reg(vm->engine_vcpus[0], 1, image->ipa) ||
+            !vm->ops->vcpu_set_reg(vm->engine_vcpus[0], 2, image->size)) {
+            return RM_UNIMPLEMENTED;
+        }
+        pc = vm->firmware->ipa + offset;
+    }
     vm->ops->vcpu_boot(vm->engine_vcpus[0], pc, x0);
     return RM_OK;
 }
@@ -280,8 +292,8 @@ static int configure(GhVm *vm, Mapping **image)
         model_log("Failed to find the memory_handle for firmware");
         return -EINVAL;
     }
-    if (vm->fw_set) {
-        model_log("rm: there is no protected-VM firmware behind this model");
+    if (vm->fw_set && !vm->knobs.pvmfw[0]) {
+        model_log("rm: there is no protected-VM firmware (knob pvmfw=)");
         return refused("configure firmware", (uint32_t)RM_UNIMPLEMENTED);
     }
     return 0;
@@ -336,6 +348,8 @@ int rm_start(GhVm *vm)
 
 void rm_release(GhVm *vm)
 {
+    rm_firmware_sanitise(vm);
+    vm->firmware = NULL;
     while (vm->mappings) {
         Mapping *m = vm->mappings->data;
 

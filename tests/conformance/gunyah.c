@@ -196,10 +196,41 @@ int run(Vm *vm, unsigned vcpu)
     return host->ioctl(vm->vcpu[vcpu], GH_VCPU_RUN, 0);
 }
 
+/* v17: RAM is a file of the driver's, which takes the place of ours. */
+static void give_file(Vm *vm, bool lend)
+{
+    const struct gh_create_mem_args create = { .flags = GH_GUEST_MEM_CLOEXEC, .size = RAM_SIZE };
+    int fd = host->ioctl(vm->dev, GH_CREATE_GUEST_MEM, (uintptr_t)&create);
+    const struct gh_map_mem_args map = {
+        .guest_addr = RAM_GPA,
+        .flags = (lend ? GH_MAP_FORCE_LEND : GH_MAP_FORCE_SHARE) | GH_MAP_ALLOW_READ |
+                 GH_MAP_ALLOW_WRITE | GH_MAP_ALLOW_EXEC,
+        .guest_mem_fd = (__u32)fd,
+        .size = RAM_SIZE,
+    };
+    g_autofree void *before = g_memdup2(vm->ram, RAM_SIZE);
+
+    assert_ok(fd);
+    g_assert_true(host->mmap(vm->ram, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+                             0) == vm->ram);
+    memcpy(vm->ram, before, RAM_SIZE);
+    assert_ok(vm_call(vm, GH_VM_MAP_MEM, &map));
+    vm_close(&fd);
+}
+
+static bool has_regions(Vm *vm)
+{
+    return vm_call(vm, GH_VM_SET_USER_MEM_REGION, NULL) == 0 || errno != ENOTTY;
+}
+
 void prepare(Vm *vm, const DtSpec *spec, bool lend)
 {
     write_dtb((uint8_t *)vm->ram + (DTB_GPA - RAM_GPA), spec);
-    assert_ok(add_region(vm, 0, RAM_GPA, RAM_SIZE, vm->ram, lend));
+    if (has_regions(vm)) {
+        assert_ok(add_region(vm, 0, RAM_GPA, RAM_SIZE, vm->ram, lend));
+    } else {
+        give_file(vm, lend);
+    }
     assert_ok(set_dtb(vm, DTB_GPA, DTB_ROOM));
 }
 
@@ -318,5 +349,6 @@ int main(int argc, char **argv)
     add_teardown_tests();
     add_android15_tests();
     add_v17_tests();
+    add_protected_tests();
     return g_test_run();
 }

@@ -145,3 +145,4 @@ void add_hazard_tests(void);
 void add_teardown_tests(void);
 void add_android15_tests(void);
 void add_v17_tests(void);
+void add_protected_tests(void);

@@ -9,6 +9,13 @@
 
 #define REV "rev=android15"
 
+static Vm *vm_new_rev(const char *rev, const char *more)
+{
+    g_autofree char *knobs = g_strconcat("rev=", rev, more, NULL);
+
+    return vm_new(knobs);
+}
+
 static void test_probe(void)
 {
     g_autoptr(Vm) vm = NULL;
@@ -26,14 +33,14 @@ static void test_probe(void)
     g_assert_cmpint(vm_call(vm, GH_VM_ANDROID_CHECK_EXTENSION, NULL), ==, 0);
 }
 
-static void test_vcpu_unknown(void)
+static void test_vcpu_unknown(gconstpointer rev)
 {
     g_autoptr(Vm) vm = NULL;
 
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV);
+    vm = vm_new_rev(rev, "");
     assert_ok(add_vcpu(vm, 0));
     assert_errno(host->ioctl(vm->vcpu[0], _IO('G', 0x77), 0), ENOTTY);
 }
@@ -78,14 +85,14 @@ static void test_swap_backed(void)
     munmap(map, 4096);
 }
 
-static void test_remove_size_0(void)
+static void test_remove_size_0(gconstpointer rev)
 {
     g_autoptr(Vm) vm = NULL;
 
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV);
+    vm = vm_new_rev(rev, "");
     assert_ok(add_vcpu(vm, 0));
     assert_errno(remove_function(vm, GH_FN_VCPU, NULL, 0), ENOENT);
 }
@@ -110,14 +117,14 @@ static int boot_context(Vm *vm, unsigned set, unsigned index, uint64_t value)
     return vm_call(vm, GH_VM_SET_BOOT_CONTEXT, &context);
 }
 
-static void test_boot_context(void)
+static void test_boot_context(gconstpointer rev)
 {
     g_autoptr(Vm) vm = NULL;
 
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV);
+    vm = vm_new_rev(rev, "");
     assert_errno(boot_context(vm, GH_BOOT_CONTEXT_SET_X, 32, 0), EINVAL);
     assert_errno(boot_context(vm, GH_BOOT_CONTEXT_SET_PC, 1, 0), EINVAL);
     assert_errno(boot_context(vm, GH_BOOT_CONTEXT_SET_SP, 3, 0), EINVAL);
@@ -131,14 +138,14 @@ static void test_boot_context(void)
 }
 
 /* The driver takes SP index 2, the resource manager does not. */
-static void test_boot_context_rm(void)
+static void test_boot_context_rm(gconstpointer rev)
 {
     g_autoptr(Vm) vm = NULL;
 
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV);
+    vm = vm_new_rev(rev, "");
     assert_ok(boot_context(vm, GH_BOOT_CONTEXT_SET_SP, 2, 0));
     prepare(vm, &(DtSpec){ .n_cpus = 1 }, false);
     assert_errno(vm_call(vm, GH_VM_START, NULL), EINVAL);
@@ -182,14 +189,14 @@ static void test_reclaim(void)
     ((volatile uint8_t *)vm->ram)[0] = 1; /* no fault */
 }
 
-static void test_resume_action(void)
+static void test_resume_action(gconstpointer rev)
 {
     g_autoptr(Vm) vm = NULL;
 
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV);
+    vm = vm_new_rev(rev, "");
     start(vm, NULL, "r4 0x9000000; w4 0x9000004 7; w4 0x9000008 8; off");
     vm->run[0]->mmio.resume_action = 0x5a;
     assert_ok(run(vm, 0));
@@ -204,14 +211,14 @@ static void test_resume_action(void)
     assert_errno(run(vm, 0), EINVAL);
 }
 
-static void test_page_fault(void)
+static void test_page_fault(gconstpointer rev)
 {
     g_autoptr(Vm) vm = NULL;
 
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV ",page-fault=2");
+    vm = vm_new_rev(rev, ",page-fault=2");
     start(vm, NULL, "w4 0x9000000 1");
     for (int i = 0; i < 2; i++) {
         assert_ok(run(vm, 0)); /* running again retries, whatever resume_action says */
@@ -238,7 +245,7 @@ static void test_memlock_late(void)
     g_assert_cmpint(vm->run[0]->page_fault.attempt, ==, -ENOMEM);
 }
 
-static void test_run_elsewhere(void)
+static void test_run_elsewhere(gconstpointer rev)
 {
     g_autoptr(Vm) vm = NULL;
     pid_t child;
@@ -247,7 +254,7 @@ static void test_run_elsewhere(void)
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV);
+    vm = vm_new_rev(rev, "");
     start(vm, NULL, "w4 0x9000000 1");
     child = fork();
     if (child == 0) {
@@ -288,7 +295,7 @@ static void test_late_region(void)
     assert_guest_saw("map 0x90000000+0x1000 rw-");
 }
 
-static void test_synchronous_close(void)
+static void test_synchronous_close(gconstpointer rev)
 {
     GunyahModelStats stats;
     g_autoptr(Vm) vm = NULL;
@@ -296,29 +303,43 @@ static void test_synchronous_close(void)
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV ",teardown-ms=50");
+    vm = vm_new_rev(rev, ",teardown-ms=50");
     vm_close(&vm->vm);
     gunyah_model_stats(&stats); /* no settling */
     g_assert_cmpuint(stats.vms, ==, 0);
 }
 
+/* What the v17 posting has in common with it. */
+static const struct {
+    const char *rule;
+    GTestDataFunc fn;
+} shared_with_v17[] = {
+    { "vcpu/unknown-call-is-enotty", test_vcpu_unknown },
+    { "function/remove-with-size-0-is-enoent", test_remove_size_0 },
+    { "boot-context/registers", test_boot_context },
+    { "boot-context/rm-refuses-sp-2", test_boot_context_rm },
+    { "run/resume-action", test_resume_action },
+    { "run/page-fault", test_page_fault },
+    { "run/other-process-is-eperm", test_run_elsewhere },
+    { "close/teardown-is-in-the-last-close", test_synchronous_close },
+};
+
 void add_android15_tests(void)
 {
     g_test_add_func("/android15/probe/null-tells-which-calls-exist", test_probe);
-    g_test_add_func("/android15/vcpu/unknown-call-is-enotty", test_vcpu_unknown);
     g_test_add_func("/android15/memory/labels-may-repeat", test_labels);
     g_test_add_func("/android15/memory/file-backed-is-eio", test_swap_backed);
     g_test_add_func("/android15/memory/memlock-is-charged-late", test_memlock_late);
     g_test_add_func("/android15/memory/shared-is-not-executable", test_rights);
     g_test_add_func("/android15/memory/late-region-is-given", test_late_region);
     g_test_add_func("/android15/memory/reclaim-region", test_reclaim);
-    g_test_add_func("/android15/function/remove-with-size-0-is-enoent", test_remove_size_0);
     g_test_add_func("/android15/firmware/overflow", test_fw_overflow);
-    g_test_add_func("/android15/boot-context/registers", test_boot_context);
-    g_test_add_func("/android15/boot-context/rm-refuses-sp-2", test_boot_context_rm);
     g_test_add_func("/android15/auth-type/no-manager-is-enoent", test_auth_type);
-    g_test_add_func("/android15/run/other-process-is-eperm", test_run_elsewhere);
-    g_test_add_func("/android15/run/resume-action", test_resume_action);
-    g_test_add_func("/android15/run/page-fault", test_page_fault);
-    g_test_add_func("/android15/close/teardown-is-in-the-last-close", test_synchronous_close);
+    for (unsigned i = 0; i < G_N_ELEMENTS(shared_with_v17); i++) {
+        g_autofree char *here = g_strdup_printf("/android15/%s", shared_with_v17[i].rule);
+        g_autofree char *there = g_strdup_printf("/v17/%s", shared_with_v17[i].rule);
+
+        g_test_add_data_func(here, "android15", shared_with_v17[i].fn);
+        g_test_add_data_func(there, "v17", shared_with_v17[i].fn);
+    }
 }

@@ -83,6 +83,14 @@ def revisions():
         check_in("platform=1", run_disk_job(knobs=f"rev={revision}")[0])
 
 
+@test("the resource manager's firmware starts the kernel")
+def firmware():
+    accel = ["-accel", "gunyah,host=model,protected=on,pvmfw=on"]
+    check_in("platform=1", run_disk_job(accel=accel, knobs="pvmfw=on,policy=lend")[0])
+    refused = humpy.run([*accel, "-machine", "virt", "-display", "none", "-kernel", "/dev/null"])
+    check_equal(refused.returncode, 1, "exit status")
+
+
 @test("auto shares where the firmware lets it, and lends where it does not")
 def auto():
     accel = ["-accel", "gunyah,host=model,protected=auto"]

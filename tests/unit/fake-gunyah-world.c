@@ -111,6 +111,8 @@ void world_setup(World *w, const char *text, unsigned n_vcpus)
         .vm_name = "test-vm",
         .window_base = w->window_base,
         .window_size = w->window_size,
+        .firmware_base = w->firmware_base,
+        .firmware_size = w->firmware_size,
     };
     GError *error = NULL;
 

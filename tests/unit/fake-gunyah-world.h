@@ -20,7 +20,7 @@ typedef struct {
     AddressSpace *as;
     Accel *accel;
     AccelBootInfo boot;
-    uint64_t window_base, window_size; /* for world_setup() */
+    uint64_t window_base, window_size, firmware_base, firmware_size; /* for world_setup() */
 
     pthread_mutex_t lock;
     pthread_cond_t cond;

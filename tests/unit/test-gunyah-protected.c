@@ -191,6 +191,71 @@ static void lend_and_protected_conflict(World *w, gconstpointer data)
     world_assert_says(error, "protected=auto");
 }
 
+static void firmware_needs_protection(World *w, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    model("rev=android14", NULL);
+    g_assert_null(world_create(",pvmfw=on,protected=auto", &error));
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
+    world_assert_says(error, "protected=on");
+}
+
+static void firmware_needs_the_call(World *w, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    model("rev=v17", NULL);
+    g_assert_null(world_create(",pvmfw=on,protected=on", &error));
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED);
+}
+
+/* One parcel of its own below RAM, whatever chunk-size says, and the payload is told of. */
+static void firmware_starts_first(World *w, gconstpointer data)
+{
+    const uint64_t base = RAM_BASE + 0x40000000;
+    MemoryRegion firmware;
+    MemTxResult result = MEMTX_OK;
+
+    memory_region_del_subregion(&w->root, &w->ram);
+    memory_region_add_subregion(&w->root, base, &w->ram);
+    g_assert_true(memory_region_init_ram(&firmware, NULL, "firmware", 4 * MIB, NULL));
+    memory_region_add_subregion(&w->root, base - 4 * MIB, &firmware);
+    w->boot.entry = w->boot.ram_base = base;
+    w->boot.dtb_gpa = base + 0x200000;
+    w->boot.dtb_room = 0x80000;
+    w->window_base = base + RAM_SIZE - WINDOW;
+    w->firmware_base = base - 4 * MIB;
+    w->firmware_size = 4 * MIB;
+    model(data, "off");
+    boot(w, ",protected=on,pvmfw=on,chunk-size=4M");
+    world_wait_event(w);
+    {
+        g_autofree char *log = engine_script_take_log();
+
+        g_assert_nonnull(strstr(log, "boot 0 pc=0x7fc00000 x0=0x80200000"));
+        g_assert_nonnull(strstr(log, "set 0 reg1=0x80000000"));
+    }
+    address_space_ldl_le(w->as, base - 4 * MIB, &result);
+    g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
+    g_clear_object(&w->accel);
+    memory_region_del_subregion(&w->root, &firmware);
+    memory_region_destroy(&firmware);
+}
+
+static void no_firmware_is_explained(World *w, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    w->firmware_base = w->window_base;
+    w->firmware_size = w->window_size; /* a range is all it takes to be refused */
+    model("rev=android14", NULL);
+    world_setup(w, ",protected=on,pvmfw=on", 1);
+    world_write_tree(w, 1);
+    g_assert_false(accel_start(w->accel, &w->boot, &error));
+    world_assert_says(error, "has no protected-VM firmware: pvmfw=off");
+}
+
 /* A bug of ours is named with the guest's address before it ends the program. */
 static void touch_is_named(World *w, gconstpointer data)
 {
@@ -398,6 +463,13 @@ int main(int argc, char **argv)
     ADD("other-refusals-do-not-ask", other_refusals_do_not_ask);
     ADD("auto-lends-at-once-on-v17", auto_lends_at_once_on_v17);
     ADD("lend-and-protected-conflict", lend_and_protected_conflict);
+    ADD("firmware-needs-protection", firmware_needs_protection);
+    ADD("firmware-needs-the-call", firmware_needs_the_call);
+    ADD("no-firmware-is-explained", no_firmware_is_explained);
+    g_test_add("/gunyah/protected/firmware-starts-first/android14", World, "rev=android14,pvmfw=on",
+               init, firmware_starts_first, clear);
+    g_test_add("/gunyah/protected/firmware-starts-first/android15", World, "rev=android15,pvmfw=on",
+               init, firmware_starts_first, clear);
     ADD("touch-of-lent-memory-is-named", touch_is_named);
     g_test_add_func("/gunyah/protected/no-order-reveals-a-lent-byte", no_order_reveals_a_lent_byte);
     status = g_test_run();
