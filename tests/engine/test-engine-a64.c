@@ -5,6 +5,8 @@
  */
 #include "payload-vm.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -310,6 +312,113 @@ static void machines_come_and_go(void)
     }
 }
 
+/* ---- placement ---- */
+
+enum { CACHE = 64 << 20 };
+
+static const uint64_t TWO_GIB = UINT64_C(1) << 31;
+
+typedef void (*MapFn)(uint64_t start, uint64_t end, const char *rights, const char *name,
+                      void *opaque);
+
+static void each_map(MapFn fn, void *opaque)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    g_assert_true(g_file_get_contents("/proc/self/maps", &text, NULL, NULL));
+    lines = g_strsplit(text, "\n", -1);
+    for (unsigned i = 0; lines[i] != NULL; i++) {
+        char rights[5];
+        uint64_t start, end;
+
+        if (sscanf(lines[i], "%" SCNx64 "-%" SCNx64 " %4s", &start, &end, rights) == 3) {
+            fn(start, end, rights, lines[i], opaque);
+        }
+    }
+}
+
+static void find_dynarmic(uint64_t start, uint64_t end, const char *rights, const char *name,
+                          void *opaque)
+{
+    if (strcmp(rights, "r-xp") == 0 && strstr(name, "/libdynarmic.") != NULL) {
+        *(uint64_t *)opaque = start;
+    }
+}
+
+static void count_code(uint64_t start, uint64_t end, const char *rights, const char *name,
+                       void *opaque)
+{
+    if (strncmp(rights, "rwx", 3) == 0) {
+        *(uint64_t *)opaque += end - start;
+    }
+}
+
+typedef struct {
+    uint64_t addr;
+    bool is_code;
+} Place;
+
+static void look_at(uint64_t start, uint64_t end, const char *rights, const char *name,
+                    void *opaque)
+{
+    Place *place = opaque;
+
+    if (strncmp(rights, "rwx", 3) == 0 && start <= place->addr && place->addr < end) {
+        place->is_code = true;
+    }
+}
+
+/* Runs until code has been translated. */
+static PayloadVm *spin_translated(void)
+{
+    static const uint32_t code[] = { SET_FLAG, SELF };
+    PayloadVm *vm = new_vm(1, code, sizeof(code));
+    uint64_t before = 0, now;
+
+    each_map(count_code, &before);
+    payload_vm_start(vm, PAYLOAD_ENTRY);
+    do {
+        g_thread_yield();
+        now = 0;
+        each_map(count_code, &now);
+    } while (now == before);
+    payload_vm_stop(vm);
+    payload_vm_wait(vm);
+    return vm;
+}
+
+/* Dynarmic throws when code is within 5 bytes of 2 GiB from a function that it calls. */
+static void code_is_not_2_gib_from_what_it_calls(void)
+{
+    uint64_t text = 0, bad;
+    uint8_t *next, *spacer;
+    size_t size;
+
+    payload_vm_free(spin_translated()); /* loads the library */
+    each_map(find_dynarmic, &text);
+    g_assert_cmphex(text, !=, 0);
+    bad = text + 0x10000 - TWO_GIB;
+    next = mmap(NULL, CACHE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    g_assert_true(next != MAP_FAILED);
+    g_assert_cmphex((uintptr_t)next, >, bad + CACHE); /* the kernel goes on downwards from here */
+    size = (uintptr_t)next + CACHE - bad - CACHE / 4;
+    munmap(next, CACHE);
+    spacer = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    g_assert_true(spacer != MAP_FAILED);
+    for (unsigned i = 0; i < 4; i++) {
+        g_autoptr(PayloadVm) vm = spin_translated();
+        Place place = { bad, true };
+
+        while (place.is_code) { /* until it has been given up for a better one */
+            g_thread_yield();
+            place.is_code = false;
+            each_map(look_at, &place);
+        }
+    }
+    munmap(spacer, size);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -330,5 +439,6 @@ int main(int argc, char **argv)
     RULE("map/must-be-aligned-and-free", mapping_must_be_aligned_and_free);
     RULE("map/unmapped-memory-is-not-touched-any-more", unmapped_memory_is_not_touched_any_more);
     RULE("vm/machines-come-and-go", machines_come_and_go);
+    RULE("code/is-not-2-gib-from-what-it-calls", code_is_not_2_gib_from_what_it_calls);
     return g_test_run();
 }

@@ -449,6 +449,12 @@ typedef struct {
 
 extern const __attribute__((visibility("default"))) A64JitOps a64_jit_ops;
 
+/* Beside the engine's library, which carries $ORIGIN as its search path. */
+#define JIT_MODULE "humpy-a64-jit.so"
+
+/* ops->new_jit, for code that lies where it can call its functions; see reach.c. Any thread. */
+A64Jit *reach_new_jit(const A64JitOps *ops, A64Vcpu *v, A64Mode mode);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,9 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* Beside this library, which carries $ORIGIN as its search path. */
-#define MODULE "humpy-a64-jit.so"
-
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const A64JitOps *ops;
 static const char *load_error;
@@ -64,7 +61,7 @@ static void wait_at_exit(void)
 
 static void load(void)
 {
-    void *module = dlopen(MODULE, RTLD_NOW | RTLD_LOCAL);
+    void *module = dlopen(JIT_MODULE, RTLD_NOW | RTLD_LOCAL);
 
     wait_at_exit();
     if (module) {
@@ -89,7 +86,7 @@ A64Jit *jit_new(A64Vcpu *v, A64Mode mode)
     sigaltstack(NULL, &stack);
     pthread_once(&once, load);
     if (ops) {
-        j = ops->new_jit(v, mode);
+        j = reach_new_jit(ops, v, mode);
     }
     sigaltstack(&stack, NULL);
     use_end();
