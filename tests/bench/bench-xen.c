@@ -59,20 +59,43 @@ static uint8_t *find(unsigned type, uint64_t address, unsigned size)
     return (type == IOREQ_TYPE_PIO ? ports : memory) + offset;
 }
 
+/* The page of the guest that is mapped, for as long as one request lasts. */
+static struct {
+    uint8_t *bytes;
+    xen_pfn_t frame;
+} mapped;
+
+static void unmap_guest(void)
+{
+    if (mapped.bytes != NULL) {
+        xenforeignmemory_unmap(foreign, mapped.bytes, 1);
+        mapped.bytes = NULL;
+    }
+}
+
+static uint8_t *map_guest(xen_pfn_t frame)
+{
+    int error = 0;
+
+    if (mapped.bytes == NULL || mapped.frame != frame) {
+        unmap_guest();
+        mapped.bytes =
+            xenforeignmemory_map(foreign, domain, PROT_READ | PROT_WRITE, 1, &frame, &error);
+        mapped.frame = frame;
+        if (mapped.bytes == NULL || error != 0) {
+            errx(1, "guest frame %#llx cannot be mapped", (unsigned long long)frame);
+        }
+    }
+    return mapped.bytes;
+}
+
 static void access_guest(uint64_t address, uint8_t *bytes, unsigned size, bool to_guest)
 {
     while (size > 0) {
         unsigned at = address % PAGE, part = size < PAGE - at ? size : PAGE - at;
-        xen_pfn_t frame = address / PAGE;
-        int error = 0;
-        uint8_t *page =
-            xenforeignmemory_map(foreign, domain, PROT_READ | PROT_WRITE, 1, &frame, &error);
+        uint8_t *guest = map_guest(address / PAGE) + at;
 
-        if (page == NULL || error != 0) {
-            errx(1, "guest address %#llx cannot be mapped", (unsigned long long)address);
-        }
-        memcpy(to_guest ? page + at : bytes, to_guest ? bytes : page + at, part);
-        xenforeignmemory_unmap(foreign, page, 1);
+        memcpy(to_guest ? guest : bytes, to_guest ? bytes : guest, part);
         address += part;
         bytes += part;
         size -= part;
@@ -106,6 +129,7 @@ static uint64_t serve(struct ioreq req)
             memcpy(place, &req.data, req.size);
         }
     }
+    unmap_guest();
     return value;
 }
 

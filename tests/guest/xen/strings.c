@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LENGTH = 5000, BLOCK = 32 << 10 };
+enum { LENGTH = PAGE + 104, BLOCK = 32 << 10 };
 
 typedef void Moves(volatile void *to, const volatile void *from, size_t count);
 
@@ -47,9 +47,13 @@ static void fill(uint8_t *bytes, size_t size, uint32_t *seed)
     }
 }
 
-/* The window as single loads see it. */
+/* The window as single loads see it, or, which takes one exit for a page, one kind of string. */
 static void peek(uint8_t *to, volatile uint8_t *window, size_t size)
 {
+    if (size > 256) {
+        move(to, window, size, 3, false);
+        return;
+    }
     for (size_t at = 0; at < size; at += 8) {
         uint64_t value = *(volatile uint64_t *)(window + at);
 
@@ -75,6 +79,23 @@ static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t size)
         i++;
     }
     return i;
+}
+
+/* That kind is compared with single loads. */
+static void first_move(volatile uint8_t *window, uint8_t *buffer, uint8_t *seen, uint32_t *seed)
+{
+    fill(buffer, LENGTH, seed);
+    poke(window + 16, buffer, LENGTH);
+    peek(seen, window + 16, LENGTH);
+    check_value(first_difference(seen, buffer, LENGTH), LENGTH,
+                "first wrong byte, rep movsq of what single stores wrote,");
+    fill(buffer, LENGTH, seed);
+    move(window + 16, buffer, LENGTH, 3, false);
+    for (size_t at = 0; at < LENGTH; at += 8) {
+        peek(seen + at, window + 16 + at, 8);
+    }
+    check_value(first_difference(seen, buffer, LENGTH), LENGTH,
+                "first wrong byte, single loads of what rep movsq wrote,");
 }
 
 static void both_ways(volatile uint8_t *window, uint8_t *buffer, uint8_t *seen, unsigned shift,
@@ -192,6 +213,7 @@ void probe_strings(uint64_t base, size_t size)
     uint32_t seed = 4;
     uint64_t sum;
 
+    first_move(window, buffer, seen, &seed);
     for (unsigned shift = 0; shift < 4; shift++) {
         for (unsigned down = 0; down < 2; down++) {
             both_ways(window, buffer, seen, shift, down != 0, &seed);
