@@ -102,8 +102,9 @@ static void dma(volatile uint8_t *registers, uint64_t from, uint64_t to, uint64_
     *(volatile uint64_t *)(registers + EDU_DMA_DST) = to;
     *(volatile uint64_t *)(registers + EDU_DMA_COUNT) = count;
     store(registers, EDU_DMA_CMD, command);
-    while (load(registers, EDU_DMA_CMD) & 1) {
+    for (unsigned i = 0; i < 1000 && (load(registers, EDU_DMA_CMD) & 1); i++) {
     }
+    check(!(load(registers, EDU_DMA_CMD) & 1), "DMA ends");
 }
 
 /* Through the function's buffer from one page to another one, many times with other pages. */
@@ -142,6 +143,9 @@ void probe_pci(unsigned slot, uint64_t bar)
 
     configuration(slot, bar);
     registers = map_physical(bar, EDU_BAR_SIZE);
+    if (config_read(slot, 0, 4) != EDU) {
+        return;
+    }
     config_write(slot, CFG_COMMAND, 2, 0);
     check_value(load(registers, 0), 0xffffffff, "a register while memory is off");
     config_write(slot, CFG_COMMAND, 2, COMMAND_MEMORY | COMMAND_MASTER);
