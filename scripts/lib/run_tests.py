@@ -159,6 +159,10 @@ class Tests:
         """Stock x86 guests under KVM and ACRN, in a machine that QEMU emulates."""
         self.gcc_suite("nested")
 
+    def suite_xen_real(self):
+        """Debian's Xen, and Humpy in its dom0 with devices for a guest."""
+        self.gcc_suite("xen-real")
+
     def suite_docs(self):
         self.gcc_suite("docs")
 
@@ -183,8 +187,8 @@ class Tests:
                  ["clang-format", "--dry-run", "-Werror", *files])
 
     def suite_scripts(self):
-        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "test", "vduse",
-                     "guest/init", "lib/initrd.sh", "lib/steps.sh"):
+        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "test", "vduse", "xen",
+                     "guest/init", "lib/initrd.sh", "dom0/domu", "dom0/toolstack", "lib/steps.sh"):
             self.run(f"scripts/{name} is valid shell",
                      ["bash", "-n", os.path.join(ROOT, "scripts", name)])
         path = os.path.join(ROOT, "scripts", "guest-files")
@@ -275,7 +279,7 @@ class Tests:
     SUITES = (("format", True), ("scripts", True), ("unit", True), ("qtest", True),
               ("conformance", True),
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
-              ("nested", False),
+              ("nested", False), ("xen-real", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
     ON_REQUEST = ("soak",)  # not part of a run without --suite
 
@@ -287,7 +291,7 @@ class Tests:
             self.say(f"[{i + 1}/{len(names)}] {name}")
             before = (self.passed, len(self.failed), len(self.skipped))
             try:
-                getattr(self, "suite_" + name)()
+                getattr(self, "suite_" + name.replace("-", "_"))()
             except Exception as error:  # a suite that cannot be run has failed
                 self.fail(name, repr(error))
             after = (self.passed, len(self.failed), len(self.skipped))
