@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bus-guard.h"
 #include "util/error.h"
 #include "util/trace.h"
 
@@ -25,6 +26,8 @@ typedef struct {
 
 struct Iotlb {
     const VduseNode *node;
+    int wake_fd;
+    gint torn; /* atomic */
     MemoryRegion root;
     AddressSpace *as;
     pthread_mutex_t reap_lock; /* who waits for requests; before lock */
@@ -33,11 +36,12 @@ struct Iotlb {
     GPtrArray *dropped;
 };
 
-Iotlb *iotlb_new(const VduseNode *node)
+Iotlb *iotlb_new(const VduseNode *node, int wake_fd)
 {
     Iotlb *tlb = g_new0(Iotlb, 1);
 
     tlb->node = node;
+    tlb->wake_fd = wake_fd;
     memory_region_init(&tlb->root, NULL, "vduse-iova", UINT64_MAX);
     tlb->as = address_space_new(&tlb->root, node->name);
     pthread_mutex_init(&tlb->reap_lock, NULL);
@@ -66,6 +70,11 @@ void iotlb_free(Iotlb *tlb)
 AddressSpace *iotlb_space(Iotlb *tlb)
 {
     return tlb->as;
+}
+
+bool iotlb_was_torn(Iotlb *tlb)
+{
+    return g_atomic_int_compare_and_exchange(&tlb->torn, 1, 0);
 }
 
 unsigned iotlb_regions(Iotlb *tlb)
@@ -132,6 +141,7 @@ void iotlb_reap(Iotlb *tlb)
         pthread_mutex_lock(&tlb->lock);
         g_ptr_array_remove(tlb->dropped, r);
         pthread_mutex_unlock(&tlb->lock);
+        bus_guard_remove(r->map);
         vduse_node_unmap(r->map, r->map_len);
         g_free(r);
     }
@@ -185,6 +195,11 @@ static Region *map_region(Iotlb *tlb, const struct vduse_iotlb_entry *e, int fd,
 
     if (map == MAP_FAILED) {
         error_set_errno(error, errno, "cannot map %" G_GUINT64_FORMAT " bytes", size);
+        return NULL;
+    }
+    if (!bus_guard_add(map, size + lead, &tlb->torn, tlb->wake_fd)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "too many regions are mapped");
+        vduse_node_unmap(map, size + lead);
         return NULL;
     }
     r = g_new0(Region, 1);

@@ -11,8 +11,8 @@
 
 typedef struct Iotlb Iotlb;
 
-/* node stays the caller's. */
-Iotlb *iotlb_new(const VduseNode *node);
+/* node stays the caller's. wake_fd, an eventfd, is signalled when memory is torn. */
+Iotlb *iotlb_new(const VduseNode *node, int wake_fd);
 /* Nothing uses its address space any more. NULL is fine. */
 void iotlb_free(Iotlb *tlb);
 AddressSpace *iotlb_space(Iotlb *tlb); /* borrowed */
@@ -26,5 +26,8 @@ void iotlb_reap(Iotlb *tlb);
 /* Puts memory of nobody's in place of what was dropped and not unmapped: what requests still do
  * there does not reach the driver. */
 void iotlb_revoke(Iotlb *tlb);
+
+/* TRUE, once: something of the driver's memory was gone when it was accessed. */
+bool iotlb_was_torn(Iotlb *tlb);
 
 unsigned iotlb_regions(Iotlb *tlb); /* mapped now */

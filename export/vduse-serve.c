@@ -333,6 +333,9 @@ static bool turn(VduseExport *x)
     if (fds[1].revents != 0) {
         woken(x);
     }
+    if (iotlb_was_torn(x->iotlb)) {
+        virtio_error(x->vdev, "memory of the driver is gone");
+    }
     tell_config(x);
     if (owed) {
         retry_interrupts(x);

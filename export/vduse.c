@@ -214,7 +214,7 @@ static VduseExport *new_export(const VduseOptions *o)
     x->control = -1;
     x->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     x->waited_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    x->iotlb = iotlb_new(&x->node);
+    x->iotlb = iotlb_new(&x->node, x->wake_fd);
     x->vdev = o->vdev;
     device_set_id(HUMPY_DEVICE(x->vdev), o->id);
     virtio_attach(x->vdev, &vduse_transport, x, iotlb_space(x->iotlb));

@@ -392,6 +392,11 @@ void fake_vduse_set_newest(uint64_t v)
     newest = v;
 }
 
+bool fake_vduse_is_ready(const char *name)
+{
+    return find(name)->queues[0].ready;
+}
+
 bool fake_vduse_exists(const char *name)
 {
     return find(name) != NULL;
@@ -518,6 +523,11 @@ uint8_t *fake_vduse_memory(const char *name, uint64_t iova)
     FakeRegion *r = region_at(find(name), iova);
 
     return r->map + (iova - r->iova);
+}
+
+void fake_vduse_resize(const char *name, uint64_t iova, uint64_t size)
+{
+    g_assert(ftruncate(region_at(find(name), iova)->fd, size) == 0);
 }
 
 void fake_vduse_replace_bounce(const char *name)

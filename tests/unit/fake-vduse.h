@@ -37,6 +37,7 @@ void fake_vduse_stop(void);
 void fake_vduse_fail(unsigned long request, int err);
 uint64_t fake_vduse_version(void); /* as set last */
 void fake_vduse_set_newest(uint64_t version);
+bool fake_vduse_is_ready(const char *name); /* a driver has set up its queues */
 bool fake_vduse_exists(const char *name);
 bool fake_vduse_is_open(const char *name);
 const struct vduse_dev_config *fake_vduse_config(const char *name);
@@ -57,6 +58,8 @@ void fake_vduse_break(const char *name);
 
 /* ---- memory ---- */
 uint8_t *fake_vduse_memory(const char *name, uint64_t iova); /* of the region that is there now */
+/* Makes a region shorter, or as long as it was. */
+void fake_vduse_resize(const char *name, uint64_t iova, uint64_t size);
 /* Other, zeroed memory in place of the bounce buffer. */
 void fake_vduse_replace_bounce(const char *name);
 unsigned fake_vduse_get_fd_calls(const char *name);

@@ -427,6 +427,43 @@ static void test_lies(Fixture *f, gconstpointer data)
     check_recovers();
 }
 
+static pthread_mutex_t heard_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t heard = PTHREAD_COND_INITIALIZER;
+static bool heard_gone;
+
+static void hear(const char *domain, GLogLevelFlags level, const char *message, gpointer opaque)
+{
+    pthread_mutex_lock(&heard_lock);
+    heard_gone = heard_gone || strstr(message, "memory of the driver is gone") != NULL;
+    pthread_cond_broadcast(&heard);
+    pthread_mutex_unlock(&heard_lock);
+}
+
+/* The memory's owner makes it shorter: no more than this device stops. */
+static void test_shrunk(Fixture *f, gconstpointer data)
+{
+    static const FakeBuf bufs[] = { { REQUEST, 16, false },
+                                    { DATA, 512, true },
+                                    { STATUS, 1, true } };
+
+    heard_gone = false;
+    g_log_set_default_handler(hear, NULL);
+    add_ok(f, NULL);
+    g_assert_true(fake_vduse_attach("n", F_USUAL));
+    check_recovers();
+    fake_vduse_resize("n", 0, 0);
+    fake_vduse_submit("n", 0, bufs, G_N_ELEMENTS(bufs));
+    pthread_mutex_lock(&heard_lock);
+    while (!heard_gone) {
+        pthread_cond_wait(&heard, &heard_lock);
+    }
+    pthread_mutex_unlock(&heard_lock);
+    g_log_set_default_handler(g_log_default_handler, NULL);
+    g_assert_cmpint(fake_vduse_queue_state("n", 0), ==, 2);
+    fake_vduse_resize("n", 0, FAKE_BOUNCE_SIZE);
+    check_recovers();
+}
+
 static void test_update_iotlb(Fixture *f, gconstpointer data)
 {
     uint8_t value;
@@ -549,6 +586,7 @@ int main(int argc, char **argv)
         { "/vduse/memory/straddling-buffer", test_straddle },
         { "/vduse/memory/buffer-past-region", test_buffer_past_region },
         { "/vduse/memory/lying-kernel", test_lies },
+        { "/vduse/memory/shrunk-region", test_shrunk },
         { "/vduse/memory/update-drops", test_update_iotlb },
         { "/vduse/next/takes-over", test_take_over },
         { "/vduse/next/not-with-other-settings", test_take_over_other },
