@@ -3,9 +3,15 @@
  * requests travel is nbd-link.c. A server that does not answer for a minute, or breaks the
  * protocol, is given up: all later requests fail.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "block-priv.h"
 #include "nbd-link.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 enum { NBD_PART_MAX = 32 << 20 }; /* what every server takes (NBD protocol, "size constraints") */
 
@@ -143,6 +149,35 @@ static const BlockDriver nbd_driver = {
 
 /* ---- opening ---- */
 
+/* What a damaged or other file makes qemu-nbd say is clear only to those who know that it runs. */
+static bool check_magic(const BlockOptions *o, GError **error)
+{
+    static const struct {
+        const char *format, *magic;
+    } magics[] = {
+        { "qcow2", "QFI\xfb" },
+        { "qcow", "QFI\xfb" },
+        { "qed", "QED" },
+        { "vhdx", "vhdxfile" },
+    };
+    g_auto(Fd) fd = open(o->filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    char head[8] = {};
+
+    if (fd < 0 || pread(fd, head, sizeof(head), 0) < 0) {
+        error_set_errno(error, errno, "cannot open '%s'", o->filename);
+        return false;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(magics); i++) {
+        if (strcmp(o->format, magics[i].format) == 0 &&
+            memcmp(head, magics[i].magic, strlen(magics[i].magic)) != 0) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "'%s' is not a %s image",
+                        o->filename, o->format);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Starts qemu-nbd with a socket that we are connected to. It ends when we close that, or end. */
 static int start_server(struct nbd_handle *nbd, const BlockOptions *o)
 {
@@ -166,6 +201,9 @@ static bool connect_server(struct nbd_handle *nbd, const BlockOptions *o, GError
         return false;
     }
     if (o->driver == BLOCK_DRIVER_SERVED) {
+        if (!check_magic(o, error)) {
+            return false;
+        }
         if (start_server(nbd, o) != 0) {
             g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
                         "cannot open '%s' with qemu-nbd, which reads %s images: %s", o->filename,

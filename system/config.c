@@ -84,6 +84,9 @@ void vm_config_free(VmConfig *config)
     g_free(config->name);
     g_free(config->kernel);
     g_free(config->initrd);
+    g_free(config->vendor_boot);
+    g_free(config->init_boot);
+    g_free(config->bootconfig);
     g_free(config->append);
     g_free(config->dtb);
     g_free(config->vnc);

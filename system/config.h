@@ -46,6 +46,7 @@ typedef struct {
     char *memory_backend;
     char *name;
     char *kernel, *initrd, *append, *dtb, *bios;
+    char *vendor_boot, *init_boot, *bootconfig;
 
     /* Texts as typed (char *), in that order. */
     GPtrArray *drives, *blockdevs, *devices, *globals, *objects, *numas, *chardevs, *serials;
@@ -53,7 +54,7 @@ typedef struct {
     GPtrArray *fsdevs; /* those of -virtfs, too */
     GPtrArray *netdevs, *nics, *nets;
     GPtrArray *exports;
-    bool attach; /* exports to the vDPA bus */
+    bool attach;             /* exports to the vDPA bus */
     GPtrArray *wishes;       /* of Wish */
     GPtrArray *traces;       /* patterns of trace events to switch on */
     char *trace_file;        /* or NULL: stderr */

@@ -280,10 +280,20 @@ static const Option standard_options[] = {
 };
 
 static const Option boot_options[] = {
-    { "kernel", NULL, "FILE", "Linux kernel: an arm64 Image, plain or compressed with gzip",
-      "Debian's vmlinuz for arm64 is such a file.", take_kernel },
+    { "kernel", NULL, "FILE", "Linux kernel: an arm64 Image, plain or packed with gzip or lz4",
+      "Debian's vmlinuz for arm64 is such a file. An Android boot image (boot.img) brings a RAM "
+      "disk "
+      "and a command line as well.",
+      take_kernel },
     { "initrd", NULL, "FILE", "initial RAM disk", NULL, take_initrd },
     { "append", NULL, "TEXT", "kernel command line", NULL, take_append },
+    { "android-boot", NULL, "[vendor-boot=FILE][,init-boot=FILE][,bootconfig=FILE]",
+      "Android's other boot images, for a -kernel that is a boot.img",
+      "RAM disks are joined in the order vendor_boot, boot.img, init_boot, -initrd, command lines "
+      "in "
+      "the order vendor_boot, boot.img, init_boot, -append. bootconfig is a text that follows "
+      "vendor_boot's own.",
+      option_android_boot },
     { "dtb", NULL, "FILE", "device tree to use instead of the machine's own",
       "Command line, initrd and what the accelerator needs are added to it.", take_dtb },
     { "bios", NULL, "FILE", "firmware in the first flash",

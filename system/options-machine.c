@@ -20,6 +20,27 @@ static void replace(char **where, const char *text)
     *where = g_strdup(text);
 }
 
+/* ---- -android-boot ---- */
+
+bool option_android_boot(VmConfig *config, const char *arg, GError **error)
+{
+    static const char *const keys[] = { "vendor-boot", "init-boot", "bootconfig", NULL };
+    char **const fields[] = { &config->vendor_boot, &config->init_boot, &config->bootconfig };
+    g_autoptr(KeyVal) kv = keyval_parse(arg, NULL, error);
+
+    if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
+        return false;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(fields); i++) {
+        const char *path = keyval_take(kv, keys[i]);
+
+        if (path != NULL) {
+            replace(fields[i], path);
+        }
+    }
+    return true;
+}
+
 /* ---- -machine ---- */
 
 /* accel_option_check() puts "-accel TEXT: " in front, which the reader of options does as well. */

@@ -45,6 +45,7 @@ bool option_cpu(VmConfig *config, const char *arg, GError **error);
 bool option_smp(VmConfig *config, const char *arg, GError **error);
 /* Takes 1 to 65535 into *count, which stays where key was not given. */
 bool option_take_count(KeyVal *kv, const char *key, uint64_t *count, GError **error);
+bool option_android_boot(VmConfig *config, const char *arg, GError **error);
 bool option_m(VmConfig *config, const char *arg, GError **error);
 bool option_numa(VmConfig *config, const char *arg, GError **error); /* options-objects.c */
 bool option_object(VmConfig *config, const char *arg, GError **error);

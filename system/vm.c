@@ -153,6 +153,9 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
     MachineConfig mc = {
         .kernel = c->kernel,
         .initrd = c->initrd,
+        .vendor_boot = c->vendor_boot,
+        .init_boot = c->init_boot,
+        .bootconfig = c->bootconfig,
         .append = c->append,
         .dtb = c->dtb,
         .dumpdtb = c->dumpdtb,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hw/arm/image.h"
+#include "hw/core/boot-files.h"
 #include "hw/core/loader.h"
 #include "util/error.h"
 
@@ -97,9 +98,11 @@ static bool accel_additions(const ArmBootRequest *req, void *fdt, GError **error
     return accel_fdt_fixup(req->accel, fdt, &info, error);
 }
 
-static bool set_command_line(const ArmBootRequest *req, void *fdt, GError **error)
+static bool set_command_line(const ArmBootRequest *req, const BootFiles *files, void *fdt,
+                             GError **error)
 {
-    const char *user = req->config->append, *more = req->more_append;
+    g_autofree char *words = boot_files_command_line(files, req->config->append);
+    const char *user = words, *more = req->more_append;
     g_autofree char *both = NULL;
 
     if (user != NULL && more != NULL) {
@@ -110,7 +113,7 @@ static bool set_command_line(const ArmBootRequest *req, void *fdt, GError **erro
 }
 
 /* The tree with a place for the initrd if there is one, packed. */
-static void *make_fdt(const ArmBootRequest *req, GError **error)
+static void *make_fdt(const ArmBootRequest *req, const BootFiles *files, GError **error)
 {
     const MachineConfig *config = req->config;
     g_autofree void *fdt = config->dtb != NULL ? read_dtb(req, error) : open_own(req, error);
@@ -118,11 +121,11 @@ static void *make_fdt(const ArmBootRequest *req, GError **error)
     if (fdt == NULL || !accel_additions(req, fdt, error)) {
         goto fail;
     }
-    if (!set_command_line(req, fdt, error)) {
+    if (!set_command_line(req, files, fdt, error)) {
         g_prefix_error(error, "-append: ");
         return NULL;
     }
-    if (config->initrd != NULL && !arm_fdt_set_initrd(fdt, 0, 0, error)) {
+    if (files->initrd_size != 0 && !arm_fdt_set_initrd(fdt, 0, 0, error)) {
         goto fail;
     }
     fdt_pack(fdt);
@@ -136,7 +139,12 @@ fail:
 
 void *arm_boot_fdt(const ArmBootRequest *req, GError **error)
 {
-    return make_fdt(req, error);
+    g_auto(BootFiles) files = {};
+
+    if (req->config->kernel != NULL && !boot_files_open(req->config, &files, error)) {
+        return NULL;
+    }
+    return make_fdt(req, &files, error);
 }
 
 static LoaderDest guest_ram(const ArmBootRequest *req)
@@ -148,13 +156,12 @@ static LoaderDest guest_ram(const ArmBootRequest *req)
     };
 }
 
-static bool load_kernel(const ArmBootRequest *req, Arm64Image *image, uint64_t *used,
-                        GError **error)
+static bool load_kernel(const ArmBootRequest *req, LoaderStream *kernel, Arm64Image *image,
+                        uint64_t *used, GError **error)
 {
-    g_autoptr(LoaderStream) stream = loader_open(req->config->kernel, error);
     LoaderDest ram = guest_ram(req);
 
-    if (stream == NULL || !arm64_image_load(stream, &ram, image, used, error)) {
+    if (!arm64_image_load(kernel, &ram, image, used, error)) {
         g_prefix_error(error, "-kernel %s: ", req->config->kernel);
         return false;
     }
@@ -168,41 +175,31 @@ static bool load_kernel(const ArmBootRequest *req, Arm64Image *image, uint64_t *
 }
 
 /* Loads the initrd at the first place at or above offset; sets the range it takes in RAM. */
-static bool load_initrd(const ArmBootRequest *req, uint64_t offset, uint64_t *start, uint64_t *end,
-                        GError **error)
+static bool load_initrd(const ArmBootRequest *req, BootFiles *files, uint64_t offset,
+                        uint64_t *start, uint64_t *end, GError **error)
 {
-    g_autoptr(LoaderStream) stream = loader_open(req->config->initrd, error);
     LoaderDest ram = guest_ram(req);
     uint64_t window = req->ram_base & ~(initrd_window_align - 1);
-    uint64_t size, got;
+    uint64_t size = files->initrd_size;
 
-    if (stream == NULL) {
-        goto fail;
-    }
-    size = loader_size(stream);
     *start = align_up(offset, INITRD_ALIGN);
     if (*start > ram.size || size > ram.size - *start) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "its %" G_GUINT64_FORMAT " bytes do not fit behind kernel and device tree at "
+                    "%s: its %" G_GUINT64_FORMAT
+                    " bytes do not fit behind kernel and device tree at "
                     "0x%" G_GINT64_MODIFIER "x in the %" G_GUINT64_FORMAT " MiB of memory (see -m)",
-                    size, req->ram_base + *start, ram.size >> 20);
-        goto fail;
+                    files->initrd_name, size, req->ram_base + *start, ram.size >> 20);
+        return false;
     }
     *end = *start + size;
     if (req->ram_base + *end - window > initrd_window) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "its %" G_GUINT64_FORMAT
+                    "%s: its %" G_GUINT64_FORMAT
                     " bytes end more than 32 GiB above the kernel, where arm64 cannot find them",
-                    size);
-        goto fail;
+                    files->initrd_name, size);
+        return false;
     }
-    if (!loader_copy(stream, &ram, *start, size, &got, error)) {
-        goto fail;
-    }
-    return true;
-fail:
-    g_prefix_error(error, "-initrd %s: ", req->config->initrd);
-    return false;
+    return boot_files_copy_initrd(files, &ram, *start, error);
 }
 
 /* Makes execution that starts at entry reach the kernel. */
@@ -239,8 +236,9 @@ static void note_roms(const ArmBootRequest *req, uint64_t kernel, uint64_t kerne
     machine_note_rom(req->machine, config->kernel, req->ram_base + kernel, kernel_end - kernel);
     machine_note_rom(req->machine, config->dtb != NULL ? config->dtb : "dtb", boot->dtb_gpa,
                      fdt_size);
-    if (config->initrd != NULL) {
-        machine_note_rom(req->machine, config->initrd, req->ram_base + initrd, initrd_end - initrd);
+    if (initrd_end != 0) {
+        machine_note_rom(req->machine, config->initrd != NULL ? config->initrd : "initrd",
+                         req->ram_base + initrd, initrd_end - initrd);
     }
 }
 
@@ -249,12 +247,14 @@ bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_ou
     g_autofree void *fdt = NULL;
     LoaderDest ram = guest_ram(req);
     uint64_t used, fdt_at, fdt_room, entry, initrd = 0, initrd_end = 0;
+    g_auto(BootFiles) files = {};
     Arm64Image image;
 
-    if (!load_kernel(req, &image, &used, error)) {
+    if (!boot_files_open(req->config, &files, error) ||
+        !load_kernel(req, files.kernel, &image, &used, error)) {
         return false;
     }
-    fdt = make_fdt(req, error);
+    fdt = make_fdt(req, &files, error);
     if (fdt == NULL) {
         return false;
     }
@@ -268,8 +268,8 @@ bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_ou
                     ram.size >> 20, fdt_room >> 10, req->ram_base + fdt_at);
         return false;
     }
-    if (req->config->initrd != NULL) {
-        if (!load_initrd(req, fdt_at + fdt_room, &initrd, &initrd_end, error)) {
+    if (files.initrd_size != 0) {
+        if (!load_initrd(req, &files, fdt_at + fdt_room, &initrd, &initrd_end, error)) {
             return false;
         }
         /* Same size as the zeroes make_fdt() put there: this cannot run out of room. */

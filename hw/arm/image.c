@@ -144,6 +144,9 @@ static bool unwrap(LoaderStream *stream, GError **error)
         loader_select(stream, 0, loader_size(stream), true);
         return true;
     }
+    if (loader_is_lz4(head, got)) {
+        return loader_select_lz4(stream, 0, loader_size(stream), error);
+    }
     if (arm64_zboot_parse(head, got, loader_size(stream), &offset, &size, error)) {
         if (size == 0) {
             return false;

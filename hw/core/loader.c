@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "loader-priv.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -20,12 +21,13 @@ enum { INPUT_SIZE = 64 << 10, COPY_SIZE = 256 << 10, ZLIB_GZIP = 16 + MAX_WBITS 
 struct LoaderStream {
     Fd fd; /* or -1: bytes */
     const uint8_t *bytes;
-    uint64_t size;
-    uint64_t next, end; /* stored bytes not read yet */
-    bool gunzip;        /* z is initialised */
-    bool ended;         /* the last gzip member is complete */
+    uint64_t base, size; /* of what the stream is, in the file or the bytes */
+    uint64_t next, end;  /* stored bytes not read yet */
+    bool gunzip;         /* z is initialised */
+    bool ended;          /* the last gzip member is complete */
     z_stream z;
     uint8_t *input; /* INPUT_SIZE bytes, only with gunzip */
+    LoaderLz4 *lz4; /* or NULL */
 };
 
 LoaderStream *loader_open(const char *path, GError **error)
@@ -62,8 +64,9 @@ LoaderStream *loader_open_bytes(const void *data, size_t len)
     return stream;
 }
 
-static void stop_gunzip(LoaderStream *stream)
+static void stop_unpacking(LoaderStream *stream)
 {
+    g_clear_pointer(&stream->lz4, loader_lz4_free);
     if (stream->gunzip) {
         inflateEnd(&stream->z);
         g_clear_pointer(&stream->input, g_free);
@@ -76,7 +79,7 @@ void loader_close(LoaderStream *stream)
     if (stream == NULL) {
         return;
     }
-    stop_gunzip(stream);
+    stop_unpacking(stream);
     fd_clear(&stream->fd);
     g_free(stream);
 }
@@ -96,12 +99,13 @@ static bool fetch(LoaderStream *stream, uint64_t offset, uint64_t end, void *buf
     *got = want;
     if (stream->fd < 0) {
         if (want > 0) {
-            memcpy(buf, stream->bytes + offset, want);
+            memcpy(buf, stream->bytes + stream->base + offset, want);
         }
         return true;
     }
     while (done < want) {
-        ssize_t n = pread(stream->fd, (char *)buf + done, want - done, offset + done);
+        ssize_t n =
+            pread(stream->fd, (char *)buf + done, want - done, stream->base + offset + done);
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -129,10 +133,39 @@ bool loader_peek(LoaderStream *stream, uint64_t offset, void *buf, size_t len, s
     return fetch(stream, offset, stream->size, buf, len, got, error);
 }
 
+bool loader_narrow(LoaderStream *stream, uint64_t offset, uint64_t size, GError **error)
+{
+    if (offset > stream->size || size > stream->size - offset) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "ends at byte %" G_GUINT64_FORMAT ", before the %" G_GUINT64_FORMAT
+                    " bytes at %" G_GUINT64_FORMAT,
+                    stream->size, size, offset);
+        return false;
+    }
+    stream->base += offset;
+    stream->size = size;
+    loader_select(stream, 0, size, false);
+    return true;
+}
+
+bool loader_select_lz4(LoaderStream *stream, uint64_t offset, uint64_t size, GError **error)
+{
+    uint8_t magic[4];
+    size_t got;
+
+    loader_select(stream, offset, size, false);
+    if (!loader_peek(stream, offset, magic, sizeof(magic), &got, error)) {
+        return false;
+    }
+    g_assert(loader_is_lz4(magic, MIN(got, size)));
+    stream->lz4 = loader_lz4_new(magic);
+    return true;
+}
+
 void loader_select(LoaderStream *stream, uint64_t offset, uint64_t size, bool gunzip)
 {
     g_assert(offset <= stream->size && size <= stream->size - offset);
-    stop_gunzip(stream);
+    stop_unpacking(stream);
     stream->next = offset;
     stream->end = offset + size;
     stream->ended = false;
@@ -209,16 +242,29 @@ static bool read_gzip(LoaderStream *stream, void *buf, size_t len, size_t *got, 
     return true;
 }
 
-bool loader_read(LoaderStream *stream, void *buf, size_t len, size_t *got, GError **error)
+uint64_t loader_stored_left(const LoaderStream *stream)
 {
-    if (stream->gunzip) {
-        return read_gzip(stream, buf, len, got, error);
-    }
+    return stream->end - stream->next;
+}
+
+bool loader_next_stored(LoaderStream *stream, void *buf, size_t len, size_t *got, GError **error)
+{
     if (!fetch(stream, stream->next, stream->end, buf, len, got, error)) {
         return false;
     }
     stream->next += *got;
     return true;
+}
+
+bool loader_read(LoaderStream *stream, void *buf, size_t len, size_t *got, GError **error)
+{
+    if (stream->gunzip) {
+        return read_gzip(stream, buf, len, got, error);
+    }
+    if (stream->lz4 != NULL) {
+        return loader_lz4_read(stream->lz4, stream, buf, len, got, error);
+    }
+    return loader_next_stored(stream, buf, len, got, error);
 }
 
 bool loader_store(const LoaderDest *dest, uint64_t at, const void *buf, size_t len, GError **error)

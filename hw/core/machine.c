@@ -40,6 +40,9 @@ static void config_clear(MachineConfig *config)
     g_free((char *)config->kernel);
     g_free((char *)config->initrd);
     g_free((char *)config->append);
+    g_free((char *)config->vendor_boot);
+    g_free((char *)config->init_boot);
+    g_free((char *)config->bootconfig);
     g_free((char *)config->dtb);
     g_free((char *)config->dumpdtb);
     g_free((char *)config->firmware);
@@ -108,6 +111,9 @@ void machine_set_config(Machine *m, const MachineConfig *config)
         .kernel = g_strdup(config->kernel),
         .initrd = g_strdup(config->initrd),
         .append = g_strdup(config->append),
+        .vendor_boot = g_strdup(config->vendor_boot),
+        .init_boot = g_strdup(config->init_boot),
+        .bootconfig = g_strdup(config->bootconfig),
         .dtb = g_strdup(config->dtb),
         .dumpdtb = g_strdup(config->dumpdtb),
         .firmware = g_strdup(config->firmware),

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "hw/core/boot-files.h"
 #include "hw/i386/kernel.h"
 #include "util/error.h"
 
@@ -75,9 +76,11 @@ static bool store(const X86BootRequest *req, uint64_t addr, const void *data, si
 
 /* ---- what both kinds need ---- */
 
-static bool load_cmdline(const X86BootRequest *req, uint64_t max, GError **error)
+static bool load_cmdline(const X86BootRequest *req, const BootFiles *files, uint64_t max,
+                         GError **error)
 {
-    const char *text = req->append != NULL ? req->append : "";
+    g_autofree char *words = boot_files_command_line(files, req->append);
+    const char *text = words != NULL ? words : "";
     size_t len = strlen(text);
 
     max = MIN(max, CMDLINE_MAX - 1);
@@ -91,40 +94,30 @@ static bool load_cmdline(const X86BootRequest *req, uint64_t max, GError **error
 }
 
 /* As high as it can be below max (its last byte's highest address), above the kernel. */
-static bool load_initrd(const X86BootRequest *req, Range kernel, uint64_t max, Range *initrd,
-                        GError **error)
+static bool load_initrd(const X86BootRequest *req, BootFiles *files, Range kernel, uint64_t max,
+                        Range *initrd, GError **error)
 {
-    g_autoptr(LoaderStream) stream = NULL;
-    uint64_t top = MIN(req->ram.size, max < UINT64_MAX ? max + 1 : max), size, got;
+    uint64_t top = MIN(req->ram.size, max < UINT64_MAX ? max + 1 : max), size = files->initrd_size;
 
     *initrd = (Range){};
-    if (req->config->initrd == NULL) {
+    if (size == 0) {
         return true;
     }
-    stream = loader_open(req->config->initrd, error);
-    if (stream == NULL) {
-        goto fail;
-    }
-    size = loader_size(stream);
     if (size > UINT32_MAX || size > top || ((top - size) & ~(uint64_t)(PAGE - 1)) < kernel.end) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "its %" G_GUINT64_FORMAT
+                    "%s: its %" G_GUINT64_FORMAT
                     " bytes do not fit between the kernel, which ends at 0x%" G_GINT64_MODIFIER
                     "x, and 0x%" G_GINT64_MODIFIER "x (see -m)",
-                    size, kernel.end, top);
-        goto fail;
+                    files->initrd_name, size, kernel.end, top);
+        return false;
     }
     initrd->start = (top - size) & ~(uint64_t)(PAGE - 1);
     initrd->end = initrd->start + size;
-    if (loader_copy(stream, &req->ram, initrd->start, size, &got, error)) {
-        if (req->machine != NULL) {
-            machine_note_rom(req->machine, req->config->initrd, initrd->start, size);
-        }
-        return true;
+    if (req->machine != NULL) {
+        machine_note_rom(req->machine, req->config->initrd != NULL ? req->config->initrd : "initrd",
+                         initrd->start, size);
     }
-fail:
-    g_prefix_error(error, "-initrd %s: ", req->config->initrd);
-    return false;
+    return boot_files_copy_initrd(files, &req->ram, initrd->start, error);
 }
 
 static void put_descriptor(uint8_t *p, uint32_t limit, uint32_t attributes)
@@ -184,27 +177,27 @@ static bool load_zero_page(const X86BootRequest *req, const BzImage *image, Rang
     return store(req, ZERO_PAGE, page, PAGE, error);
 }
 
-static bool load_bzimage(const X86BootRequest *req, LoaderStream *stream, const uint8_t *head,
+static bool load_bzimage(const X86BootRequest *req, BootFiles *files, const uint8_t *head,
                          size_t len, AccelX86State *state, GError **error)
 {
     BzImage image;
     Range kernel, initrd;
     uint64_t got;
 
-    if (!bzimage_parse(head, len, loader_size(stream), &image, error) ||
+    if (!bzimage_parse(head, len, loader_size(files->kernel), &image, error) ||
         !place_bzimage(req, &image, error)) {
         goto fail;
     }
-    loader_select(stream, image.kernel_offset, image.kernel_size, false);
-    if (!loader_copy(stream, &req->ram, image.load, image.kernel_size, &got, error)) {
+    loader_select(files->kernel, image.kernel_offset, image.kernel_size, false);
+    if (!loader_copy(files->kernel, &req->ram, image.load, image.kernel_size, &got, error)) {
         goto fail;
     }
     kernel = (Range){ image.load, image.load + image.memory_size };
     if (req->machine != NULL) {
         machine_note_rom(req->machine, req->config->kernel, image.load, image.kernel_size);
     }
-    if (!load_cmdline(req, image.cmdline_max, error) ||
-        !load_initrd(req, kernel, image.initrd_max, &initrd, error) ||
+    if (!load_cmdline(req, files, image.cmdline_max, error) ||
+        !load_initrd(req, files, kernel, image.initrd_max, &initrd, error) ||
         !load_zero_page(req, &image, initrd, error) || !load_gdt(req, state, error)) {
         return false;
     }
@@ -277,21 +270,22 @@ static bool load_start_info(const X86BootRequest *req, Range initrd, GError **er
            store(req, START_INFO, info, sizeof(info), error);
 }
 
-static bool load_pvh(const X86BootRequest *req, LoaderStream *stream, AccelX86State *state,
+static bool load_pvh(const X86BootRequest *req, BootFiles *files, AccelX86State *state,
                      GError **error)
 {
     PvhImage image;
     Range initrd;
 
-    if (!pvh_parse(stream, &image, error) || !load_segments(req, stream, &image, error)) {
+    if (!pvh_parse(files->kernel, &image, error) ||
+        !load_segments(req, files->kernel, &image, error)) {
         g_prefix_error(error, "-kernel %s: ", req->config->kernel);
         return false;
     }
     if (req->machine != NULL) {
         machine_note_rom(req->machine, req->config->kernel, image.start, image.end - image.start);
     }
-    if (!load_cmdline(req, UINT64_MAX, error) ||
-        !load_initrd(req, (Range){ image.start, image.end }, UINT32_MAX, &initrd, error) ||
+    if (!load_cmdline(req, files, UINT64_MAX, error) ||
+        !load_initrd(req, files, (Range){ image.start, image.end }, UINT32_MAX, &initrd, error) ||
         !load_start_info(req, initrd, error) || !load_gdt(req, state, error)) {
         return false;
     }
@@ -302,17 +296,20 @@ static bool load_pvh(const X86BootRequest *req, LoaderStream *stream, AccelX86St
 
 bool x86_boot_load(const X86BootRequest *req, AccelX86State *state, GError **error)
 {
-    g_autoptr(LoaderStream) stream = loader_open(req->config->kernel, error);
+    g_auto(BootFiles) files = {};
     uint8_t head[X86_KERNEL_HEAD];
     size_t len;
 
     g_assert(req->ram.size >= 2 * X86_KERNEL_LOW);
-    if (stream == NULL || !loader_peek(stream, 0, head, sizeof(head), &len, error)) {
+    if (!boot_files_open(req->config, &files, error)) {
+        return false;
+    }
+    if (!loader_peek(files.kernel, 0, head, sizeof(head), &len, error)) {
         g_prefix_error(error, "-kernel %s: ", req->config->kernel);
         return false;
     }
     if (x86_kernel_is_elf(head, len)) {
-        return load_pvh(req, stream, state, error);
+        return load_pvh(req, &files, state, error);
     }
-    return load_bzimage(req, stream, head, len, state, error);
+    return load_bzimage(req, &files, head, len, state, error);
 }

@@ -80,7 +80,7 @@ install_packages()
 
 # What building and starting a guest takes.
 build_packages=(
-    gcc g++ libc6-dev meson ninja-build pkg-config zlib1g-dev
+    gcc g++ libc6-dev meson ninja-build pkg-config zlib1g-dev liblz4-dev
     libdynarmic-dev libfdt-dev libglib2.0-dev libjson-glib-dev liburcu-dev
     libnbd-dev libxen-dev libpixman-1-dev libpng-dev libslirp-dev liburing-dev libvncserver-dev
 )

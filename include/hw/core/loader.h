@@ -30,6 +30,11 @@ bool loader_peek(LoaderStream *stream, uint64_t offset, void *buf, size_t len, s
  * inside the file. A fresh stream reads all of it as it is. */
 void loader_select(LoaderStream *stream, uint64_t offset, uint64_t size, bool gunzip);
 
+/* The same for lz4 data, whose magic loader_is_lz4() has seen at offset. */
+bool loader_select_lz4(LoaderStream *stream, uint64_t offset, uint64_t size, GError **error);
+/* From now on the stream is only these bytes of it. FALSE: RANGE, they are not all there. */
+bool loader_narrow(LoaderStream *stream, uint64_t offset, uint64_t size, GError **error);
+
 /* The next bytes; *got < len only at the end. FALSE: the file shrank, or packed data is cut short
  * or damaged (RANGE), or HOST. */
 bool loader_read(LoaderStream *stream, void *buf, size_t len, size_t *got, GError **error);
@@ -51,5 +56,7 @@ bool loader_copy(LoaderStream *stream, const LoaderDest *dest, uint64_t at, uint
 
 /* TRUE if head starts as gzip data does (RFC 1952). */
 bool loader_is_gzip(const void *head, size_t len);
+/* TRUE for lz4 data, as frames or in the legacy format. */
+bool loader_is_lz4(const void *head, size_t len);
 /* What a file that starts with head seems to be, as in "but X"; NULL: nothing known. */
 const char *loader_kind(const void *head, size_t len);

@@ -21,10 +21,11 @@ G_DECLARE_DERIVABLE_TYPE(Machine, machine, HUMPY, MACHINE, GObject)
 /* What the command line asked for, filled by system/ before machine_init(). Strings borrowed. */
 typedef struct {
     const char *kernel, *initrd, *append, *dtb, *dumpdtb;
-    const char *firmware; /* -bios */
-    const char *cpu_type; /* NULL: the machine's default */
-    uint64_t ram_size;    /* 0: the machine's default */
-    unsigned smp;         /* 0: 1 */
+    const char *vendor_boot, *init_boot, *bootconfig; /* -android-boot */
+    const char *firmware;                             /* -bios */
+    const char *cpu_type;                             /* NULL: the machine's default */
+    uint64_t ram_size;                                /* 0: the machine's default */
+    unsigned smp;                                     /* 0: 1 */
     const char *name;
     const char *memory_backend; /* id of what the RAM is, or NULL */
     CpuTopology topology;       /* sockets 0: one socket of single-threaded cores */
