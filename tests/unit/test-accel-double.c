@@ -81,8 +81,22 @@ static bool double_fixed_entry(Accel *accel, uint64_t base, uint64_t *entry)
     return accel_double.fixed;
 }
 
+static void double_protection(Accel *accel, AccelProtection *wanted)
+{
+    *wanted = accel_double.protection;
+}
+
+static bool double_wants_protection(Accel *accel)
+{
+    return accel_double.lent_only;
+}
+
 static bool double_start(Accel *accel, const AccelBootInfo *boot, GError **error)
 {
+    if (accel_double.lent_only && !boot->protect) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "lent memory only");
+        return false;
+    }
     accel_double.boot = *boot;
     if (boot->x86 != NULL) {
         accel_double.x86 = *boot->x86;
@@ -115,6 +129,8 @@ static void class_common(AccelClass *klass)
     klass->fixed_entry = double_fixed_entry;
     klass->start = double_start;
     klass->vcpu_run = double_run;
+    klass->protection = double_protection;
+    klass->wants_protection = double_wants_protection;
     klass->caps = ACCEL_CAP_VCPUS;
 }
 
@@ -124,7 +140,7 @@ static void double_class_init(DoubleClass *klass)
 
     class_common(ac);
     ac->name = "double";
-    ac->caps |= ACCEL_CAP_IRQCHIP;
+    ac->caps |= ACCEL_CAP_IRQCHIP | ACCEL_CAP_PROTECT;
     ac->irq_connect = double_irq_connect;
     ac->irq_set = double_irq_set;
 }
@@ -143,6 +159,7 @@ static void pc_double_class_init(PcDoubleClass *klass)
 
     double_class_init(klass);
     ac->name = "pc";
+    ac->caps &= ~(uint64_t)ACCEL_CAP_PROTECT;
     ac->caps |= ACCEL_CAP_MSI | ACCEL_CAP_RESET_IN_PLACE | ACCEL_CAP_HIGH_MMIO;
     ac->msi = double_msi;
     ac->reset = double_start;

@@ -12,6 +12,8 @@ typedef struct {
     int64_t entry_shift;
     uint64_t room; /* accel_dtb_room(); 0: the tree's own size */
     bool refuse_fdt;
+    AccelProtection protection;
+    bool lent_only; /* starts protected guests alone, and says so */
     /* what it saw */
     AccelBootInfo boot;
     AccelX86State x86; /* what boot.x86 pointed to */
