@@ -163,6 +163,10 @@ class Tests:
         """Debian's Xen, and Humpy in its dom0 with devices for a guest."""
         self.gcc_suite("xen-real")
 
+    def suite_vduse_real(self):
+        """Exports attached to a real kernel, in a machine that QEMU emulates."""
+        self.gcc_suite("vduse-real")
+
     def suite_docs(self):
         self.gcc_suite("docs")
 
@@ -279,7 +283,7 @@ class Tests:
     SUITES = (("format", True), ("scripts", True), ("unit", True), ("qtest", True),
               ("conformance", True),
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
-              ("nested", False), ("xen-real", False),
+              ("nested", False), ("xen-real", False), ("vduse-real", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
     ON_REQUEST = ("soak",)  # not part of a run without --suite
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What test_vduse_real.py runs in the machine of scripts/vduse: guest.sh DAEMON PART...; each part is
 # one rule, in a shell of its own that ends at the first command that fails, on a daemon of its own
-# (humpy-export, or QEMU's as the reference). Prints "part NAME ok" or what the part said and
-# "part NAME failed". What a part waits for is an answer or a file, never a time.
+# (humpy-export, or QEMU's as the reference). Prints "DAEMON: part NAME ok" or what the part
+# said and "DAEMON: part NAME failed". What a part waits for is an answer or a file, never a time.
 set -euo pipefail
 shopt -s nullglob
 
@@ -306,6 +306,26 @@ part_discard()
     stop disk
 }
 
+# A driver outside the kernel that does everything wrong; the same process serves it in the end.
+part_rings()
+{
+    image /image 4M
+    echo 0 >/sys/bus/vdpa/drivers_autoprobe
+    start disk /image
+    vdpa dev add name disk mgmtdev vduse
+    echo disk >/sys/bus/vdpa/drivers/vhost_vdpa/bind
+    /vduse/rings /dev/vhost-vdpa-0 "$@"
+    [ -e "/proc/$pid" ]
+    stop disk
+    echo 1 >/sys/bus/vdpa/drivers_autoprobe
+}
+
+# The same driver, doing what is allowed: the reference serves that, too.
+part_vhost()
+{
+    part_rings sector-beyond-the-end request-of-no-kind
+}
+
 if [ "${1-}" = --part ]; then
     "part_$2"
     exit
@@ -316,12 +336,12 @@ for part in "$@"; do
     began=$(cut -d' ' -f1 /proc/uptime)
     if timeout 60 bash -x "$0" "$daemon" --part "$part" </dev/null >/run/part 2>&1 &&
         [ -z "$(echo /sys/bus/vdpa/devices/*)" ] && [ "$(ls /dev/vduse)" = control ]; then
-        sed -n 's/^\(seen\|features\|queues\|said\): /&/p' /run/part
-        echo "part $part ok ($began to $(cut -d' ' -f1 /proc/uptime) s)"
+        sed -n "s/^\(seen\|features\|queues\|said\): /$daemon: &/p" /run/part
+        echo "$daemon: part $part ok ($began to $(cut -d' ' -f1 /proc/uptime) s)"
     else
         tail -n 60 /run/part
         cat /run/*.log
-        echo "part $part failed"
+        echo "$daemon: part $part failed"
         exit 1
     fi
 done

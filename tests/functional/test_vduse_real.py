@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""humpy-export below a real kernel's disks and cards: Debian's 6.12 with vduse in a machine that QEMU
+emulates (scripts/vduse), QEMU's storage daemon beside it as the reference. The parts themselves are
+vduse/guest.sh; all run in one machine, started once."""
+import os
+import shutil
+import subprocess
+
+import humpy
+import tap
+
+VDUSE = os.path.join(humpy.ROOT, "scripts", "vduse")
+GUEST = os.path.join(humpy.ROOT, "tests", "functional", "vduse", "guest.sh")
+BINARY = os.environ.get("HUMPY_EXPORT", os.path.join(humpy.ROOT, "build", "export", "humpy-export"))
+RINGS = os.environ.get("HUMPY_RINGS", os.path.join(humpy.ROOT, "build", "tests", "functional",
+                                                   "vduse-rings"))
+
+# Daemon, part, the rule.
+PARTS = (
+    ("humpy", "options", "the driver sees what the options say"),
+    ("humpy", "filesystem", "a file system keeps what was written, in the image too"),
+    ("humpy", "fio", "fio finds what it wrote, on two queues"),
+    ("humpy", "again", "a device is detached and attached again"),
+    ("humpy", "resize", "a disk grows while it is mounted"),
+    ("humpy", "readonly", "a disk that is not writable says so"),
+    ("humpy", "discard", "discard makes holes, write zeroes makes zeroes"),
+    ("humpy", "kill", "kill -9 in the middle of writes loses nothing"),
+    ("humpy", "timeout", "a device that the kernel gave up is told about, destroyed and made again"),
+    ("humpy", "vhost", "a driver outside the kernel is served through vhost-vdpa"),
+    ("humpy", "rings", "a driver that does everything wrong harms nobody but itself"),
+    ("qsd", "options", "the reference shows what its options say"),
+    ("qsd", "vhost", "the reference answers the same driver"),
+)
+
+_output = []
+
+
+def output():
+    """What the machine printed; it is started by the first test that asks."""
+    if not _output:
+        calls = []
+        for daemon in dict.fromkeys(daemon for daemon, _, _ in PARTS):
+            parts = " ".join(part for whose, part, _ in PARTS if whose == daemon)
+            calls.append(f"bash /vduse/guest.sh {daemon} {parts}")
+        command = [VDUSE, "--binary", BINARY, "--add", "/bin/bash=/bin/bash",
+                   "--add", f"{shutil.which('blkdiscard', path='/usr/sbin:/sbin')}=/bin/blkdiscard",
+                   "--add", f"{RINGS}=/vduse/rings", "--add", f"{GUEST}=/vduse/guest.sh",
+                   " && ".join(calls)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False)
+        _output.append(done.stdout.decode("latin1").replace("\r", ""))
+    return _output[0]
+
+
+def said(daemon, word):
+    """What followed the word in a line of that daemon."""
+    for line in output().splitlines():
+        if line.startswith(f"{daemon}: {word}: "):
+            return line[len(f"{daemon}: {word}: "):]
+    raise AssertionError(f"{daemon} has no line '{word}'")
+
+
+def register(daemon, part, rule):
+    @tap.test(rule)
+    def _():
+        text = output()
+        if f"{daemon}: part {part} ok" in text:
+            return
+        # The parts after one that failed are not run.
+        after = text.rpartition(" ok (")[2]
+        raise AssertionError(f"{daemon}: part {part} has not passed:\n{after[-6000:]}")
+
+
+for each in PARTS:
+    register(*each)
+
+
+@tap.test("the driver sees the same disk from both daemons")
+def same_disk():
+    for word in ("seen", "queues"):
+        tap.check_equal(said("humpy", word), said("qsd", word), word)
+
+
+@tap.test("no feature of the reference is missing")
+def same_features():
+    ours, theirs = said("humpy", "features"), said("qsd", "features")
+    missing = [bit for bit, (a, b) in enumerate(zip(ours, theirs)) if b == "1" and a != "1"]
+    tap.check_equal(missing, [], "feature bits that only the reference has")
+
+
+if __name__ == "__main__":
+    if shutil.which("qemu-system-x86_64") is None:
+        tap.skip_all("qemu-system-x86_64 is not installed (package qemu-system-x86)")
+    tap.main()
