@@ -8,15 +8,19 @@
 
 #include "queue-priv.h"
 
-/* *len bytes at gpa, or as many as lie together; NULL: none. */
+enum { FAULT_TRIES = 16 };
+
+/* *len bytes at gpa, or as many as lie together; NULL: none. What was faulted in may be gone again
+ * before it is mapped, when the memory around it changes. */
 static void *map_some(VirtQueue *vq, uint64_t gpa, uint64_t *len, bool is_write)
 {
     const VirtIOCore *core = vq->core;
     uint64_t wanted = *len;
     void *host = address_space_map(core->dma, gpa, len, is_write);
 
-    if (host == NULL && core->ops->fault != NULL &&
-        core->ops->fault(core->ops_opaque, gpa, is_write)) {
+    for (unsigned i = 0; host == NULL && i < FAULT_TRIES && core->ops->fault != NULL &&
+                         core->ops->fault(core->ops_opaque, gpa, is_write);
+         i++) {
         *len = wanted;
         host = address_space_map(core->dma, gpa, len, is_write);
     }
