@@ -27,7 +27,7 @@ typedef struct {
     gint config_changed; /* atomic */
     gint *irq_owed;      /* atomic, one for each queue: to be made again */
     gint any_irq_owed;   /* atomic */
-    gint in_use;         /* atomic: a driver set a status that is not 0 */
+    gint in_use;         /* atomic: there is a driver, not only a bus */
     gint broken;         /* atomic: the kernel gave the device up */
     uint8_t status;
     uint32_t generation; /* of the configuration bytes that the kernel has */

@@ -180,7 +180,7 @@ static bool set_status(VduseExport *x, uint8_t status)
         return false;
     }
     x->status = status;
-    g_atomic_int_set(&x->in_use, 1);
+    g_atomic_int_set(&x->in_use, (status & VIRTIO_CONFIG_S_DRIVER) != 0);
     if (x->generation != generation) { /* the driver may have read them before */
         g_atomic_int_set(&x->config_changed, 1);
     }
