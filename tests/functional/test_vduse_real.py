@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """humpy-export below a real kernel's disks and cards: Debian's 6.12 with vduse in a machine that QEMU
 emulates (scripts/vduse), QEMU's storage daemon beside it as the reference. The parts themselves are
-vduse/guest.sh; all run in one machine, started once."""
+in vduse/; all run in one machine, started once."""
 import os
 import shutil
 import subprocess
@@ -11,8 +11,8 @@ import humpy
 import tap
 
 VDUSE = os.path.join(humpy.ROOT, "scripts", "vduse")
-GUEST = os.path.join(humpy.ROOT, "tests", "functional", "vduse", "guest.sh")
-BINARY = os.environ.get("HUMPY_EXPORT", os.path.join(humpy.ROOT, "build", "export", "humpy-export"))
+GUEST = os.path.join(humpy.ROOT, "tests", "functional", "vduse")
+BINARY = os.environ.get("HUMPY_EXPORT", os.path.join(humpy.ROOT, "build", "system", "humpy-export"))
 RINGS = os.environ.get("HUMPY_RINGS", os.path.join(humpy.ROOT, "build", "tests", "functional",
                                                    "vduse-rings"))
 
@@ -27,6 +27,10 @@ PARTS = (
     ("humpy", "discard", "discard makes holes, write zeroes makes zeroes"),
     ("humpy", "kill", "kill -9 in the middle of writes loses nothing"),
     ("humpy", "timeout", "a device that the kernel gave up is told about, destroyed and made again"),
+    ("humpy", "attach", "a device that the program attached goes with it"),
+    ("humpy", "monitor", "exports come and go in the monitor, but not below a driver"),
+    ("humpy", "refused", "what cannot be had is refused in one line"),
+    ("humpy", "net", "two cards ping each other and carry data"),
     ("humpy", "vhost", "a driver outside the kernel is served through vhost-vdpa"),
     ("humpy", "rings", "a driver that does everything wrong harms nobody but itself"),
     ("qsd", "options", "the reference shows what its options say"),
@@ -45,8 +49,10 @@ def output():
             calls.append(f"bash /vduse/guest.sh {daemon} {parts}")
         command = [VDUSE, "--binary", BINARY, "--add", "/bin/bash=/bin/bash",
                    "--add", f"{shutil.which('blkdiscard', path='/usr/sbin:/sbin')}=/bin/blkdiscard",
-                   "--add", f"{RINGS}=/vduse/rings", "--add", f"{GUEST}=/vduse/guest.sh",
-                   " && ".join(calls)]
+                   "--add", f"{RINGS}=/vduse/rings"]
+        for name in ("guest.sh", "parts-data.sh", "parts-control.sh"):
+            command += ["--add", f"{os.path.join(GUEST, name)}=/vduse/{name}"]
+        command.append(" && ".join(calls))
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False)
         _output.append(done.stdout.decode("latin1").replace("\r", ""))
