@@ -36,7 +36,6 @@ typedef struct {
     int waited_fd;   /* it is done */
     bool waiting;    /* it was given up on, and is not done yet */
     bool wait_for_reset;
-    unsigned patience_ms; /* how long a message may wait for requests; 0: for ever */
 } VduseExport;
 
 /* ---- vduse-serve.c ---- */

@@ -100,12 +100,14 @@ static void join_waiter(VduseExport *x)
 static bool settle(VduseExport *x, bool reset)
 {
     struct pollfd done = { .fd = x->waited_fd, .events = POLLIN };
+    /* How long a message may wait for requests; 0: for ever. The other half is for what follows. */
+    unsigned patience_ms = vduse_node_timeout_ms(x->name) / 2;
     int n;
 
     x->wait_for_reset = reset;
     x->waiter = g_thread_new("vduse-wait", wait_for_requests, x);
     do {
-        n = poll(&done, 1, x->patience_ms == 0 ? -1 : (int)x->patience_ms);
+        n = poll(&done, 1, patience_ms == 0 ? -1 : (int)patience_ms);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         join_waiter(x);
@@ -118,7 +120,7 @@ static bool settle(VduseExport *x, bool reset)
     x->waiting = true;
     g_warning("VDUSE device '%s': requests are not done after %u ms, the driver is told that they "
               "are lost",
-              x->name, x->patience_ms);
+              x->name, patience_ms);
     return false;
 }
 
@@ -365,9 +367,6 @@ static gpointer serve(gpointer opaque)
 
 bool vduse_serve_start(VduseExport *x, GError **error)
 {
-    unsigned timeout = vduse_node_timeout_ms(x->name);
-
-    x->patience_ms = timeout / 2; /* the other half is for what follows */
     x->thread = g_thread_try_new("vduse", serve, x, error);
     return x->thread != NULL;
 }
