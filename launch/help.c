@@ -3,6 +3,7 @@
  */
 #include <json-glib/json-glib.h>
 
+#include "crosvm.h"
 #include "verbs.h"
 
 static char *full_name(const Verb *v)
@@ -80,6 +81,24 @@ static void dump_verb(JsonBuilder *b, const Verb *v)
     json_builder_end_object(b);
 }
 
+static void dump_crosvm(JsonBuilder *b)
+{
+    static const char *const fates[] = { "taken", "ignored", "refused" };
+
+    json_builder_set_member_name(b, "crosvm");
+    json_builder_begin_array(b);
+    for (const CrosvmFlag *f = crosvm_flags; f->name != NULL; f++) {
+        json_builder_begin_object(b);
+        add_text(b, "name", f->name);
+        add_text(b, "letter", f->letter);
+        add_text(b, "arg", f->arg);
+        add_text(b, "fate", fates[f->fate]);
+        add_text(b, "what", f->what);
+        json_builder_end_object(b);
+    }
+    json_builder_end_array(b);
+}
+
 char *help_dump(void)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
@@ -95,6 +114,7 @@ char *help_dump(void)
         dump_verb(b, v);
     }
     json_builder_end_array(b);
+    dump_crosvm(b);
     json_builder_end_object(b);
     root = json_builder_get_root(b);
     text = json_to_string(root, TRUE);

@@ -96,8 +96,8 @@ static void add_accel(GPtrArray *argv, const Plan *plan)
         add_pair(argv, "-accel", accel);
         return;
     }
-    add_format(argv, "-accel", "%s,protected=on,swiotlb-size=%" G_GUINT64_FORMAT "M",
-               accel != NULL ? accel : "gunyah", plan->swiotlb_mib);
+    add_format(argv, "-accel", "%s,protected=on%s,swiotlb-size=%" G_GUINT64_FORMAT "M",
+               accel != NULL ? accel : "gunyah", plan->pvmfw ? ",pvmfw=on" : "", plan->swiotlb_mib);
 }
 
 static void add_boot(GPtrArray *argv, const Plan *plan, const Board *board)

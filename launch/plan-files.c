@@ -154,7 +154,6 @@ bool plan_resolve_files(Plan *plan, GError **error)
         { "vendor-boot", &plan->vendor_boot },
         { "init-boot", &plan->init_boot },
         { "bootconfig", &plan->bootconfig },
-        { "protected firmware", &plan->protected_firmware },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {

@@ -49,10 +49,9 @@ Plan *plan_new(void)
 void plan_free(Plan *plan)
 {
     char **const texts[] = {
-        &plan->name,        &plan->arch,      &plan->kernel,     &plan->initrd,
-        &plan->dtb,         &plan->firmware,  &plan->accel,      &plan->machine,
-        &plan->vendor_boot, &plan->init_boot, &plan->bootconfig, &plan->console,
-        &plan->log,         &plan->dump_dtb,  &plan->confine,    &plan->protected_firmware,
+        &plan->name,       &plan->arch,    &plan->kernel,  &plan->initrd,      &plan->dtb,
+        &plan->firmware,   &plan->accel,   &plan->machine, &plan->vendor_boot, &plan->init_boot,
+        &plan->bootconfig, &plan->console, &plan->log,     &plan->dump_dtb,    &plan->confine,
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
@@ -241,6 +240,9 @@ bool plan_check(Plan *plan, GError **error)
     }
     if (!plan->is_protected && plan->swiotlb_mib != 0) {
         return conflict(error, "swiotlb is the window of a protected VM (see --protected)");
+    }
+    if (!plan->is_protected && plan->pvmfw) {
+        return conflict(error, "pvmfw is the firmware of a protected VM (see --protected)");
     }
     if (plan->is_protected && plan->swiotlb_mib == 0) {
         plan->swiotlb_mib = PLAN_SWIOTLB_MIB;

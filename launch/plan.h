@@ -37,7 +37,7 @@ typedef struct {
     uint64_t memory_mib, swiotlb_mib;
     unsigned cpus;
     bool is_protected;
-    char *protected_firmware; /* that runs first in a protected VM, or NULL */
+    bool pvmfw;            /* a protected VM starts with the resource manager's firmware */
     char *accel, *machine; /* what stands after -accel, properties after -machine NAME; or NULL */
     char *console;         /* stdio, none, pty, or a path */
     char *log;             /* file that takes what the console says, or NULL */

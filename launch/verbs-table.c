@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The table of commands and their options, with the handlers that only take down a text or a flag.
  */
+#include "crosvm.h"
 #include "util/error.h"
 #include "util/props.h"
 #include "verbs.h"
@@ -36,12 +37,12 @@ TEXT_OPTION(firmware)
 TEXT_OPTION(vendor_boot)
 TEXT_OPTION(init_boot)
 TEXT_OPTION(bootconfig)
-TEXT_OPTION(protected_firmware)
 TEXT_OPTION(console)
 TEXT_OPTION(log)
 TEXT_OPTION(dump_dtb)
 TEXT_OPTION(confine)
 FLAG_OPTION(is_protected)
+FLAG_OPTION(pvmfw)
 FLAG_OPTION(background)
 FLAG_OPTION(dry_run)
 FLAG_OPTION(no_rng)
@@ -96,6 +97,18 @@ static bool take_help(Request *r, const char *value, GError **error)
     return true;
 }
 
+static bool take_type(Request *r, const char *value, GError **error)
+{
+    static const char *const names[] = { "raw", "android-vm-instance", NULL };
+
+    if (!g_strv_contains(names, value)) {
+        error_set_unknown(error, "type", value, names);
+        return false;
+    }
+    r->type = (char *)value;
+    return true;
+}
+
 static bool take_timeout(Request *r, const char *value, GError **error)
 {
     uint64_t seconds;
@@ -127,6 +140,8 @@ static const VerbOption machine_options[] = {
       take_cpu_topology },
     { "protected", NULL, NULL, "a protected VM: the host cannot reach its memory",
       take_is_protected },
+    { "pvmfw", NULL, NULL, "start a protected VM through the resource manager's firmware",
+      take_pvmfw },
     { "swiotlb", NULL, "SIZE",
       "the window a protected VM's devices use, on top of its memory "
       "(default: 64 MiB)",
@@ -166,8 +181,6 @@ static const VerbOption linux_options[] = {
       take_vendor_boot },
     { "init-boot", NULL, "FILE", "Android's init_boot image", take_init_boot },
     { "bootconfig", NULL, "FILE", "bootconfig text behind the initial RAM disk", take_bootconfig },
-    { "protected-firmware", NULL, "FILE", "firmware that a protected VM starts with",
-      take_protected_firmware },
     { "no-console-word", NULL, NULL, "do not put console= on the kernel's command line",
       take_no_console_word },
     {},
@@ -185,6 +198,17 @@ static const VerbOption json_options[] = {
     {},
 };
 
+static const VerbOption partition_options[] = {
+    { "type", "t", "raw|android-vm-instance", "what is in it (default: raw, nothing)", take_type },
+    {},
+};
+
+/* Read by crosvm.c; they are here for the help. */
+static const VerbOption crosvm_options[] = {
+    { "dry-run", NULL, NULL, "print the command line that would be run", take_dry_run },
+    {},
+};
+
 static const VerbOption stop_options[] = {
     { "force", "f", NULL, "end it at once, without asking the guest", take_force },
     { "timeout", "t", "SECONDS", "how long the guest may take (default: 20)", take_timeout },
@@ -196,6 +220,8 @@ static const VerbOption *const for_config[] = { config_options, machine_options,
                                                 NULL };
 static const VerbOption *const for_json[] = { json_options, help_options, NULL };
 static const VerbOption *const for_stop[] = { stop_options, help_options, NULL };
+static const VerbOption *const for_partition[] = { partition_options, help_options, NULL };
+static const VerbOption *const for_crosvm[] = { crosvm_options, help_options, NULL };
 static const VerbOption *const for_help[] = { help_options, NULL };
 
 /* ---- verbs ---- */
@@ -217,5 +243,13 @@ const Verb verbs[] = {
     { "vm", "stop", "NAME", 1, 1, "shut a VM down",
       "Presses its power button, and ends it when the guest has not done so in time.", for_stop,
       run_stop, NULL },
+    { "vm", "create-partition", "FILE SIZE", 2, 2, "make an empty partition image",
+      "SIZE is in bytes, or with K, M, G, T. A file that is there already is not touched.",
+      for_partition, run_create_partition, NULL },
+    { "vm", "check", NULL, 0, 0, "say what this machine offers for VMs, and what is missing",
+      "Exit status 1 if something is missing that a VM on Gunyah needs.", for_json, run_check,
+      NULL },
+    { "crosvm", "run", "[FLAGS] [KERNEL]", 0, 0, "start a VM by crosvm's words",
+      "docs/crosvm.md tells what becomes of each flag.", for_crosvm, run_crosvm, crosvm_read },
     {},
 };

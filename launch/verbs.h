@@ -12,10 +12,10 @@
 /* What the words of one command line say. */
 typedef struct {
     Plan *plan;
-    GPtrArray *words; /* of char *: those that are no options; borrowed from argv */
-    bool json, force, help;
-    unsigned timeout; /* seconds */
-    char *type;       /* of create-partition */
+    GPtrArray *words;       /* of char *: those that are no options; borrowed from argv */
+    bool json, force, help; /* help: only tell */
+    unsigned timeout;       /* seconds */
+    char *type;             /* of create-partition */
 } Request;
 
 typedef struct {
@@ -54,10 +54,12 @@ char *help_verb(const Verb *verb);
 char *help_dump(void); /* JSON of the table */
 
 /* ---- verbs, by file ---- */
-int run_vm(Request *r, GError **error);        /* run.c */
-int run_vm_config(Request *r, GError **error); /* run.c */
-int run_vm_linux(Request *r, GError **error);  /* run.c */
-int run_list(Request *r, GError **error);      /* list.c */
-int run_info(Request *r, GError **error);      /* list.c */
-int run_console(Request *r, GError **error);   /* console.c */
-int run_stop(Request *r, GError **error);      /* stop.c */
+int run_vm(Request *r, GError **error);               /* run.c */
+int run_vm_config(Request *r, GError **error);        /* run.c */
+int run_vm_linux(Request *r, GError **error);         /* run.c */
+int run_list(Request *r, GError **error);             /* list.c */
+int run_info(Request *r, GError **error);             /* list.c */
+int run_console(Request *r, GError **error);          /* console.c */
+int run_stop(Request *r, GError **error);             /* stop.c */
+int run_check(Request *r, GError **error);            /* check.c */
+int run_create_partition(Request *r, GError **error); /* partition.c */

@@ -185,6 +185,63 @@ def no_json():
         check_equal((done.returncode, done.stderr.count("\n")), (1, 1), text)
 
 
+@test("crosvm's words become the program's")
+def crosvm():
+    argv = words("crosvm", "run", "--protected-vm-without-firmware", "--mem=size=256", "-c", "2",
+                 "--swiotlb", "16", "--block", f"path={DISK},ro,id=x", "--rwdisk", PART,
+                 "--disable-sandbox", "-p", "a", "-p", "b", "--cid", "5", "--no-balloon",
+                 "--hypervisor", "gunyah[device=/dev/g]", "--net", "tap-name=t0", KERNEL)
+    check_equal((after(argv, "-m"), after(argv, "-smp"), after(argv, "-append"),
+                 after(argv, "-accel"), after(argv, "-netdev")),
+                (["272M"], ["2"], ["console=ttyAMA0 a b"],
+                 ["gunyah,device=/dev/g,protected=on,swiotlb-size=16M"],
+                 ["tap,ifname=t0,script=no,downscript=no,id=net0"]))
+    check_equal([json.loads(b)["read-only"] for b in after(argv, "-blockdev")], [True, False])
+    check_in("virtio-blk-device,drive=disk0,serial=x", after(argv, "-device"), "devices")
+    check_in("-no-reboot", argv, "words")
+    argv = words("crosvm", "run", "--protected-vm", "--rwroot", DISK, KERNEL)
+    check_equal((after(argv, "-accel"), after(argv, "-append")),
+                (["gunyah,protected=on,pvmfw=on,swiotlb-size=64M"],
+                 ["console=ttyAMA0 root=/dev/vda rw"]))
+
+
+@test("crosvm's words that cannot be obeyed are refused with the reason")
+def crosvm_refused():
+    for message, args, status in [
+            ("--vfio: devices of the host cannot be given to a VM", ["--vfio", "/x"], 1),
+            ("crosvm's flag 'mme' is not known here, did you mean 'mem'? (docs/crosvm.md lists "
+             "those that are)", ["--mme", "5"], 2),
+            ("--block id=x: path is missing", ["--block", "id=x"], 2),
+            ("--hypervisor hyperv: hypervisor 'hyperv' is not known (valid: gunyah, kvm)",
+             ["--hypervisor", "hyperv"], 2),
+            ("--mem: the value is missing", ["--mem"], 2),
+            ("'b' is one word too many", ["a", "b"], 2)]:
+        done = launch("crosvm", "run", *args)
+        check_equal((done.returncode, done.stderr.count("\n")), (status, 1), args)
+        check_in(message.split(" (valid")[0].split(": the value")[0], done.stderr)
+
+
+@test("create-partition makes an empty image and leaves others alone")
+def create_partition():
+    file = path("new.img")
+    check_equal(launch("vm", "create-partition", file, "1M").returncode, 0)
+    check_equal(os.path.getsize(file), 1 << 20)
+    refused(f"cannot make '{file}': File exists", "vm", "create-partition", file, "2M")
+    refused("SIZE '100' is not a multiple of 512 bytes above 0", "vm", "create-partition",
+            path("other"), "100")
+    check_equal(os.path.exists(path("other")), False)
+
+
+@test("vm check says of each thing what it is, and of what is missing what helps")
+def check():
+    done = launch("vm", "check", "--json")
+    results = json.loads(done.stdout)
+    missing = [result for result in results if result["state"] == "missing"]
+    check_equal(done.returncode, 1 if missing else 0)
+    check_equal([result for result in missing if not result.get("fix")], [])
+    check_in("memlock", [result["name"] for result in results], "names")
+
+
 @test("--confine refuses what leads out of the directory, by name or by link")
 def confined():
     inside = path("inside")

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What becomes of each of crosvm's flags, with the handlers of those that mean something here.
+ */
+#include <string.h>
+
+#include "crosvm.h"
+#include "util/error.h"
+#include "util/keyval.h"
+#include "util/props.h"
+
+/* ---- machine ---- */
+
+/* KEY=VALUE or the value alone. */
+static const char *only_value(const char *text, const char *key)
+{
+    size_t len = strlen(key);
+
+    return strncmp(text, key, len) == 0 && text[len] == '=' ? text + len + 1 : text;
+}
+
+static bool take_mem(Request *r, const char *value, GError **error)
+{
+    return plan_set_memory(r->plan, only_value(value, "size"), error);
+}
+
+static bool take_cpus(Request *r, const char *value, GError **error)
+{
+    return plan_set_cpus(r->plan, only_value(value, "num-cores"), error);
+}
+
+static bool take_name(Request *r, const char *value, GError **error)
+{
+    g_free(r->plan->name);
+    r->plan->name = g_strdup(value);
+    return true;
+}
+
+static bool take_params(Request *r, const char *value, GError **error)
+{
+    plan_add_params(r->plan, value);
+    return true;
+}
+
+static bool take_initrd(Request *r, const char *value, GError **error)
+{
+    g_free(r->plan->initrd);
+    r->plan->initrd = g_strdup(value);
+    return true;
+}
+
+static bool take_bios(Request *r, const char *value, GError **error)
+{
+    g_free(r->plan->firmware);
+    r->plan->firmware = g_strdup(value);
+    return true;
+}
+
+static bool take_protected(Request *r, const char *value, GError **error)
+{
+    r->plan->is_protected = true;
+    return true;
+}
+
+static bool take_protected_vm(Request *r, const char *value, GError **error)
+{
+    r->plan->is_protected = r->plan->pvmfw = true;
+    return true;
+}
+
+static bool take_swiotlb(Request *r, const char *value, GError **error)
+{
+    return plan_set_swiotlb(r->plan, value, error);
+}
+
+/* gunyah[device=PATH,...] or kvm[device=PATH]. */
+static bool take_hypervisor(Request *r, const char *value, GError **error)
+{
+    static const char *const names[] = { "gunyah", "kvm", NULL };
+    size_t len = strcspn(value, "[");
+    g_autofree char *name = g_strndup(value, len);
+    g_autofree char *inner = NULL;
+    g_autoptr(KeyVal) kv = NULL;
+    const char *device;
+
+    if (!g_strv_contains(names, name)) {
+        error_set_unknown(error, "hypervisor", name, names);
+        return false;
+    }
+    if (value[len] == '[' && !g_str_has_suffix(value, "]")) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "a bracket is not closed");
+        return false;
+    }
+    inner = value[len] == '[' ? g_strndup(value + len + 1, strlen(value) - len - 2) : g_strdup("");
+    kv = keyval_parse(inner, NULL, error);
+    if (kv == NULL) {
+        return false;
+    }
+    device = keyval_take(kv, "device");
+    if (keyval_unused(kv) != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "'%s' cannot be set: trusted VMs with an identity of their own are not started",
+                    keyval_unused(kv));
+        return false;
+    }
+    g_free(r->plan->accel);
+    r->plan->accel =
+        device != NULL ? g_strdup_printf("%s,device=%s", name, device) : g_steal_pointer(&name);
+    return true;
+}
+
+/* ---- disks ---- */
+
+static bool add_disk(Request *r, const char *path, bool writable)
+{
+    plan_add_disk(r->plan, path)->writable = writable;
+    return true;
+}
+
+static bool take_disk(Request *r, const char *value, GError **error)
+{
+    return add_disk(r, value, false);
+}
+
+static bool take_rwdisk(Request *r, const char *value, GError **error)
+{
+    return add_disk(r, value, true);
+}
+
+static bool take_root_disk(Request *r, const char *value, bool writable)
+{
+    g_autofree char *words =
+        g_strdup_printf("root=/dev/vd%c %s", 'a' + r->plan->disks->len, writable ? "rw" : "ro");
+
+    plan_add_params(r->plan, words);
+    return add_disk(r, value, writable);
+}
+
+static bool take_root(Request *r, const char *value, GError **error)
+{
+    return take_root_disk(r, value, false);
+}
+
+static bool take_rwroot(Request *r, const char *value, GError **error)
+{
+    return take_root_disk(r, value, true);
+}
+
+static bool take_block(Request *r, const char *value, GError **error)
+{
+    static const char *const keys[] = {
+        "path",       "ro", "root",           "direct",         "sparse",       "block-size",
+        "block_size", "id", "async-executor", "async_executor", "packed-queue", "multiple-workers",
+        NULL
+    };
+    g_autoptr(KeyVal) kv = keyval_parse(value, "path", error);
+    bool read_only = false, root = false, direct = false;
+    const char *path;
+    PlanDisk *disk;
+
+    if (kv == NULL || !keyval_check_keys(kv, keys, error) ||
+        !keyval_take_bool(kv, "ro", &read_only, error) ||
+        !keyval_take_bool(kv, "root", &root, error) ||
+        !keyval_take_bool(kv, "direct", &direct, error)) {
+        return false;
+    }
+    path = keyval_take(kv, "path");
+    if (path == NULL || *path == '\0') {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "path is missing");
+        return false;
+    }
+    if (root) {
+        take_root_disk(r, path, !read_only);
+    } else {
+        add_disk(r, path, !read_only);
+    }
+    disk = g_ptr_array_index(r->plan->disks, r->plan->disks->len - 1);
+    disk->direct = direct;
+    disk->id = g_strdup(keyval_take(kv, "id"));
+    return true;
+}
+
+/* PATH:TAG[:type=p9][:...] */
+static bool take_shared_dir(Request *r, const char *value, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(value, ":", -1);
+    unsigned n = g_strv_length(parts);
+
+    if (n < 2) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "is not PATH:TAG[:KEY=VALUE...]");
+        return false;
+    }
+    for (unsigned i = 2; i < n; i++) {
+        if (strcmp(parts[i], "type=fs") == 0) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                        "there is no virtio-fs, only 9P (type=p9)");
+            return false;
+        }
+    }
+    g_ptr_array_add(
+        r->plan->shares,
+        g_strdup_printf("local,path=%s,mount_tag=%s,security_model=none", parts[0], parts[1]));
+    return true;
+}
+
+/* ---- network, vsock, console ---- */
+
+static bool take_tap_name(Request *r, const char *value, GError **error)
+{
+    g_ptr_array_add(r->plan->nets, g_strdup_printf("tap,ifname=%s,script=no,downscript=no", value));
+    return true;
+}
+
+static bool take_tap_fd(Request *r, const char *value, GError **error)
+{
+    g_ptr_array_add(r->plan->nets, g_strdup_printf("tap,fd=%s", value));
+    return true;
+}
+
+static bool take_net(Request *r, const char *value, GError **error)
+{
+    static const char *const keys[] = { "tap-name", "tap-fd",       "vhost-net",
+                                        "vq-pairs", "packed-queue", NULL };
+    g_autoptr(KeyVal) kv = keyval_parse(value, NULL, error);
+    const char *name, *fd;
+
+    if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
+        return false;
+    }
+    name = keyval_take(kv, "tap-name");
+    fd = keyval_take(kv, "tap-fd");
+    if ((name == NULL) == (fd == NULL)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
+                    "one of tap-name and tap-fd is needed");
+        return false;
+    }
+    return name != NULL ? take_tap_name(r, name, error) : take_tap_fd(r, fd, error);
+}
+
+static bool take_vsock(Request *r, const char *value, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(only_value(value, "cid"), ",", -1);
+
+    if (!props_parse_u64(parts[0] != NULL ? parts[0] : "", &r->plan->vsock_cid, NULL) ||
+        r->plan->vsock_cid < 3 || r->plan->vsock_cid >= UINT32_MAX) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "the context ID is not a number from 3 to 4294967294");
+        return false;
+    }
+    return true;
+}
+
+/* Only the first serial port is there; of several flags the one with it, or with console, counts.
+ */
+static bool take_serial(Request *r, const char *value, GError **error)
+{
+    static const char *const keys[] = { "type",    "hardware", "num",   "path", "input",
+                                        "console", "earlycon", "stdin", "name", NULL };
+    static const char *const types[] = { "stdout", "file", "sink", "syslog", NULL };
+    g_autoptr(KeyVal) kv = keyval_parse(value, "type", error);
+    const char *type, *num, *path;
+
+    if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
+        return false;
+    }
+    type = keyval_take(kv, "type");
+    num = keyval_take(kv, "num");
+    path = keyval_take(kv, "path");
+    if (type == NULL || !g_strv_contains(types, type) || strcmp(type, "syslog") == 0) {
+        error_set_unknown(error, "type", type != NULL ? type : "",
+                          (const char *const[]){ "stdout", "file", "sink", NULL });
+        return false;
+    }
+    if (num != NULL && strcmp(num, "1") != 0) {
+        if (strcmp(type, "sink") == 0) {
+            return true;
+        }
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "num=%s: there is one serial port, num=1", num);
+        return false;
+    }
+    if (strcmp(type, "file") == 0 && path == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "path is missing");
+        return false;
+    }
+    g_free(r->plan->console);
+    r->plan->console = g_strdup(strcmp(type, "stdout") == 0 ? "stdio"
+                                : strcmp(type, "file") == 0 ? path
+                                                            : "none");
+    return true;
+}
+
+static bool take_no_balloon(Request *r, const char *value, GError **error)
+{
+    r->plan->no_balloon = true;
+    return true;
+}
+
+static bool take_suspended(Request *r, const char *value, GError **error)
+{
+    g_ptr_array_add(r->plan->words, g_strdup("-S"));
+    return true;
+}
+
+static bool take_no_rng(Request *r, const char *value, GError **error)
+{
+    r->plan->no_rng = true;
+    return true;
+}
+
+static bool take_dump_dtb(Request *r, const char *value, GError **error)
+{
+    g_free(r->plan->dump_dtb);
+    r->plan->dump_dtb = g_strdup(value);
+    return true;
+}
+
+#define TAKEN(name, letter, arg, take, what)                                                       \
+    {                                                                                              \
+        name, letter, arg, CROSVM_TAKEN, what, take                                                \
+    }
+#define IGNORED(name, arg, why)                                                                    \
+    {                                                                                              \
+        name, NULL, arg, CROSVM_IGNORED, why, NULL                                                 \
+    }
+#define REFUSED(name, arg, why)                                                                    \
+    {                                                                                              \
+        name, NULL, arg, CROSVM_REFUSED, why, NULL                                                 \
+    }
+
+const CrosvmFlag crosvm_flags[] = {
+    TAKEN("hypervisor", NULL, "NAME[device=PATH]", take_hypervisor, "-accel NAME,device=PATH"),
+    TAKEN("mem", "m", "[size=]MIB", take_mem, "-m"),
+    TAKEN("cpus", "c", "[num-cores=]N", take_cpus, "-smp"),
+    TAKEN("name", NULL, "NAME", take_name, "the VM's name for vm list"),
+    TAKEN("params", "p", "TEXT", take_params, "-append"),
+    TAKEN("initrd", "i", "FILE", take_initrd, "-initrd"),
+    TAKEN("bios", NULL, "FILE", take_bios, "-bios"),
+    TAKEN("protected-vm", NULL, NULL, take_protected_vm, "-accel gunyah,protected=on,pvmfw=on"),
+    TAKEN("protected-vm-without-firmware", NULL, NULL, take_protected,
+          "-accel gunyah,protected=on"),
+    TAKEN("swiotlb", NULL, "MIB", take_swiotlb, "swiotlb-size= of -accel gunyah"),
+    TAKEN("block", "b", "[path=]FILE[,ro][,root][,direct][,id=TEXT]", take_block,
+          "-blockdev and virtio-blk-device; sizes, executors and queues are chosen here"),
+    TAKEN("disk", "d", "FILE", take_disk, "the same, read-only"),
+    TAKEN("rwdisk", NULL, "FILE", take_rwdisk, "the same, writable"),
+    TAKEN("root", "r", "FILE", take_root, "the same, read-only, and root= on the command line"),
+    TAKEN("rwroot", NULL, "FILE", take_rwroot, "the same, writable"),
+    TAKEN("shared-dir", NULL, "PATH:TAG[:type=p9]", take_shared_dir, "-virtfs; type=fs is refused"),
+    TAKEN("net", NULL, "tap-name=NAME|tap-fd=N", take_net, "-netdev tap and virtio-net-device"),
+    TAKEN("tap-name", NULL, "NAME", take_tap_name, "the same"),
+    TAKEN("tap-fd", NULL, "N", take_tap_fd, "the same"),
+    TAKEN("vsock", NULL, "[cid=]N", take_vsock, "virtio-vsock-device"),
+    TAKEN("cid", NULL, "N", take_vsock, "the same"),
+    TAKEN("serial", NULL, "type=stdout|file|sink[,path=FILE][,num=1]", take_serial,
+          "-serial; the hardware is the machine's serial port"),
+    TAKEN("no-balloon", NULL, NULL, take_no_balloon, "no virtio-balloon-device"),
+    TAKEN("no-rng", NULL, NULL, take_no_rng, "no virtio-rng-device"),
+    TAKEN("dump-device-tree-blob", NULL, "FILE", take_dump_dtb, "-machine dumpdtb=FILE"),
+    TAKEN("suspended", NULL, NULL, take_suspended, "-S; the monitor's cont starts it"),
+    IGNORED("disable-sandbox", NULL, "there is one process and no sandbox to switch off"),
+    IGNORED("no-usb", NULL, "there is no USB controller"),
+    IGNORED("no-pmu", NULL, "Gunyah gives no access to the PMU"),
+    IGNORED("no-smt", NULL, "the guest's topology has no threads"),
+    IGNORED("no-i8042", NULL, "there is none"),
+    IGNORED("no-rtc", NULL, "the machine's clock does no harm"),
+    IGNORED("no-legacy", NULL, "there are no legacy devices"),
+    IGNORED("hugepages", NULL, "a hint; the kernel decides"),
+    IGNORED("lock-guest-memory", NULL, "Gunyah pins the guest's memory"),
+    IGNORED("unmap-guest-memory-on-fork", NULL, "nothing is forked"),
+    IGNORED("fdt-position", "PLACE",
+            "the device tree stands behind the kernel, as Gunyah needs it"),
+    IGNORED("core-scheduling", "BOOL", "a hint for the scheduler"),
+    IGNORED("boost-uclamp", NULL, "a hint for the scheduler"),
+    IGNORED("cpu-affinity", "LIST", "a hint for the scheduler"),
+    IGNORED("socket", "PATH", "the monitor is found by the VM's name (vm info, vm stop)"),
+    IGNORED("syslog-tag", "TEXT", "nothing is written to the system's log"),
+    IGNORED("balloon-control", "PATH", "the monitor has the command balloon"),
+    REFUSED("protected-vm-with-firmware", "FILE",
+            "only the resource manager's own firmware can be used (--protected-vm)"),
+    REFUSED("unprotected-vm-with-firmware", "FILE",
+            "firmware is for protected VMs; --bios starts UEFI"),
+    REFUSED("cfg", "FILE", "its keys are crosvm's own; 'humpy vm run' takes Android's files"),
+    REFUSED("gpu", "TEXT",
+            "a display has to be asked for in the program's own words (docs/display.md)"),
+    REFUSED("gpu-display", "TEXT", "there is no --gpu"),
+    REFUSED("wayland-sock", "PATH", "there is no virtio-wl"),
+    REFUSED("vfio", "PATH", "devices of the host cannot be given to a VM"),
+    REFUSED("vfio-platform", "PATH", "devices of the host cannot be given to a VM"),
+    REFUSED("device-tree-overlay", "FILE", "-dtb takes a whole tree instead"),
+    REFUSED("android-fstab", "FILE", "the guest's own fstab is used"),
+    REFUSED("gdb", "PORT", "a Gunyah VM cannot be debugged by the host"),
+    REFUSED("host-ip", "ADDRESS", "networks are set up by the host (--net tap-name=)"),
+    REFUSED("vhost-user", "TEXT", "devices of other processes are not supported"),
+    REFUSED("restore", "PATH", "there are no snapshots"),
+    {},
+};
