@@ -11,6 +11,7 @@
 void models_register(void)
 {
     hostdev_register_model(GUNYAH_MODEL_PATH, &gunyah_model_ops);
+    hostdev_register_model(GUNYAH_MODEL_CMA_PATH, &gunyah_model_ops);
     hostdev_register_model(ACRN_MODEL_PATH, &acrn_model_ops);
     xenlib_register_model(&xen_model_lib);
 }

@@ -120,7 +120,7 @@ struct _AccelGunyah {
 
     /* Properties. */
     int host;
-    char *device;
+    char *device, *cma_path;
     uint64_t chunk_size;
     bool lend, pvmfw;
     int protect, dma_window; /* AccelProtect, AccelWindow */
@@ -132,7 +132,8 @@ struct _AccelGunyah {
     uint64_t base_address, size_max;
 
     HostDev dev;
-    int vm_fd; /* -1: none */
+    HostDev cma; /* node for contiguous memory; fd -1: RAM is Humpy's own */
+    int vm_fd;   /* -1: none */
     GunyahFeatures features;
 
     const AccelMachineInfo *info;
@@ -182,6 +183,8 @@ void gunyah_set_lending(AccelGunyah *gh, bool protect);
 /* Cuts the RAM seen so far into regions; checks everything that can be checked before pinning.
  * image_base is the start of the RAM that holds kernel and DTB. New GArray of GunyahRegion. */
 GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error);
+/* RAM moves into files of the driver's at registration: a second VM cannot have it. */
+bool gunyah_memory_moves(const AccelGunyah *gh);
 bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **error);
 /* After START of lent RAM: no device may read or write it any more. */
 void gunyah_memory_seal(AccelGunyah *gh);

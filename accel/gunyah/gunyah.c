@@ -148,6 +148,28 @@ static bool open_node(AccelGunyah *gh, GError **error)
     return false;
 }
 
+/* Contiguous memory set aside for VMs, where a platform has it. */
+static bool open_cma(AccelGunyah *gh, GError **error)
+{
+    HostDevChoice choice = gh->dev.ops == &hostdev_kernel_ops ? HOSTDEV_KERNEL : HOSTDEV_MODEL;
+
+    if (gh->cma_path == NULL || *gh->cma_path == '\0') {
+        return true;
+    }
+    if (!knows(gh, gh->vm_fd, GH_VM_ANDROID_MAP_CMA_MEM)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "cma=%s: the kernel behind %s cannot give a VM contiguous memory (Android 15 "
+                    "or newer can)",
+                    gh->cma_path, gh->device);
+        return false;
+    }
+    if (!hostdev_open(gh->cma_path, choice, &gh->cma, error)) {
+        g_prefix_error(error, "cma=%s: ", gh->cma_path);
+        return false;
+    }
+    return true;
+}
+
 static void gunyah_close(Accel *accel)
 {
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
@@ -155,6 +177,10 @@ static void gunyah_close(Accel *accel)
     gunyah_vm_close(gh);
     hostdev_close(gh->dev.ops, gh->dev.fd);
     gh->dev.fd = -1;
+    if (gh->cma.fd >= 0) {
+        hostdev_close(gh->cma.ops, gh->cma.fd);
+        gh->cma.fd = -1;
+    }
 }
 
 static bool gunyah_open(Accel *accel, GError **error)
@@ -186,7 +212,7 @@ static bool gunyah_open(Accel *accel, GError **error)
     if (!open_node(gh, error)) {
         return false;
     }
-    if (!gunyah_create_vm(gh, error) || !probe(gh, error)) {
+    if (!gunyah_create_vm(gh, error) || !probe(gh, error) || !open_cma(gh, error)) {
         gunyah_close(accel);
         return false;
     }
@@ -221,8 +247,8 @@ static void gunyah_teardown(Accel *accel)
     g_clear_pointer(&gh->dispatcher, ioreq_dispatcher_free);
 }
 
-/* On v17 RAM has moved into the driver's files by the time START says what it wants, and that is
- * lent memory as far as is known: auto does not try the other way there. */
+/* On v17 and with cma= RAM has moved into the driver's files by the time START says what it wants,
+ * and that is lent memory as far as is known: auto does not try the other way there. */
 static void gunyah_protection(Accel *accel, AccelProtection *wanted)
 {
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
@@ -233,7 +259,7 @@ static void gunyah_protection(Accel *accel, AccelProtection *wanted)
         .window_size = gh->swiotlb_size,
         .firmware_size = gh->pvmfw ? GUNYAH_FIRMWARE_SIZE : 0,
     };
-    if (wanted->mode == ACCEL_PROTECT_AUTO && gh->features.guest_mem) {
+    if (wanted->mode == ACCEL_PROTECT_AUTO && gunyah_memory_moves(gh)) {
         wanted->mode = ACCEL_PROTECT_ON;
     }
 }
@@ -267,6 +293,7 @@ static void accel_gunyah_finalize(GObject *object)
 static void accel_gunyah_init(AccelGunyah *gh)
 {
     gh->dev.fd = -1;
+    gh->cma.fd = -1;
     gh->vm_fd = -1;
     gh->listener.name = "gunyah";
     gunyah_memory_init(gh);
@@ -290,6 +317,9 @@ static const Prop gunyah_props[] = {
               "for kernels that know no such pools, or what suits the kernel"),
     PROP_BOOL("pvmfw", AccelGunyah, pvmfw, false,
               "start through the protected-VM firmware that the resource manager has"),
+    PROP_STRING("cma", AccelGunyah, cma_path, NULL,
+                "node of contiguous memory that RAM is taken from, such as /dev/trustedvm_cma "
+                "(Android 15 and newer)"),
     PROP_SIZE("chunk-size", AccelGunyah, chunk_size, 0, 0, 1ULL << 40,
               "largest piece of RAM given in one call, a multiple of 2M; 0: shared RAM whole, lent "
               "RAM in pieces of 256M or what 64 parcels need"),

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gunyah-priv.h"
@@ -125,11 +126,16 @@ static bool check_ram(const GunyahRam *ram, uint64_t page, GError **error)
     return true;
 }
 
+bool gunyah_memory_moves(const AccelGunyah *gh)
+{
+    return gh->features.guest_mem || gh->cma.fd >= 0;
+}
+
 static bool check_memlock(AccelGunyah *gh, uint64_t total, GError **error)
 {
     uint64_t limit = gh->dev.ops->memlock_limit();
 
-    if (gh->features.guest_mem || total <= limit) {
+    if (gunyah_memory_moves(gh) || total <= limit) {
         return true;
     }
     g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
@@ -338,10 +344,11 @@ static bool copy_ram(const GunyahRegion *r, uint8_t *to, GError **error)
     return true;
 }
 
-static bool move_to_guest_file(AccelGunyah *gh, const GunyahRegion *r, int fd, GError **error)
+static bool move_to_guest_file(AccelGunyah *gh, const GunyahRegion *r, int fd, uint64_t offset,
+                               GError **error)
 {
     const HostDevOps *ops = gh->dev.ops;
-    void *fresh = ops->mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *fresh = ops->mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
     bool copied;
 
     if (fresh == MAP_FAILED) {
@@ -353,7 +360,7 @@ static bool move_to_guest_file(AccelGunyah *gh, const GunyahRegion *r, int fd, G
     if (!copied) {
         return false;
     }
-    if (ops->mmap(r->host, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+    if (ops->mmap(r->host, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset) ==
         MAP_FAILED) {
         error_set_errno(error, errno, "cannot put guest memory in place of RAM at 0x%" PRIx64,
                         r->gpa);
@@ -379,7 +386,7 @@ static bool register_guest_file(AccelGunyah *gh, const GunyahRegion *r, GError *
                         r->size / MIB);
         return false;
     }
-    ok = move_to_guest_file(gh, r, fd, error);
+    ok = move_to_guest_file(gh, r, fd, 0, error);
     map.guest_mem_fd = fd;
     if (ok && gunyah_vm_ioctl(gh, GH_VM_MAP_MEM, &map) != 0) {
         error_set_errno(error, errno, "cannot map %" PRIu64 " MiB of RAM at 0x%" PRIx64,
@@ -390,10 +397,67 @@ static bool register_guest_file(AccelGunyah *gh, const GunyahRegion *r, GError *
     return ok;
 }
 
+static bool map_cma(AccelGunyah *gh, const GunyahRegion *r, int fd, uint64_t offset, GError **error)
+{
+    struct gh_map_cma_mem_args map = {
+        .label = r->label,
+        .guest_addr = r->gpa,
+        .flags = (gh->lending && !r->window ? GH_CMA_FORCE_LEND : GH_CMA_FORCE_SHARE) |
+                 GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC,
+        .guest_mem_fd = fd,
+        .offset = offset,
+        .size = r->size,
+    };
+
+    if (!move_to_guest_file(gh, r, fd, offset, error)) {
+        return false;
+    }
+    if (gunyah_vm_ioctl(gh, GH_VM_ANDROID_MAP_CMA_MEM, &map) != 0) {
+        error_set_errno(error, errno, "cma=%s: cannot map %" PRIu64 " MiB of RAM at 0x%" PRIx64,
+                        gh->cma_path, r->size / MIB, r->gpa);
+        return false;
+    }
+    return true;
+}
+
+/* All regions one after the other in the platform's contiguous memory. */
+static bool register_cma(AccelGunyah *gh, const GArray *regions, GError **error)
+{
+    int fd = hostdev_ioctl(gh->cma.ops, gh->cma.fd, GH_ANDROID_CREATE_CMA_MEM_FD, 0);
+    uint64_t total = 0, offset = 0;
+    struct stat st = { 0 };
+    bool ok = true;
+
+    if (fd < 0 || fstat(fd, &st) != 0) { /* the second cannot be, for an open descriptor */
+        error_set_errno(error, errno, "cma=%s: cannot get the memory", gh->cma_path);
+        return false;
+    }
+    for (unsigned i = 0; i < regions->len; i++) {
+        total += g_array_index(regions, GunyahRegion, i).size;
+    }
+    if (total > (uint64_t)st.st_size) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "cma=%s: has %" PRIu64 " MiB but the guest needs %" PRIu64 " (see -m)",
+                    gh->cma_path, (uint64_t)st.st_size / MIB, total / MIB);
+        ok = false;
+    }
+    for (unsigned i = 0; i < regions->len && ok; i++) {
+        const GunyahRegion *r = &g_array_index(regions, GunyahRegion, i);
+
+        ok = map_cma(gh, r, fd, offset, error);
+        offset += r->size;
+    }
+    hostdev_close(gh->cma.ops, fd);
+    return ok;
+}
+
 /* Highest first: an android14 driver tells the resource manager of the newest region first, and
  * lent parcels without a place of their own go behind the image in the order they are told. */
 bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **error)
 {
+    if (gh->cma.fd >= 0) {
+        return register_cma(gh, regions, error);
+    }
     for (unsigned i = regions->len; i-- > 0;) {
         const GunyahRegion *r = &g_array_index(regions, GunyahRegion, i);
 

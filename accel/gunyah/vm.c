@@ -195,7 +195,7 @@ static unsigned max_retries(const AccelGunyah *gh)
 {
     bool undecided = gh->protect == ACCEL_PROTECT_AUTO && !gh->lending;
 
-    if (gh->features.guest_mem) {
+    if (gunyah_memory_moves(gh)) {
         return 0;
     }
     return undecided ? MIN(gh->start_retries, AUTO_RETRIES) : gh->start_retries;

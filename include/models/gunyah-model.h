@@ -30,7 +30,8 @@
 
 #include "accel/hostdev.h"
 
-#define GUNYAH_MODEL_PATH "/dev/gunyah"
+#define GUNYAH_MODEL_PATH     "/dev/gunyah"
+#define GUNYAH_MODEL_CMA_PATH "/dev/trustedvm_cma" /* there with the knob cma= */
 
 extern const HostDevOps gunyah_model_ops;
 

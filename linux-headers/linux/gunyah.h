@@ -88,6 +88,10 @@ struct gh_map_mem_args {
 
 #define GH_VM_MAP_MEM _IOW(GH_IOCTL_TYPE, 0x9, struct gh_map_mem_args)
 
+/* android15, on a node for contiguous memory (/dev/trustedvm_cma and its like), no argument: a
+ * descriptor of all of it; its size is the platform's. */
+#define GH_ANDROID_CREATE_CMA_MEM_FD _IO(GH_ANDROID_IOCTL_TYPE, 0x14)
+
 /* android15: the same for CMA memory, with the rights of GH_MEM_ALLOW_* and its own bits for who
  * keeps access. Not interchangeable with GH_MAP_*. */
 #define GH_CMA_FORCE_LEND  0x10U
@@ -288,6 +292,7 @@ GH_PIN(GH_VM_SET_BOOT_CONTEXT == 0x4010470a);
 GH_PIN(GH_VM_ANDROID_LEND_USER_MEM == 0x40204111);
 GH_PIN(GH_VM_ANDROID_SET_FW_CONFIG == 0x40104112);
 GH_PIN(GH_VM_RECLAIM_REGION == 0x40104113);
+GH_PIN(GH_ANDROID_CREATE_CMA_MEM_FD == 0x4114);
 GH_PIN(GH_VM_ANDROID_MAP_CMA_MEM == 0x40284115);
 GH_PIN(GH_VM_ANDROID_SET_AUTH_TYPE == 0x40104116);
 GH_PIN(GH_VM_ANDROID_CHECK_EXTENSION == 0x4117);

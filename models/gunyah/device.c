@@ -22,21 +22,30 @@ static void free_object(Object *obj)
     g_free(obj);
 }
 
+static int open_node(Device *dev, const char *path)
+{
+    if (!model_knobs(&gunyah_model, &dev->knobs)) {
+        return -EINVAL;
+    }
+    if (strcmp(path, GUNYAH_MODEL_CMA_PATH) == 0 && dev->knobs.cma > 0 &&
+        dev->knobs.rev == REV_ANDROID15) {
+        dev->obj.kind = OBJECT_CMA_NODE;
+    } else if (strcmp(path, GUNYAH_MODEL_PATH) != 0) {
+        return -ENOENT;
+    }
+    return object_install(&dev->obj, "gunyah", 0, NULL);
+}
+
 static int device_open(const char *path, int flags)
 {
     Device *dev;
     int fd;
 
-    if (strcmp(path, GUNYAH_MODEL_PATH) != 0) {
-        errno = ENOENT;
-        return -1;
-    }
     dev = g_new0(Device, 1);
     dev->obj.model = &gunyah_model_ops;
     dev->obj.kind = OBJECT_DEVICE;
     dev->obj.last_close = free_object;
-    fd = model_knobs(&gunyah_model, &dev->knobs) ? object_install(&dev->obj, "gunyah", 0, NULL)
-                                                 : -EINVAL;
+    fd = open_node(dev, path);
     if (fd < 0) {
         g_free(dev);
         errno = -fd;
@@ -45,11 +54,24 @@ static int device_open(const char *path, int flags)
     return fd;
 }
 
+static int install_memory(int kind, const char *name, uint64_t size)
+{
+    Object *obj = g_new0(Object, 1);
+    int fd;
+
+    obj->model = &gunyah_model_ops;
+    obj->kind = kind;
+    obj->last_close = free_object;
+    fd = object_install(obj, name, size, NULL);
+    if (fd < 0) {
+        g_free(obj);
+    }
+    return fd;
+}
+
 static long create_guest_mem(uintptr_t arg)
 {
     struct gh_create_mem_args args;
-    Object *obj;
-    int fd;
 
     if (user_copy_from(&args, arg, sizeof(args)) < 0) {
         return -EFAULT;
@@ -63,15 +85,14 @@ static long create_guest_mem(uintptr_t arg)
             return -EINVAL;
         }
     }
-    obj = g_new0(Object, 1);
-    obj->model = &gunyah_model_ops;
-    obj->kind = OBJECT_GUEST_MEM;
-    obj->last_close = free_object;
-    fd = object_install(obj, "gunyah-guest-mem", args.size, NULL);
-    if (fd < 0) {
-        g_free(obj);
-    }
-    return fd;
+    return install_memory(OBJECT_GUEST_MEM, "gunyah-guest-mem", args.size);
+}
+
+static long cma_ioctl(const Device *node, unsigned long request)
+{
+    return request == GH_ANDROID_CREATE_CMA_MEM_FD
+               ? install_memory(OBJECT_CMA_MEM, "gunyah-cma", node->knobs.cma)
+               : -ENOTTY;
 }
 
 static long device_ioctl(const Device *dev, unsigned long request, uintptr_t arg)
@@ -101,7 +122,10 @@ static long dispatch(Object *obj, unsigned long request, uintptr_t arg)
         return vm_ioctl((GhVm *)obj, request, arg);
     case OBJECT_VCPU:
         return vcpu_ioctl((GhVcpu *)obj, request);
+    case OBJECT_CMA_NODE:
+        return cma_ioctl((const Device *)obj, request);
     case OBJECT_GUEST_MEM:
+    case OBJECT_CMA_MEM:
         break;
     }
     return -ENOTTY;
@@ -128,7 +152,8 @@ static int model_ioctl(int fd, unsigned long request, uintptr_t arg)
 static void *model_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
     Object *obj = object_get(&gunyah_model_ops, fd);
-    bool mappable = obj && (obj->kind == OBJECT_VCPU || obj->kind == OBJECT_GUEST_MEM);
+    bool mappable = obj && (obj->kind == OBJECT_VCPU || obj->kind == OBJECT_GUEST_MEM ||
+                            obj->kind == OBJECT_CMA_MEM);
 
     if (obj) {
         object_put(obj);

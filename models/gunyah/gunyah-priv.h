@@ -63,6 +63,7 @@ typedef struct {
     unsigned hazards;
     unsigned page_faults;
     int extension;
+    uint64_t cma;    /* bytes of contiguous memory; 0: no node for it */
     char pvmfw[256]; /* "": none, "on": our own, else a file */
     bool log;
 } Knobs;
@@ -74,7 +75,7 @@ extern GunyahModelStats gunyah_model_counters;
 
 /* ---- what a descriptor of ours is (models/common/object.h) ---- */
 
-enum { OBJECT_DEVICE, OBJECT_VM, OBJECT_VCPU, OBJECT_GUEST_MEM };
+enum { OBJECT_DEVICE, OBJECT_VM, OBJECT_VCPU, OBJECT_GUEST_MEM, OBJECT_CMA_NODE, OBJECT_CMA_MEM };
 
 /* ---- memory.c ---- */
 

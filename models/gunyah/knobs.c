@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gunyah-priv.h"
 #include "util/error.h"
@@ -153,6 +154,18 @@ static bool set_memlock(const char *text, Knobs *knobs, GError **error)
     return props_parse_size(text, 0, &knobs->memlock, error);
 }
 
+static bool set_cma(const char *text, Knobs *knobs, GError **error)
+{
+    if (!props_parse_size(text, 0, &knobs->cma, error)) {
+        return false;
+    }
+    if (knobs->cma % (uint64_t)sysconf(_SC_PAGESIZE) != 0 || knobs->cma > INT64_MAX) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "cma=%s: it must be whole pages", text);
+        return false;
+    }
+    return true;
+}
+
 static bool set_engine(const char *text, Knobs *knobs, GError **error)
 {
     g_strlcpy(knobs->engine, text, sizeof(knobs->engine));
@@ -189,6 +202,7 @@ static const struct {
     { "hazard", set_hazards },
     { "page-fault", set_page_faults },
     { "extension", set_extension },
+    { "cma", set_cma },
     { "pvmfw", set_pvmfw },
     { "log", set_log },
 };

@@ -4,7 +4,6 @@
  * on newer kernels. Memory, functions and the resource manager have their own files.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -203,15 +202,54 @@ static long reclaim_region(GhVm *vm, uintptr_t arg)
     return user_copy_from(&range, arg, sizeof(range)) < 0 ? -EFAULT : mem_reclaim_range(vm, &range);
 }
 
-/* No CMA device here, so no descriptor can be one. */
-static long map_cma(uintptr_t arg)
+/* fd's object is of that kind. */
+static bool is_memory(int fd, int kind)
 {
+    Object *file = object_get(&gunyah_model_ops, fd);
+    bool ours = file && file->kind == kind;
+
+    if (file) {
+        object_put(file);
+    }
+    return ours;
+}
+
+/* The checks in the driver's order; the rights are bits 0 to 2 here and 4 to 6 on v17. */
+static long map_cma(GhVm *vm, uintptr_t arg)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     struct gh_map_cma_mem_args args;
+    struct gh_map_mem_args map;
+    struct stat st;
+    int fd;
 
     if (user_copy_from(&args, arg, sizeof(args)) < 0) {
         return -EFAULT;
     }
-    return fcntl((int)args.guest_mem_fd, F_GETFD) < 0 ? -EBADF : -EINVAL;
+    if (!args.size || args.size % page || args.guest_addr % page || args.offset % page) {
+        return -EINVAL;
+    }
+    if (args.guest_addr + args.size < args.guest_addr) {
+        return -EOVERFLOW;
+    }
+    fd = (int)args.guest_mem_fd;
+    if (fstat(fd, &st) < 0) {
+        return -EBADF;
+    }
+    if (!is_memory(fd, OBJECT_CMA_MEM)) {
+        return -EINVAL;
+    }
+    if (args.offset + args.size < args.offset || args.offset + args.size > (uint64_t)st.st_size) {
+        return -EOVERFLOW;
+    }
+    map = (struct gh_map_mem_args){
+        .guest_addr = args.guest_addr,
+        .flags = (args.flags & 7U) << 4 |
+                 (args.flags & GH_CMA_FORCE_LEND ? GH_MAP_FORCE_LEND : GH_MAP_FORCE_SHARE),
+        .offset = args.offset,
+        .size = args.size,
+    };
+    return args.flags & GH_CMA_UNMAP ? mem_unmap_file(vm, &map) : mem_add_file(vm, &map, fd);
 }
 
 static long set_auth_type(uintptr_t arg)
@@ -234,8 +272,6 @@ static long map_mem(GhVm *vm, uintptr_t arg)
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     struct gh_map_mem_args args;
     struct stat st;
-    Object *file;
-    bool ours;
 
     if (user_copy_from(&args, arg, sizeof(args)) < 0) {
         return -EFAULT;
@@ -250,12 +286,8 @@ static long map_mem(GhVm *vm, uintptr_t arg)
     if (fstat((int)args.guest_mem_fd, &st) < 0) {
         return -EBADF;
     }
-    file = object_get(&gunyah_model_ops, (int)args.guest_mem_fd);
-    ours = file && file->kind == OBJECT_GUEST_MEM;
-    if (file) {
-        object_put(file);
-    }
-    if (!ours || args.offset + args.size > (uint64_t)st.st_size) {
+    if (!is_memory((int)args.guest_mem_fd, OBJECT_GUEST_MEM) ||
+        args.offset + args.size > (uint64_t)st.st_size) {
         return -EINVAL;
     }
     return args.flags & GH_MAP_UNMAP ? mem_unmap_file(vm, &args)
@@ -307,7 +339,7 @@ static long android15_ioctl(GhVm *vm, unsigned long request, uintptr_t arg)
     case GH_VM_SET_BOOT_CONTEXT:
         return set_boot_context(vm, arg);
     case GH_VM_ANDROID_MAP_CMA_MEM:
-        return map_cma(arg);
+        return map_cma(vm, arg);
     case GH_VM_ANDROID_SET_AUTH_TYPE:
         return set_auth_type(arg);
     case GH_VM_ANDROID_CHECK_EXTENSION:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The Android 15 and 16 family where it differs from android14: facts 7.
  */
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -309,6 +310,94 @@ static void test_synchronous_close(gconstpointer rev)
     g_assert_cmpuint(stats.vms, ==, 0);
 }
 
+static int map_cma(Vm *vm, int fd, uint64_t gpa, uint64_t offset, uint64_t size, uint32_t flags)
+{
+    const struct gh_map_cma_mem_args args = {
+        .guest_addr = gpa, .flags = flags, .guest_mem_fd = (__u32)fd, .offset = offset, .size = size
+    };
+
+    return vm_call(vm, GH_VM_ANDROID_MAP_CMA_MEM, &args);
+}
+
+static void test_cma_node(void)
+{
+    int node, fd;
+
+    if (model_only()) {
+        return;
+    }
+    g_assert_true(gunyah_model_configure("engine=script," REV, NULL));
+    assert_errno(host->open(GUNYAH_MODEL_CMA_PATH, 2), ENOENT); /* no such platform */
+    g_assert_true(gunyah_model_configure("engine=script,cma=8M," REV, NULL));
+    node = host->open(GUNYAH_MODEL_CMA_PATH, 2);
+    assert_ok(node);
+    assert_errno(host->ioctl(node, GH_CREATE_VM, 0), ENOTTY);
+    fd = host->ioctl(node, GH_ANDROID_CREATE_CMA_MEM_FD, 0);
+    assert_ok(fd);
+    g_assert_cmpint(lseek(fd, 0, SEEK_END), ==, 8 << 20);
+    vm_close(&fd);
+    vm_close(&node);
+}
+
+static void test_cma_arguments(void)
+{
+    g_autoptr(Vm) vm = NULL;
+    int node, fd;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV ",cma=8M");
+    node = host->open(GUNYAH_MODEL_CMA_PATH, 2);
+    fd = host->ioctl(node, GH_ANDROID_CREATE_CMA_MEM_FD, 0);
+    assert_ok(fd);
+    assert_errno(map_cma(vm, fd, RAM_GPA, 0, 0, 7), EINVAL);
+    assert_errno(map_cma(vm, fd, RAM_GPA, 0, 4095, 7), EINVAL);
+    assert_errno(map_cma(vm, fd, RAM_GPA + 1, 0, 4096, 7), EINVAL);
+    assert_errno(map_cma(vm, fd, -4096ULL, 0, 8192, 7), EOVERFLOW);
+    assert_errno(map_cma(vm, 9999, RAM_GPA, 0, 4096, 7), EBADF);
+    assert_errno(map_cma(vm, vm->vm, RAM_GPA, 0, 4096, 7), EINVAL);
+    assert_errno(map_cma(vm, fd, RAM_GPA, 8 << 20, 4096, 7), EOVERFLOW);
+    assert_ok(map_cma(vm, fd, RAM_GPA, 4096, 8192, 7));
+    assert_errno(map_cma(vm, fd, RAM_GPA + 4096, 0, 4096, 7), EEXIST);
+    assert_ok(map_cma(vm, fd, RAM_GPA, 4096, 8192, GH_CMA_UNMAP));
+    vm_close(&fd);
+    vm_close(&node);
+}
+
+/* The image lent, a page behind it shared; the descriptors may go. */
+static void test_cma_boot(void)
+{
+    const uint64_t window = RAM_GPA + RAM_SIZE;
+    const DtSpec dt = { .n_cpus = 1 };
+    g_autoptr(Vm) vm = NULL;
+    uint8_t *memory;
+    int node, fd;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV ",cma=8M,policy=lend");
+    node = host->open(GUNYAH_MODEL_CMA_PATH, 2);
+    fd = host->ioctl(node, GH_ANDROID_CREATE_CMA_MEM_FD, 0);
+    memory = host->mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    g_assert_true(memory != MAP_FAILED);
+    write_dtb(memory + (DTB_GPA - RAM_GPA), &dt);
+    assert_ok(map_cma(vm, fd, RAM_GPA, 0, RAM_SIZE, 7 | GH_CMA_FORCE_LEND));
+    assert_ok(map_cma(vm, fd, window, RAM_SIZE, 4096, 7 | GH_CMA_FORCE_SHARE));
+    vm_close(&fd);
+    vm_close(&node);
+    assert_ok(set_dtb(vm, DTB_GPA, DTB_ROOM));
+    assert_ok(add_vcpu(vm, 0));
+    g_assert_true(engine_script_set("w1 0x80400001 0x43; off", NULL));
+    assert_ok(vm_call(vm, GH_VM_START, NULL));
+    assert_ok(run(vm, 0));
+    g_assert_cmphex(memory[RAM_SIZE + 1], ==, 0x43);
+    g_assert_cmpint(touch(memory), ==, SIGBUS);
+    g_assert_cmpint(touch(memory + RAM_SIZE), ==, 0);
+    host->munmap(memory, 8 << 20);
+}
+
 /* What the v17 posting has in common with it. */
 static const struct {
     const char *rule;
@@ -334,6 +423,9 @@ void add_android15_tests(void)
     g_test_add_func("/android15/memory/late-region-is-given", test_late_region);
     g_test_add_func("/android15/memory/reclaim-region", test_reclaim);
     g_test_add_func("/android15/firmware/overflow", test_fw_overflow);
+    g_test_add_func("/android15/cma/node-gives-the-platform's-memory", test_cma_node);
+    g_test_add_func("/android15/cma/arguments", test_cma_arguments);
+    g_test_add_func("/android15/cma/guest-runs-from-it", test_cma_boot);
     g_test_add_func("/android15/auth-type/no-manager-is-enoent", test_auth_type);
     for (unsigned i = 0; i < G_N_ELEMENTS(shared_with_v17); i++) {
         g_autofree char *here = g_strdup_printf("/android15/%s", shared_with_v17[i].rule);

@@ -104,6 +104,55 @@ static void on_v17(World *w, gconstpointer data)
     window_is_shared(w, "v17,policy=lend");
 }
 
+/* RAM from the platform's contiguous memory, in pieces. */
+static void on_cma(World *w, gconstpointer data)
+{
+    MemTxResult result = MEMTX_OK;
+
+    w->boot.dtb_gpa = RAM_BASE + 0x200000;
+    w->boot.dtb_room = 0x80000;
+    model("rev=android15,cma=64M,policy=lend", "w4 0x42100000 0x5ec; w4 0x43800000 7;"
+                                               "r4 0x43ffff00; off");
+    world_setup(w, ",protected=on,chunk-size=16M,cma=" GUNYAH_MODEL_CMA_PATH, 1);
+    world_write_tree(w, 1);
+    address_space_stl_le(w->as, 0x43ffff00, 0x1234, NULL); /* moves along */
+    world_start(w);
+    world_wait_event(w);
+    {
+        g_autofree char *log = engine_script_take_log();
+
+        g_assert_nonnull(strstr(log, "0 r4 0x43ffff00 = 0x1234"));
+    }
+    g_assert_cmphex(address_space_ldl_le(w->as, 0x43800000, &result), ==, 7);
+    g_assert_cmpuint(result, ==, MEMTX_OK);
+    address_space_ldl_le(w->as, 0x42100000, &result);
+    g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
+}
+
+static void cma_errors(World *w, gconstpointer data)
+{
+    static const struct {
+        const char *knobs, *says;
+    } rows[] = {
+        { "rev=android14", "cannot give a VM contiguous memory" },
+        { "rev=android15", "cma=" GUNYAH_MODEL_CMA_PATH ": cannot open" },
+    };
+    g_autoptr(GError) small = NULL;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+
+        model(rows[i].knobs, NULL);
+        g_assert_null(world_create(",cma=" GUNYAH_MODEL_CMA_PATH, &error));
+        world_assert_says(error, rows[i].says);
+    }
+    model("rev=android15,cma=32M", NULL);
+    world_setup(w, ",cma=" GUNYAH_MODEL_CMA_PATH, 1);
+    world_write_tree(w, 1);
+    g_assert_false(accel_start(w->accel, &w->boot, &small));
+    world_assert_says(small, "has 32 MiB but the guest needs 64");
+}
+
 /* A window below the image: the RAM's last bytes, at another place. */
 static void low_window(World *w, gconstpointer data)
 {
@@ -458,6 +507,8 @@ int main(int argc, char **argv)
     ADD("window-is-shared/android14", on_android14);
     ADD("window-is-shared/android15", on_android15);
     ADD("window-is-shared/v17", on_v17);
+    ADD("window-is-shared/cma", on_cma);
+    ADD("cma-that-cannot-be-had-is-explained", cma_errors);
     ADD("window-may-be-below-the-image", low_window);
     ADD("auto-asks-for-protection", auto_asks_for_protection);
     ADD("other-refusals-do-not-ask", other_refusals_do_not_ask);
