@@ -43,10 +43,11 @@ static bool skip_identifiers(const char **p)
 }
 
 /* *n: how many parts it has. */
-static bool read_version(const char **p, Semver *v, unsigned *n)
+static bool read_version(const char **p, Semver *v, unsigned *n, bool *wildcard)
 {
     bool wild = false;
 
+    *wildcard = false;
     *v = (Semver){};
     *n = 0;
     for (unsigned i = 0; i < G_N_ELEMENTS(v->part); i++) {
@@ -55,7 +56,7 @@ static bool read_version(const char **p, Semver *v, unsigned *n)
         }
         *p += i > 0 ? 1 : 0;
         if (**p == '*' || **p == 'x' || **p == 'X') {
-            wild = true;
+            wild = *wildcard = true;
             (*p)++;
         } else if (wild || !read_part(p, &v->part[i])) {
             return false;
@@ -169,13 +170,16 @@ bool semver_match(const char *text, Semver version, bool *matches, GError **erro
         return syntax(text, error);
     }
     while (true) {
+        const char *start = p;
         Op op = read_op(&p);
+        bool implied = p == start, wild;
         Semver v;
         unsigned n;
 
-        if (!read_version(&p, &v, &n)) {
+        if (!read_version(&p, &v, &n, &wild)) {
             return syntax(text, error);
         }
+        op = implied && wild ? OP_EXACT : op; /* 1.2.* is not ^1.2 */
         *matches = *matches && holds(op, &v, n, &version);
         p += strspn(p, " ");
         if (*p == '\0') {
