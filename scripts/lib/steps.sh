@@ -91,6 +91,6 @@ test_packages=(
     dpkg-dev libattr1-dev libcap-ng-dev libpixman-1-dev nbdkit
     clang clang-format device-tree-compiler file gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     acpica-tools libclang-rt-14-dev man-db python3
-    qemu-system-x86 qemu-user
+    qemu-system-x86 qemu-user qemu-utils lz4
     fio iproute2 qemu-system-common
 )

@@ -4,6 +4,7 @@
 import gzip
 import json
 import os
+import random
 import shutil
 import signal
 import struct
@@ -108,6 +109,36 @@ def killed():
         check_equal(os.listdir(RUNTIME), [])
         start(guest, "victim")
         check_equal(launch("vm", "stop", "victim", "--force").returncode, 0)
+
+
+@test("launches killed at any moment never keep a good one from starting")
+def crashes():
+    rand = random.Random(5)
+    with humpy.Guest() as guest:
+        for _ in range(25):
+            args = linux(guest, "--name", "crash", "--console", "none", "--mem", "64", "--", "-S")
+            with subprocess.Popen([humpy.LAUNCH, *args], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as vm:
+                try:
+                    vm.wait(rand.random() * 0.2)
+                except subprocess.TimeoutExpired:
+                    vm.kill()
+        check_equal((running(), os.listdir(RUNTIME)), ({}, []))
+        start(guest, "crash", "--", "-S")
+        check_equal(launch("vm", "stop", "crash", "--force").returncode, 0)
+
+
+@test("a protected VM boots, and its disk's driver goes through the window")
+def protected():
+    with humpy.Guest() as guest, \
+            humpy.Process(linux(guest, "--protected", "--swiotlb", "32"),
+                          binary=humpy.LAUNCH) as vm:
+        at = vm.expect(humpy.PROMPT)
+        vm.type("cut -c 34 /sys/bus/virtio/devices/virtio*/features; echo end-$((0))\n")
+        vm.expect("end-0", at)
+        check_in("\n1\n1\n", vm.seen[at:], "console")
+        vm.type("\x01x")
+        check_equal(vm.wait(), 0)
 
 
 @test("a VM without a name gets one; a stopped one answers as well")
