@@ -18,7 +18,7 @@ typedef struct {
     void *ops_opaque;
     AddressSpace *dma;
     IoThread *iothread;
-    bool thread_per_queue; /* the first queue's is iothread */
+    bool thread_per_queue;      /* the first queue's is iothread */
     UserObject *iothread_owner; /* who it belongs to, referenced; NULL: it is the device's own */
 
     uint64_t offered, accepted; /* the transport's lock */

@@ -2,8 +2,8 @@
  * The rows of vduse-abi.h as the system's header has them. This file is not built with
  * linux-headers/ in its include path.
  */
-#include <linux/vduse.h>
 #include <linux/ioctl.h>
+#include <linux/vduse.h>
 
 #ifdef HUMPY_LINUX_VDUSE_H
 #error "this must be the system's header"

@@ -21,8 +21,8 @@ enum {
  * same; the I/O window shows port 0 and up. */
 typedef struct {
     hwaddr ecam, ecam_size; /* size 0: configuration is reached by other ways only */
-    hwaddr io;           /* without ports: where they are shown in memory */
-    MemoryRegion *ports; /* the machine's ports: PCI's are the same; or NULL: it has none */
+    hwaddr io;              /* without ports: where they are shown in memory */
+    MemoryRegion *ports;    /* the machine's ports: PCI's are the same; or NULL: it has none */
     hwaddr mem, mem_size;
     hwaddr mem64, mem64_size; /* size 0: none */
 } GpexLayout;

@@ -12,8 +12,8 @@ typedef struct {
     void (*notify_queue)(void *opaque, unsigned n);
     /* Configuration change interrupt. [any] As above. */
     void (*notify_config)(void *opaque);
-    /* (optional) The device needs what is at addr of its address space, where there is no (writable)
-     * RAM now. TRUE: there may be now. [any] Under a queue's lock. */
+    /* (optional) The device needs what is at addr of its address space, where there is no
+     * (writable) RAM now. TRUE: there may be now. [any] Under a queue's lock. */
     bool (*fault)(void *opaque, uint64_t addr, bool is_write);
 } VirtIOTransportOps;
 
@@ -21,8 +21,8 @@ typedef struct {
 void virtio_attach(VirtIODevice *vdev, const VirtIOTransportOps *ops, void *opaque,
                    AddressSpace *dma);
 void virtio_detach(VirtIODevice *vdev);
-/* [main] Before realize: each queue is to be served in a thread of its own, unless the user names one
- * for the device. */
+/* [main] Before realize: each queue is to be served in a thread of its own, unless the user names
+ * one for the device. */
 void virtio_use_queue_threads(VirtIODevice *vdev);
 
 uint16_t virtio_device_id(VirtIODevice *vdev);
@@ -84,8 +84,8 @@ void virtio_queue_unmap(VirtIODevice *vdev, unsigned n);
 /* ---- the record of requests in flight, for who goes on after this process (split rings) ---- */
 /* Bytes it takes for a queue of that maximal size; zeroes are an empty one. */
 size_t virtio_queue_log_size(unsigned max_size);
-/* Keeps the record in memory, which is aligned to 8 bytes and stays the caller's, from now on; NULL:
- * keeps none, and leaves the one there as it is. */
+/* Keeps the record in memory, which is aligned to 8 bytes and stays the caller's, from now on;
+ * NULL: keeps none, and leaves the one there as it is. */
 void virtio_queue_set_log(VirtIODevice *vdev, unsigned n, void *memory);
 /* The ring at the queue's addresses is one that a process before this one has served: finds out
  * from the record what is to be served again and goes on behind it. Features are accepted, the

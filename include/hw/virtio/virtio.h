@@ -122,8 +122,8 @@ void virtio_queue_unpop(VirtQueue *vq, VirtQueueElement *elem);
 void virtio_queue_notify(VirtQueue *vq);
 /* [any] The same from outside of the queue, for what was pushed before; not from its handler. */
 void virtio_queue_tell(VirtQueue *vq);
-/* [I/O thread, outside handlers] Runs the queue's handler now, as if the driver had notified it; soon,
- * where the queue has a thread of its own. */
+/* [I/O thread, outside handlers] Runs the queue's handler now, as if the driver had notified it;
+ * soon, where the queue has a thread of its own. */
 void virtio_queue_run(VirtQueue *vq);
 /* [any] Runs the queue's handler soon, as if the driver had notified it. */
 void virtio_queue_kick(VirtQueue *vq);
