@@ -51,14 +51,23 @@ static bool find_wishes(VirtMachine *v, AccelProtection *wanted, GError **error)
 
 /* A kernel that knows pools has their binding's name among its data. What is no kernel at all is
  * found out later, where it is loaded. */
-static AccelWindow window_for_kernel(const char *path)
+static AccelWindow choose_window(AccelWindow wanted, const char *path)
 {
     static const char name[] = "restricted-dma-pool";
-    g_autoptr(LoaderStream) kernel = path != NULL ? loader_open(path, NULL) : NULL;
+    g_autoptr(LoaderStream) kernel = NULL;
+    bool knows_pools;
 
-    return kernel == NULL || arm64_image_contains(kernel, name, sizeof(name), NULL)
-               ? ACCEL_WINDOW_POOL
-               : ACCEL_WINDOW_ZONE;
+    if (wanted == ACCEL_WINDOW_ZONE) { /* any kernel will do */
+        return wanted;
+    }
+    kernel = path != NULL ? loader_open(path, NULL) : NULL;
+    knows_pools = kernel == NULL || arm64_image_contains(kernel, name, sizeof(name), NULL);
+    if (wanted == ACCEL_WINDOW_POOL && !knows_pools) {
+        g_message("-kernel %s: knows no restricted DMA pools: its devices will not work with "
+                  "dma-window=pool",
+                  path);
+    }
+    return knows_pools || wanted == ACCEL_WINDOW_POOL ? ACCEL_WINDOW_POOL : ACCEL_WINDOW_ZONE;
 }
 
 static bool settle_window(VirtMachine *v, const AccelProtection *wanted, GError **error)
@@ -66,8 +75,7 @@ static bool settle_window(VirtMachine *v, const AccelProtection *wanted, GError 
     const MachineConfig *config = machine_config(HUMPY_MACHINE(v));
     uint64_t size = wanted->window_size != 0 ? wanted->window_size : WINDOW_DEFAULT;
 
-    v->window.kind =
-        wanted->window != ACCEL_WINDOW_AUTO ? wanted->window : window_for_kernel(config->kernel);
+    v->window.kind = choose_window(wanted->window, config->kernel);
     v->window.size = size;
     if (size % WINDOW_ALIGN != 0 || size < WINDOW_MIN) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,

@@ -91,6 +91,16 @@ def firmware():
     check_equal(refused.returncode, 1, "exit status")
 
 
+@test("a protected guest reboots into a protected guest")
+def reboot():
+    with humpy.Guest(FEATURES + "reboot -f") as guest:
+        args = protected(guest.args(reboot=True), PROTECTED)
+        with Process(args, terminal=False) as process:
+            first = process.expect("platform=1")
+            second = process.expect(humpy.INIT_LINE, first)
+            process.expect("platform=1", second)
+
+
 @test("auto shares where the firmware lets it, and lends where it does not")
 def auto():
     accel = ["-accel", "gunyah,host=model,protected=auto"]

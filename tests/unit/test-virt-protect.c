@@ -162,6 +162,17 @@ static void zone(Board *b, gconstpointer data)
     g_assert_false(address_space_access_valid(as, 0x87000000, 1, true));
 }
 
+static void pool_for_another_kernel(Board *b, gconstpointer data)
+{
+    const AccelProtection on = { .mode = ACCEL_PROTECT_ON, .window = ACCEL_WINDOW_POOL };
+
+    write_kernel(b, false);
+    g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "*knows no restricted DMA pools*");
+    boot(b, &on, false);
+    g_test_assert_expected_messages();
+    g_assert_true(has(b, "/reserved-memory"));
+}
+
 static void firmware(Board *b, gconstpointer data)
 {
     AccelProtection on = { .mode = ACCEL_PROTECT_ON,
@@ -307,6 +318,7 @@ int main(int argc, char **argv)
     } rules[] = {
         { "/virt/protect/pool-is-at-the-end-of-ram", pool },
         { "/virt/protect/zone-is-below-2-gib", zone },
+        { "/virt/protect/pool-is-kept-for-another-kernel", pool_for_another_kernel },
         { "/virt/protect/firmware-is-below-all", firmware },
         { "/virt/protect/off-changes-nothing", unprotected_is_as_ever },
         { "/virt/protect/auto-shares-if-it-can", auto_shares },
