@@ -57,8 +57,8 @@ done
 command -v strace >/dev/null || exit 0
 for kind in randread-4k-1 randread-4k-32 randwrite-4k-32 read-1M-4; do
     for side in "${sides[@]}"; do
-        requests=2000
-        [[ $kind != *-1M-* ]] || requests=100
+        requests=500
+        [[ $kind != *-1M-* ]] || requests=50
         strace -f -c -U name,calls -o /calls -p "${pid[$side]}" 2>/dev/null &
         tracer=$!
         # Attached is who has a tracer.
