@@ -123,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Input in = { data, size };
 
     fake_vduse_set_lie("n", NULL);
-    g_assert(fake_vduse_attach("n", F_USUAL | (uint64_t)take8(&in) << 24));
+    g_assert(fake_vduse_attach("n", F_USUAL | (uint64_t)(take8(&in) & 0x30) << 24));
     for (unsigned i = 0; i < MAX_OPS && in.left > 0; i++) {
         switch (take8(&in) % 8) {
         case 0:
