@@ -18,7 +18,13 @@
 #include "util/fd.h"
 #include "util/iov.h"
 
-enum { QUEUE_THREADS = 16, QUEUE_ENTRIES = 256 };
+enum {
+    QUEUE_THREADS = 16,
+    QUEUE_ENTRIES = 256,
+    /* What is in the page cache is copied where it is submitted; from that many bytes on, and with
+     * another request beside it, a thread of the kernel's does that, so that several copy. */
+    LONG_TRANSFER = 256 << 10,
+};
 
 struct BlockQueue {
     BlockBackend *blk;
@@ -146,6 +152,9 @@ static bool submit_to_ring(BlockQueue *q, BlockRequest *r)
         io_uring_prep_writev(sqe, fd, r->iov, r->n_iov, r->offset);
     } else {
         io_uring_prep_readv(sqe, fd, r->iov, r->n_iov, r->offset);
+    }
+    if (r->length >= LONG_TRANSFER && q->in_flight > 1) {
+        sqe->flags |= IOSQE_ASYNC;
     }
     io_uring_sqe_set_data(sqe, r);
     q->not_handed_over++;
