@@ -331,7 +331,7 @@ bool vduse_node_is_broken(const VduseNode *node)
 {
     struct pollfd p = { .fd = node->fd };
 
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 unsigned vduse_node_timeout_ms(const char *name)

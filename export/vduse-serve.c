@@ -266,7 +266,7 @@ static bool read_messages(VduseExport *x)
             return false;
         }
     }
-    if (err != EAGAIN) {
+    if (err != EAGAIN && !vduse_node_is_broken(&x->node)) {
         g_warning("VDUSE device '%s': cannot read messages: %s", x->name, g_strerror(err));
     }
     return err == EAGAIN;
