@@ -63,6 +63,27 @@ static size_t file_size(const InflightShape *shape)
            aligned(virtio_queue_log_size(shape->queue_size)) * shape->n_queues;
 }
 
+/* Whatever is at path now may be removed: nothing, a record, or the beginning of one. */
+static bool may_replace(const char *path, const InflightShape *shape, GError **error)
+{
+    g_auto(Fd) fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    uint64_t magic = 0;
+    struct stat st;
+
+    if (fd < 0 && errno == ENOENT) {
+        return true;
+    }
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+        pread(fd, &magic, sizeof(magic), 0) >= 0 &&
+        (magic == INFLIGHT_MAGIC || st.st_size == 0 ||
+         (magic == 0 && (size_t)st.st_size == file_size(shape)))) {
+        return true;
+    }
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                "%s is there already and is no record of requests", path);
+    return false;
+}
+
 Inflight *inflight_create(const char *path, const InflightShape *shape, GError **error)
 {
     g_auto(Fd) fd = -1;
@@ -70,6 +91,9 @@ Inflight *inflight_create(const char *path, const InflightShape *shape, GError *
     Header *header;
     int err;
 
+    if (!may_replace(path, shape, error)) {
+        return NULL;
+    }
     if (unlink(path) < 0 && errno != ENOENT) {
         error_set_errno(error, errno, "cannot replace %s", path);
         return NULL;

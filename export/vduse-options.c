@@ -13,11 +13,9 @@
 #include "vduse.h"
 
 static const char *const blk_keys[] = {
-    "type",         "id",         "name",
-    "node-name",    "writable",   "num-queues",
-    "serial",       "queue-size", "logical-block-size",
-    "writethrough", "iothread",   "attach",
-    "inflight-log", NULL,
+    "type",       "id",     "name",         "node-name",          "writable",
+    "num-queues", "serial", "queue-size",   "logical-block-size", "writethrough",
+    "iothread",   "attach", "inflight-log", "fixed-iothread",     NULL,
 };
 static const char *const net_keys[] = {
     "type", "id", "name", "netdev", "mac", "queue-size", "attach", "inflight-log", NULL,
@@ -105,13 +103,14 @@ static bool read_blk(KeyVal *kv, VduseOptions *o, Device *dev, GError **error)
         { "serial", "serial" },
         { "iothread", "iothread" },
     };
-    bool writable = false, writethrough = false;
+    bool writable = false, writethrough = false, fixed = false; /* it is always */
     const char *block_size = keyval_get(kv, "logical-block-size");
 
     if (!take_required(kv, "node-name", &o->backend, error) ||
         !keyval_take_bool(kv, "writable", &writable, error) ||
         !keyval_take_bool(kv, "writethrough", &writethrough, error) ||
-        !check_block_sizes(kv, error) || !check_node(o->backend, writable, error)) {
+        !keyval_take_bool(kv, "fixed-iothread", &fixed, error) || !check_block_sizes(kv, error) ||
+        !check_node(o->backend, writable, error)) {
         return false;
     }
     if (block_size != NULL) { /* the larger one first: physical must not be below logical */

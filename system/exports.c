@@ -14,16 +14,23 @@ static bool open_one(const VmConfig *config, const char *text, GError **error)
     return kv != NULL && export_add(kv, error);
 }
 
-/* Without any machine beside it a program that has lost an export is to be started again. */
+static bool alone; /* there is no machine beside the exports */
+
+/* A program that has nothing else to do is to be started again. */
 static void lost(const char *id, const char *why)
 {
     g_autofree char *message = g_strdup_printf("export '%s' is lost: %s", id, why);
 
-    runstate_request(RUN_FAIL, CAUSE_HOST_ERROR, message);
+    if (alone) {
+        runstate_request(RUN_FAIL, CAUSE_HOST_ERROR, message);
+    } else {
+        g_message("%s", message);
+    }
 }
 
 bool exports_open(const VmConfig *config, GError **error)
 {
+    alone = g_strcmp0(config->machine, "none") == 0;
     export_set_lost_handler(lost);
     export_set_default_attach(config->attach);
     for (unsigned i = 0; i < config->exports->len; i++) {

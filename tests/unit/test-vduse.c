@@ -218,6 +218,18 @@ static void test_create_refused(Fixture *f, gconstpointer data)
     add_ok(f, NULL);
 }
 
+/* A file that is not ours stays. */
+static void test_log_refused(Fixture *f, gconstpointer data)
+{
+    g_autofree char *line =
+        g_strdup_printf("%s is there already and is no record of requests", f->log);
+
+    g_assert_true(g_file_set_contents(f->log, "something else", -1, NULL));
+    add_fails(f, NULL, line);
+    g_assert_true(g_file_test(f->log, G_FILE_TEST_EXISTS));
+    g_assert_false(fake_vduse_exists("n"));
+}
+
 static void test_name_in_use(Fixture *f, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -575,6 +587,7 @@ int main(int argc, char **argv)
         { "/vduse/make/deleted-goes", test_deleted_goes },
         { "/vduse/refused/open", test_open_refused },
         { "/vduse/refused/create", test_create_refused },
+        { "/vduse/refused/foreign-log", test_log_refused },
         { "/vduse/refused/name-in-use", test_name_in_use },
         { "/vduse/refused/options", test_bad_options },
         { "/vduse/message/transfers", test_transfers },
