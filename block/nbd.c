@@ -181,7 +181,11 @@ static bool check_magic(const BlockOptions *o, GError **error)
 /* Starts qemu-nbd with a socket that we are connected to. It ends when we close that, or end. */
 static int start_server(struct nbd_handle *nbd, const BlockOptions *o)
 {
-    g_auto(GStrv) parts = g_strsplit(o->filename, ",", -1);
+    /* A descriptor of ours, which the server does not inherit. */
+    const char *own = g_str_has_prefix(o->filename, "/proc/self/") ? o->filename + 11 : NULL;
+    g_autofree char *path =
+        own != NULL ? g_strdup_printf("/proc/%d/%s", (int)getpid(), own) : g_strdup(o->filename);
+    g_auto(GStrv) parts = g_strsplit(path, ",", -1);
     g_autofree char *doubled = g_strjoinv(",,", parts);
     g_autofree char *image =
         g_strdup_printf("driver=%s,file.driver=file,file.filename=%s%s", o->format, doubled,

@@ -515,7 +515,8 @@ bool config_json_parse(const char *text, gssize len, const char *dir, Plan *plan
 bool config_json_read(const char *path, Plan *plan, GError **error)
 {
     g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    g_autofree char *dir = g_path_get_dirname(path);
+    g_autofree char *given = g_path_get_dirname(path);
+    g_autofree char *dir = g_canonicalize_filename(given, NULL);
     g_autofree char *text = NULL;
     struct stat st;
     gsize got = 0;

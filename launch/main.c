@@ -12,9 +12,20 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* Always one line, whatever a file or a name in the message holds. */
+static void print_line(const char *prefix, const char *message)
+{
+    g_autofree char *line = g_strdup(message);
+
+    for (char *c = line; *c != '\0'; c++) {
+        *c = g_ascii_iscntrl(*c) ? '?' : *c;
+    }
+    fprintf(stderr, "humpy: %s%s\n", prefix, line);
+}
+
 static void log_line(const char *domain, GLogLevelFlags level, const char *message, void *opaque)
 {
-    fprintf(stderr, "humpy: %s%s\n", level & G_LOG_LEVEL_WARNING ? "warning: " : "", message);
+    print_line(level & G_LOG_LEVEL_WARNING ? "warning: " : "", message);
 }
 
 static bool is_word(const char *arg, const char *word)
@@ -46,7 +57,7 @@ static bool is_usage(const GError *error)
 
 static int fail(const GError *error, bool usage)
 {
-    fprintf(stderr, "humpy: %s\n", error->message);
+    print_line("", error->message);
     return usage && is_usage(error) ? EXIT_USAGE : EXIT_FAILURE;
 }
 

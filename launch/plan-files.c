@@ -41,7 +41,8 @@ static int open_below(const char *dir, const char *path, int flags, GError **err
         .flags = flags,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };
-    const char *inner = below(dir, path, error);
+    g_autofree char *whole = g_canonicalize_filename(dir, NULL);
+    const char *inner = below(whole, path, error);
     g_auto(Fd) dir_fd = -1;
     int fd;
 

@@ -180,6 +180,8 @@ def no_json():
     refused(f"{file}: is nested more than 16 levels deep", "vm", "run", file)
     file = write("bad.json", b"[]")
     refused(f"{file}: is not a JSON object", "vm", "run", file)
+    refused(f"{config(cpu_topology='a' + chr(10))}: cpu_topology: CPU topology 'a?' is not known "
+            "(valid: one_cpu, match_host, cpu_count=N)", "vm", "run", path("config.json"))
     for text in (b"{", b'{"a": "\xff"}', b"", b"\0"):
         done = launch("vm", "run", write("bad.json", text))
         check_equal((done.returncode, done.stderr.count("\n")), (1, 1), text)
@@ -260,6 +262,9 @@ def confined():
         json.dump({"kernel": "good", "platform_version": "1"}, out)
     argv = words("vm", "run", os.path.join(inside, "c.json"), "--confine", inside)
     check_in("/proc/self/fd/", after(argv, "-kernel")[0])
+    done = subprocess.run([humpy.LAUNCH, "vm", "run", "./inside/c.json", "--confine", "inside/",
+                           "--dry-run"], capture_output=True, text=True, check=False, cwd=WORK)
+    check_equal((done.returncode, done.stderr), (0, ""))
 
 
 try:

@@ -19,7 +19,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_log_set_default_handler(quiet, NULL);
     if (!config_json_parse((const char *)data, size, "/nowhere", plan, &error)) {
         g_assert_nonnull(error);
-        g_assert_null(strchr(error->message, '\n'));
         return 0;
     }
     g_assert_null(error);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -338,6 +339,54 @@ static void test_overlay_random(void)
     g_assert_cmpmem(expected, len, before, SIZE);
 }
 
+enum { N_THREADS = 4, ROUNDS = 200, SHARED = 4 * 64 * KIB };
+
+typedef struct {
+    BlockBackend *blk;
+    unsigned number;
+} Writer;
+
+/* Each thread has every fourth sector: they meet in all clusters, and never in a sector. */
+static void *write_own_sectors(void *opaque)
+{
+    const Writer *w = opaque;
+    g_autoptr(GRand) rand = g_rand_new_with_seed(w->number);
+    uint8_t buf[512], seen[512];
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t sector = g_rand_int_range(rand, 0, SHARED / 512 / N_THREADS) * N_THREADS;
+        uint64_t offset = (sector + w->number) * 512;
+
+        memset(buf, i, sizeof(buf));
+        g_assert_cmpint(transfer(w->blk, offset, buf, 512, true), ==, 0);
+        g_assert_cmpint(transfer(w->blk, offset, seen, 512, false), ==, 0);
+        g_assert_cmpmem(seen, 512, buf, 512);
+        if (i % 50 == 0) {
+            g_assert_cmpint(block_flush(w->blk), ==, 0);
+        }
+    }
+    return NULL;
+}
+
+static void test_overlay_threads(void)
+{
+    g_autofree char *base = make_file("base5", SHARED, 1), *over = path_of("over5");
+    BlockOptions image = { .filename = base, .locking = true };
+    const BlockOptions o = { .driver = BLOCK_DRIVER_OVERLAY, .filename = over, .image = &image };
+    BlockBackend *blk = open_ok(&o);
+    Writer writers[N_THREADS];
+    pthread_t threads[N_THREADS];
+
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        writers[i] = (Writer){ blk, i };
+        g_assert_cmpint(pthread_create(&threads[i], NULL, write_own_sectors, &writers[i]), ==, 0);
+    }
+    for (unsigned i = 0; i < N_THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    block_unref(blk);
+}
+
 static void test_overlay_temporary(void)
 {
     g_autofree char *base = make_file("base2", 200 * KIB, 1);
@@ -392,6 +441,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block/sparse/reads", test_sparse);
     g_test_add_func("/block/sparse/damaged", test_sparse_damaged);
     g_test_add_func("/block/overlay/random", test_overlay_random);
+    g_test_add_func("/block/overlay/threads", test_overlay_threads);
     g_test_add_func("/block/overlay/temporary", test_overlay_temporary);
     g_test_add_func("/block/overlay/refused", test_overlay_refused);
     result = g_test_run();
