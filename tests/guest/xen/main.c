@@ -5,7 +5,7 @@
  *     probe memory BASE SIZE      a window that keeps what is written, in every width
  *     probe strings BASE SIZE     the same window, with rep and with locked instructions
  *     probe pci SLOT BAR          an "edu" function in bus 0, its BAR to be placed at BAR
- *     probe time ADDRESS COUNT    cycles for a 4-byte read; time-port PORT COUNT: for a port
+ *     probe compare A B COUNT     cycles for a 4-byte read of memory at A and at B; compare-ports
  *     probe poll-serial DEVICE    lets the kernel's driver poll a 16550 whose interrupt is not
  * there
  *
@@ -176,17 +176,22 @@ int main(int argc, char **argv)
         probe_strings(number(argv, argc, 2), number(argv, argc, 3));
     } else if (strcmp(what, "pci") == 0) {
         probe_pci((unsigned)number(argv, argc, 2), number(argv, argc, 3));
-    } else if (strcmp(what, "time") == 0) {
-        probe_time(number(argv, argc, 2), (unsigned)number(argv, argc, 3));
+    } else if (strcmp(what, "compare") == 0) {
+        probe_compare(number(argv, argc, 2), number(argv, argc, 3),
+                      (unsigned)number(argv, argc, 4));
         return 0;
-    } else if (strcmp(what, "time-port") == 0) {
-        probe_time_port((uint16_t)number(argv, argc, 2), (unsigned)number(argv, argc, 3));
+    } else if (strcmp(what, "compare-ports") == 0) {
+        probe_compare_ports((uint16_t)number(argv, argc, 2), (uint16_t)number(argv, argc, 3),
+                            (unsigned)number(argv, argc, 4));
         return 0;
     } else if (strcmp(what, "poll-serial") == 0 && argc > 2) {
         poll_serial(argv[2]);
         return 0;
     } else {
-        errx(2, "%s is not known: ports, memory, strings, pci, time, time-port, poll-serial", what);
+        errx(2,
+             "%s is not known: ports, memory, strings, pci, compare, compare-ports, "
+             "poll-serial",
+             what);
     }
     printf("probe: %s: %u checks, %u failed\n", what, checks, failures);
     return failures != 0;

@@ -155,42 +155,43 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void report(uint64_t *each, unsigned count, const char *what)
+static uint64_t median(uint64_t *each, unsigned count)
 {
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        sum += each[i];
-    }
     qsort(each, count, sizeof(*each), ascending);
-    printf("probe: %s mean %llu median %llu p90 %llu cycles of %u\n", what,
-           (unsigned long long)(sum / count), (unsigned long long)each[count / 2],
-           (unsigned long long)each[count * 9ull / 10], count);
+    return each[count / 2];
 }
 
-void probe_time(uint64_t address, unsigned count)
+/* One read from either in turn, so that what else the machines below do meets both alike. */
+static void compare(volatile uint8_t *const windows[2], const uint16_t ports[2], unsigned count)
 {
-    volatile uint8_t *window = map_physical(address & ~(uint64_t)(PAGE - 1), PAGE);
-    uint64_t *each = (uint64_t *)locked_memory((count + 1ull) * sizeof(*each));
+    uint64_t *each = (uint64_t *)locked_memory((2ull * count + 1) * sizeof(*each));
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < 2 * count; i++) {
+        unsigned which = (i ^ i >> 1) & 1; /* 0 1 1 0 */
         uint64_t began = cycles();
 
-        load(window + address % PAGE, 4);
-        each[i] = cycles() - began;
+        if (windows != NULL) {
+            load(windows[which], 4);
+        } else {
+            inl(ports[which]);
+        }
+        each[which * count + i / 2] = cycles() - began;
     }
-    report(each, count, "mmio");
+    printf("probe: median cycles first %llu second %llu of %u\n",
+           (unsigned long long)median(each, count), (unsigned long long)median(each + count, count),
+           count);
 }
 
-void probe_time_port(uint16_t port, unsigned count)
+void probe_compare(uint64_t first, uint64_t second, unsigned count)
 {
-    uint64_t *each = (uint64_t *)locked_memory((count + 1ull) * sizeof(*each));
+    volatile uint8_t *windows[2] = { map_physical(first, PAGE), map_physical(second, PAGE) };
 
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t began = cycles();
+    compare(windows, NULL, count);
+}
 
-        inl(port);
-        each[i] = cycles() - began;
-    }
-    report(each, count, "pio");
+void probe_compare_ports(uint16_t first, uint16_t second, unsigned count)
+{
+    uint16_t ports[2] = { first, second };
+
+    compare(NULL, ports, count);
 }

@@ -31,5 +31,5 @@ void probe_ports(uint16_t base);
 void probe_memory(uint64_t base, size_t size);
 void probe_strings(uint64_t base, size_t size);
 void probe_pci(unsigned slot, uint64_t bar);
-void probe_time(uint64_t address, unsigned count);
-void probe_time_port(uint16_t port, unsigned count);
+void probe_compare(uint64_t first, uint64_t second, unsigned count);
+void probe_compare_ports(uint16_t first, uint16_t second, unsigned count);
