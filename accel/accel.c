@@ -280,6 +280,26 @@ uint64_t accel_irq_changes(Accel *accel)
     return __atomic_load_n(&priv_of(accel)->irq_changes, __ATOMIC_RELAXED);
 }
 
+void accel_pci_irq(Accel *accel, uint16_t segment, uint8_t bus, uint8_t dev, unsigned pin,
+                   bool level)
+{
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    __atomic_fetch_add(&priv_of(accel)->irq_changes, 1, __ATOMIC_RELAXED);
+    if (klass->pci_irq != NULL) {
+        klass->pci_irq(accel, segment, bus, dev, pin, level);
+    }
+}
+
+void accel_guest_over(Accel *accel, bool reset)
+{
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    if (klass->guest_over != NULL) {
+        klass->guest_over(accel, reset);
+    }
+}
+
 bool accel_pci_function(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn, GError **error)
 {
     AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);

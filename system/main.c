@@ -135,6 +135,9 @@ static RunOrder serve(const VmConfig *config, Vm *vm)
         if (reset && config->no_reboot) {
             order.request = RUN_QUIT;
         }
+        if (order.request == RUN_QUIT && run_cause_is_guest(order.cause)) {
+            accel_guest_over(vm_accel(vm), reset);
+        }
         if (reset && order.request == RUN_RESET ? !reset_in_place(vm, &order)
                                                 : !stay(config, &order)) {
             return order;

@@ -354,6 +354,7 @@ bool vm_reset(Vm *vm, GError **error)
 {
     g_assert(accel_caps(vm->accel) & ACCEL_CAP_RESET_IN_PLACE);
     accel_pause(vm->accel);
+    accel_guest_over(vm->accel, true);
     machine_reset(vm->machine);
     if ((accel_caps(vm->accel) & ACCEL_CAP_VCPUS) && !machine_boot(vm->machine, error)) {
         return false;

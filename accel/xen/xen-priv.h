@@ -100,7 +100,9 @@ struct _AccelXen {
     MemoryListener mem_listener, io_listener;
     XenRangeSet memory, ports; /* guarded by the topology lock */
     GError *range_error;       /* the first, before the start */
-    bool warned_msi;           /* atomic */
+    bool warned_irq;           /* atomic */
+    bool gone;                 /* [main] the domain has been destroyed */
+    GSource *watch;            /* whether it has, or NULL */
 
     /* foreign.c */
     MemoryRegion guest_memory;
@@ -156,4 +158,10 @@ void xen_foreign_close(AccelXen *xen);
 void xen_foreign_invalidate(AccelXen *xen);
 
 /* irq.c */
+/* Whether interrupt lines may be driven at all. */
+bool xen_has_lines(const AccelXen *xen);
 void xen_msi(Accel *accel, uint64_t addr, uint32_t data);
+bool xen_irq_connect(Accel *accel, unsigned gsi, AccelIrqMode mode, GError **error);
+void xen_irq_set(Accel *accel, unsigned gsi, bool level);
+void xen_pci_irq(Accel *accel, uint16_t segment, uint8_t bus, uint8_t dev, unsigned pin,
+                 bool level);

@@ -23,6 +23,7 @@ enum { HOST_KERNEL, HOST_MODEL, NO_DOMID = 0x7ff0 };
 static const char *const host_names[] = { "kernel", "model", NULL };
 
 static const AccelCapReason missing_caps[] = {
+    { ACCEL_CAP_IRQCHIP, "only messages reach a domain that is not HVM" },
     { ACCEL_CAP_VCPUS, "the domain's vCPUs are the toolstack's" },
     { ACCEL_CAP_HOTPLUG_VCPU, "the domain's vCPUs are the toolstack's" },
     { ACCEL_CAP_GDB, "the domain's vCPUs are the toolstack's" },
@@ -99,6 +100,9 @@ static bool open_domain(AccelXen *xen, GError **error)
         return false;
     }
     xen->domain_type = xen->lib->domain_type(xen->handle);
+    if (!xen_has_lines(xen)) {
+        accel_drop_caps(HUMPY_ACCEL(xen), ACCEL_CAP_IRQCHIP);
+    }
     return true;
 }
 
@@ -125,6 +129,51 @@ static bool xen_open(Accel *accel, GError **error)
     }
     xen_close(accel);
     return false;
+}
+
+/* ---- the domain's end ---- */
+
+/* A domain that is being destroyed stays for as long as somebody has its pages, but loses its
+ * servers at once. */
+static gboolean look_after_domain(gpointer opaque)
+{
+    AccelXen *xen = opaque;
+    uint32_t port;
+
+    if (xen->lib->server_info(xen->handle, xen->server, NULL, NULL, &port) == 0 ||
+        (errno != ENOENT && errno != ESRCH)) {
+        return G_SOURCE_CONTINUE;
+    }
+    xen->gone = true;
+    g_message("domain %u is gone", xen->domid);
+    accel_report_event(HUMPY_ACCEL(xen), ACCEL_EVENT_SHUTDOWN, "domain %u is gone", xen->domid);
+    return G_SOURCE_REMOVE;
+}
+
+/* Xen's events about other domains reach only the toolstack. */
+static void start_watch(AccelXen *xen)
+{
+    xen->watch = g_timeout_source_new_seconds(1);
+    g_source_set_callback(xen->watch, look_after_domain, xen, NULL);
+    g_source_attach(xen->watch, NULL);
+}
+
+static void stop_watch(AccelXen *xen)
+{
+    if (xen->watch != NULL) {
+        g_source_destroy(xen->watch);
+    }
+    g_clear_pointer(&xen->watch, g_source_unref);
+}
+
+static void xen_guest_over(Accel *accel, bool reset)
+{
+    AccelXen *xen = HUMPY_ACCEL_XEN(accel);
+
+    if (!xen->gone &&
+        xen->lib->shutdown(xen->handle, reset ? SHUTDOWN_reboot : SHUTDOWN_poweroff) != 0) {
+        g_warning("-accel xen: cannot shut domain %u down: %s", xen->domid, g_strerror(errno));
+    }
 }
 
 /* ---- the server ---- */
@@ -170,6 +219,7 @@ static void xen_teardown(Accel *accel)
     if (xen->server != XEN_NO_SERVER && xen->started) {
         xen->lib->set_server_state(xen->handle, xen->server, false);
     }
+    stop_watch(xen);
     xen_serve_stop(xen);
     xen_ranges_unfollow(xen);
     xen_foreign_hide(xen);
@@ -187,6 +237,13 @@ static bool xen_setup(Accel *accel, const AccelMachineInfo *info, GError **error
     AccelXen *xen = HUMPY_ACCEL_XEN(accel);
 
     xen->info = info;
+    if (info->n_vcpus != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "the machine has CPUs, which domain %u brings itself: -machine xen-devices has "
+                    "none",
+                    xen->domid);
+        return false;
+    }
     if (!create_server(xen, error) || !xen_pages_map(xen, error) || !xen_serve_open(xen, error) ||
         !restrict_handles(xen, error)) {
         xen_teardown(accel);
@@ -221,6 +278,7 @@ static bool xen_start(Accel *accel, const AccelBootInfo *boot, GError **error)
         return false;
     }
     xen->started = true;
+    start_watch(xen);
     return xen_serve_start(xen, error);
 }
 
@@ -274,13 +332,18 @@ static void accel_xen_class_init(AccelXenClass *klass)
     props_install(G_OBJECT_CLASS(klass), xen_props, G_N_ELEMENTS(xen_props));
     ac->name = "xen";
     ac->summary = "devices for a domain of the Xen host that this runs on, or of a model of Xen";
-    ac->caps = ACCEL_CAP_RESET_IN_PLACE | ACCEL_CAP_MSI | ACCEL_CAP_HIGH_MMIO | ACCEL_CAP_PAUSE;
+    ac->caps = ACCEL_CAP_IRQCHIP | ACCEL_CAP_RESET_IN_PLACE | ACCEL_CAP_MSI | ACCEL_CAP_HIGH_MMIO |
+               ACCEL_CAP_PAUSE;
     ac->cap_reasons = missing_caps;
     ac->open = xen_open;
     ac->close = xen_close;
     ac->setup = xen_setup;
     ac->teardown = xen_teardown;
+    ac->irq_connect = xen_irq_connect;
+    ac->irq_set = xen_irq_set;
     ac->msi = xen_msi;
+    ac->pci_irq = xen_pci_irq;
+    ac->guest_over = xen_guest_over;
     ac->pci_function = xen_pci_function;
     ac->start = xen_start;
     ac->pause = xen_pause;

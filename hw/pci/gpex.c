@@ -16,6 +16,8 @@ struct _Gpex {
     bool msi;
     void (*send_msi)(void *opaque, uint64_t addr, uint32_t data);
     void *msi_opaque;
+    void (*set_pin)(void *opaque, unsigned dev, unsigned pin, int level);
+    void *pin_opaque;
 
     PciBus *bus;
     MemoryRegion ecam, mem, io;            /* configuration, PCI memory, ports */
@@ -93,6 +95,13 @@ static void set_line(void *opaque, unsigned line, int level)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void set_pin(void *opaque, unsigned dev, unsigned pin, int level)
+{
+    Gpex *s = opaque;
+
+    s->set_pin(s->pin_opaque, dev, pin, level);
+}
+
 static void send_msi(void *opaque, uint64_t addr, uint32_t data)
 {
     Gpex *s = opaque;
@@ -119,6 +128,13 @@ void gpex_set_msi_target(Gpex *s, void (*send)(void *opaque, uint64_t addr, uint
 {
     s->send_msi = send;
     s->msi_opaque = opaque;
+}
+
+void gpex_set_pin_target(Gpex *s, void (*set)(void *opaque, unsigned dev, unsigned pin, int level),
+                         void *opaque)
+{
+    s->set_pin = set;
+    s->pin_opaque = opaque;
 }
 
 PciBus *gpex_bus(Gpex *s)
@@ -188,6 +204,7 @@ static bool gpex_realize(Device *dev, GError **error)
         .io = &s->io,
         .dma = s->dma,
         .set_line = set_line,
+        .set_pin = s->set_pin != NULL ? set_pin : NULL,
         .send_msi = send_msi,
         .opaque = s,
         .msi = s->msi,

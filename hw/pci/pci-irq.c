@@ -78,4 +78,9 @@ void pci_bus_set_line(PciBus *bus, unsigned devfn, unsigned pin, int level)
         line = (line + PCI_SLOT_OF(devfn)) % PCI_N_LINES;
     }
     bus->root.set_line(bus->root.opaque, line, level);
+    if (bus->root.set_pin != NULL) {
+        unsigned dev = PCI_SLOT_OF(devfn);
+
+        bus->root.set_pin(bus->root.opaque, dev, (line - dev) % PCI_N_LINES, level);
+    }
 }

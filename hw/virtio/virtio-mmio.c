@@ -31,6 +31,7 @@ struct _VirtIOMmio {
     Device parent;
     bool force_legacy, ioeventfd; /* properties */
     uint64_t addr;
+    uint32_t line;
     AddressSpace *dma;
     MemoryRegion mr;
     IrqLine *irq;
@@ -501,6 +502,7 @@ static const Prop virtio_mmio_props[] = {
     PROP_BOOL("ioeventfd", VirtIOMmio, ioeventfd, true, "Queue notifications through eventfds"),
     PROP_U64("addr", VirtIOMmio, addr, UINT64_MAX, 0, UINT64_MAX,
              "Where its registers are, on a machine that leaves that open"),
+    PROP_U32("irq", VirtIOMmio, line, UINT32_MAX, 0, UINT32_MAX, "Its interrupt there"),
 };
 
 static void virtio_mmio_class_init(VirtIOMmioClass *klass)

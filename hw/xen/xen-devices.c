@@ -8,7 +8,11 @@
  */
 #include "hw/xen/xen-devices.h"
 
+#include <pthread.h>
+#include <string.h>
+
 #include "hw/char/serial.h"
+#include "hw/i386/gsi.h"
 #include "hw/misc/debug-exit.h"
 #include "hw/misc/pc-testdev.h"
 #include "hw/misc/pvpanic.h"
@@ -22,6 +26,9 @@ enum {
     /* Between what Xen keeps for memory on PCI, by default, and the local APICs. */
     PCI_MEM = 0xf0000000,
     PCI_MEM_SIZE = 0xc000000,
+    PCI_N_DEVS = 32,
+    N_ISA_IRQS = 16,
+    N_SPIS = 988,
 };
 
 #define TYPE_XEN_DEVICES_MACHINE xen_devices_machine_get_type()
@@ -32,7 +39,10 @@ struct _XenDevicesMachine {
     bool pci_wanted; /* properties */
     uint64_t ecam, pci_mem, pci_mem_size;
 
-    Gpex *pci; /* or NULL; owned by the machine's list */
+    Gpex *pci;            /* or NULL; owned by the machine's list */
+    X86Gsis *lines;       /* ISA's; NULL: the domain has none */
+    pthread_mutex_t lock; /* the rest; held while the accelerator is told */
+    uint8_t drivers[PCI_N_DEVS][PCI_N_LINES];
 };
 
 DEVICE_DEFINE_TYPE(XenDevicesMachine, xen_devices_machine, "xen-devices-machine", TYPE_MACHINE)
@@ -62,6 +72,19 @@ static void send_msi(void *opaque, uint64_t addr, uint32_t data)
     accel_msi(opaque, addr, data);
 }
 
+/* Functions of one device may share a pin. */
+static void set_pin(void *opaque, unsigned dev, unsigned pin, int level)
+{
+    XenDevicesMachine *s = opaque;
+    uint8_t *drivers = &s->drivers[dev][pin];
+
+    pthread_mutex_lock(&s->lock);
+    if (level != 0 ? (*drivers)++ == 0 : --*drivers == 0) {
+        accel_pci_irq(machine_accel(HUMPY_MACHINE(s)), 0, 0, dev, pin, level != 0);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 static bool add_pci(XenDevicesMachine *s, GError **error)
 {
     Machine *m = HUMPY_MACHINE(s);
@@ -82,6 +105,7 @@ static bool add_pci(XenDevicesMachine *s, GError **error)
     gpex_set_up(HUMPY_GPEX(dev), &layout, machine_system_memory(m), machine_memory(m),
                 accel_caps(machine_accel(m)) & ACCEL_CAP_MSI);
     gpex_set_msi_target(HUMPY_GPEX(dev), send_msi, machine_accel(m));
+    gpex_set_pin_target(HUMPY_GPEX(dev), set_pin, s);
     ok = device_realize(dev, error);
     if (ok) {
         machine_add_device(m, dev);
@@ -89,6 +113,62 @@ static bool add_pci(XenDevicesMachine *s, GError **error)
     }
     g_object_unref(dev);
     return ok;
+}
+
+/* ---- interrupt lines ---- */
+
+static void drive_line(void *opaque, int gsi, int level)
+{
+    accel_irq_set(opaque, gsi, level != 0);
+}
+
+static bool has_lines(Machine *m)
+{
+    return accel_caps(machine_accel(m)) & ACCEL_CAP_IRQCHIP;
+}
+
+/* Several devices may share one of ISA's. */
+static bool add_isa_lines(XenDevicesMachine *s, GError **error)
+{
+    Accel *accel = machine_accel(HUMPY_MACHINE(s));
+
+    if (!has_lines(HUMPY_MACHINE(s)) || target_current() != TARGET_X86_64) {
+        return true;
+    }
+    s->lines = x86_gsis_new();
+    for (unsigned irq = 0; irq < N_ISA_IRQS; irq++) {
+        if (!accel_irq_connect(accel, irq, ACCEL_IRQ_LEVEL, error)) {
+            return false;
+        }
+        x86_gsi_add_output(s->lines, irq, irq_new(drive_line, accel, irq));
+    }
+    return true;
+}
+
+/* To the line that its property irq says, if the domain has such and one is said. */
+static bool connect_line(XenDevicesMachine *s, Device *dev, GError **error)
+{
+    Machine *m = HUMPY_MACHINE(s);
+    unsigned n = s->lines != NULL ? N_ISA_IRQS : N_SPIS;
+    guint irq;
+
+    g_object_get(dev, "irq", &irq, NULL);
+    if (irq == UINT32_MAX || !has_lines(m)) {
+        return true;
+    }
+    if (irq >= n) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "irq=%u: it is 0 to %u", irq, n - 1);
+        return false;
+    }
+    if (s->lines != NULL) {
+        device_connect_irq(dev, 0, x86_gsi_line(s->lines, irq));
+        return true;
+    }
+    if (!accel_irq_connect(machine_accel(m), irq, ACCEL_IRQ_LEVEL, error)) {
+        return false;
+    }
+    device_connect_irq(dev, 0, irq_new(drive_line, machine_accel(m), irq));
+    return true;
 }
 
 /* ---- machine ---- */
@@ -105,6 +185,12 @@ static bool check_options(Machine *m, GError **error)
                          : config->ram_size != 0    ? "-m"
                                                     : NULL;
 
+    if (strcmp(accel_name(machine_accel(m)), "xen") != 0 &&
+        strcmp(accel_name(machine_accel(m)), "qtest") != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
+                    "-machine xen-devices: its domain is missing: -accel xen,domid=N");
+        return false;
+    }
     if (option != NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                     "%s: on machine 'xen-devices' memory, CPUs and kernel are the toolstack's",
@@ -126,6 +212,7 @@ static bool xen_devices_init(Machine *m, GError **error)
     };
 
     return check_options(m, error) && accel_setup(machine_accel(m), &info, error) &&
+           add_isa_lines(HUMPY_XEN_DEVICES_MACHINE(m), error) &&
            add_pci(HUMPY_XEN_DEVICES_MACHINE(m), error);
 }
 
@@ -136,7 +223,10 @@ static bool xen_devices_boot(Machine *m, GError **error)
 
 static void xen_devices_finish(Machine *m)
 {
-    HUMPY_XEN_DEVICES_MACHINE(m)->pci = NULL;
+    XenDevicesMachine *s = HUMPY_XEN_DEVICES_MACHINE(m);
+
+    s->pci = NULL;
+    g_clear_pointer(&s->lines, x86_gsis_free);
 }
 
 /* ---- -device ---- */
@@ -191,19 +281,28 @@ static bool plug_pci(Machine *m, PciDevice *dev, GError **error)
 
 static bool xen_devices_plugged(Machine *m, Device *dev, GError **error)
 {
+    XenDevicesMachine *s = HUMPY_XEN_DEVICES_MACHINE(m);
+
     if (HUMPY_IS_PCI_DEVICE(dev)) {
         return plug_pci(m, HUMPY_PCI_DEVICE(dev), error);
     }
     if (device_parent_bus(dev) != NULL) {
         return true;
     }
-    if (HUMPY_IS_SERIAL(dev) || HUMPY_IS_DEBUG_EXIT(dev) || HUMPY_IS_DEBUGCON(dev)) {
+    if (HUMPY_IS_SERIAL(dev)) {
+        return connect_line(s, dev, error) && plug_at_port(m, dev, "iobase", error);
+    }
+    if (HUMPY_IS_DEBUG_EXIT(dev) || HUMPY_IS_DEBUGCON(dev)) {
         return plug_at_port(m, dev, "iobase", error);
     }
     if (HUMPY_IS_PVPANIC_ISA(dev)) {
         return plug_at_port(m, dev, "ioport", error);
     }
-    if (HUMPY_IS_PVPANIC_MMIO(dev) || HUMPY_IS_VIRTIO_MMIO(dev)) {
+    if (HUMPY_IS_VIRTIO_MMIO(dev)) {
+        virtio_mmio_set_dma(HUMPY_VIRTIO_MMIO(dev), machine_memory(m));
+        return connect_line(s, dev, error) && plug_at_address(m, dev, error);
+    }
+    if (HUMPY_IS_PVPANIC_MMIO(dev)) {
         return plug_at_address(m, dev, error);
     }
     if (HUMPY_IS_PC_TESTDEV(dev)) {
@@ -226,14 +325,22 @@ static const Prop xen_devices_props[] = {
               "Size of that"),
 };
 
+static void xen_devices_machine_finalize(GObject *obj)
+{
+    pthread_mutex_destroy(&HUMPY_XEN_DEVICES_MACHINE(obj)->lock);
+    G_OBJECT_CLASS(xen_devices_machine_parent_class)->finalize(obj);
+}
+
 static void xen_devices_machine_init(XenDevicesMachine *s)
 {
+    pthread_mutex_init(&s->lock, NULL);
 }
 
 static void xen_devices_machine_class_init(XenDevicesMachineClass *klass)
 {
     MachineClass *mc = HUMPY_MACHINE_CLASS(klass);
 
+    G_OBJECT_CLASS(klass)->finalize = xen_devices_machine_finalize;
     mc->name = "xen-devices";
     mc->summary = "devices for a domain of Xen";
     mc->max_cpus = 1;

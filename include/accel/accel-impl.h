@@ -69,6 +69,11 @@ struct _AccelClass {
     /* (optional) [any] accel_msi(). Without: the message is lost. */
     void (*msi)(Accel *accel, uint64_t addr, uint32_t data);
 
+    /* (optional) [any] accel_pci_irq(), accel_guest_over(). Without: nothing happens. */
+    void (*pci_irq)(Accel *accel, uint16_t segment, uint8_t bus, uint8_t dev, unsigned pin,
+                    bool level);
+    void (*guest_over)(Accel *accel, bool reset);
+
     /* (optional) [main] accel_pci_function(). */
     bool (*pci_function)(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn,
                          GError **error);

@@ -117,6 +117,14 @@ void accel_irq_set(Accel *accel, unsigned gsi, bool level);
  * What the hypervisor refuses is dropped and counted. [any] */
 void accel_msi(Accel *accel, uint64_t addr, uint32_t data);
 
+/* The pin (0: INTA) of a PCI device, where the hypervisor has the wires behind it (Xen); elsewhere
+ * nothing is there. [any] */
+void accel_pci_irq(Accel *accel, uint16_t segment, uint8_t bus, uint8_t dev, unsigned pin,
+                   bool level);
+/* A device or the user has ended the guest: whoever keeps it (a toolstack) is told, where that is
+ * not us. [main] */
+void accel_guest_over(Accel *accel, bool reset);
+
 /* PCI_CONFIG requests of this function are for info->pci_config from now on, where the hypervisor
  * asks function by function (Xen). After setup; nothing takes it back but teardown. [main] */
 bool accel_pci_function(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn, GError **error);

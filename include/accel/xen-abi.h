@@ -10,3 +10,4 @@
 
 #include <xen/hvm/dm_op.h>
 #include <xen/hvm/ioreq.h>
+#include <xen/sched.h>

@@ -34,5 +34,9 @@ void gpex_set_up(Gpex *gpex, const GpexLayout *layout, MemoryRegion *system, Add
 /* Before realize. Where messages go that are not for RAM, as PciRootOps.send_msi. */
 void gpex_set_msi_target(Gpex *gpex, void (*send)(void *opaque, uint64_t addr, uint32_t data),
                          void *opaque);
+/* Before realize. Who hears each device's pins, as PciRootOps.set_pin. */
+void gpex_set_pin_target(Gpex *gpex,
+                         void (*set)(void *opaque, unsigned dev, unsigned pin, int level),
+                         void *opaque);
 /* The root bus; borrowed. After realize. */
 PciBus *gpex_bus(Gpex *gpex);

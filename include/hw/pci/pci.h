@@ -49,6 +49,8 @@ typedef struct {
     AddressSpace *dma; /* what addresses in bus master accesses mean */
     /* Line 0 to 3 changed level. [any] Takes only leaf locks. */
     void (*set_line)(void *opaque, unsigned line, int level);
+    /* (optional) The same before pins become lines: pin (0: INTA) of device dev of the root bus. */
+    void (*set_pin)(void *opaque, unsigned dev, unsigned pin, int level);
     /* (optional) Message-signalled interrupts that do not go to RAM. [any] Takes only leaf locks.
      */
     void (*send_msi)(void *opaque, uint64_t addr, uint32_t data);
