@@ -62,6 +62,8 @@ void xen_model_invalidate(XenModelDomain *d, unsigned vcpu);
  * made the other way. */
 bool xen_model_write_buffered(XenModelDomain *d, unsigned vcpu, uint8_t type, uint64_t addr,
                               uint64_t value, unsigned size);
+/* From now on nobody is told of what is in the ring. */
+void xen_model_mute_ring(XenModelDomain *d);
 /* A slot that somebody has filled without the rules: state READY, event sent; waits. */
 uint64_t xen_model_raw_slot(XenModelDomain *d, unsigned vcpu, const void *ioreq);
 /* The event of a vCPU's channel, without a request. */

@@ -324,7 +324,9 @@ static bool put(XenModelDomain *d, Server *s, uint8_t type, uint64_t addr, uint6
     if (s->buffering == XENLIB_BUFFERING_ATOMIC) {
         rebase(ring);
     }
-    model_send(&s->ports[d->n_vcpus]);
+    if (!d->muted) {
+        model_send(&s->ports[d->n_vcpus]);
+    }
     return true;
 }
 
@@ -350,6 +352,13 @@ bool xen_model_write_buffered(XenModelDomain *d, unsigned vcpu, uint8_t type, ui
         xen_model_request(d, vcpu, &req);
     }
     return done;
+}
+
+void xen_model_mute_ring(XenModelDomain *d)
+{
+    pthread_mutex_lock(&model_lock);
+    d->muted = true;
+    pthread_mutex_unlock(&model_lock);
 }
 
 /* ---- looking ---- */

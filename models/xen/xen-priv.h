@@ -54,7 +54,7 @@ typedef struct {
 struct XenModelDomain {
     uint16_t domid;
     XenLibDomainType type;
-    bool arm, dead;
+    bool arm, dead, muted;
     unsigned n_vcpus;
     uint64_t memory_size;
     int memory_fd;

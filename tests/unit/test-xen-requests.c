@@ -206,6 +206,7 @@ static void no_accesses(World *w, gconstpointer data)
 static void buffered_before_sync(World *w, gconstpointer data)
 {
     world_run(w, "");
+    xen_model_mute_ring(w->d);
     for (unsigned i = 0; i < 100; i++) {
         g_assert_true(xen_model_write_buffered(w->d, 0, IOREQ_TYPE_PIO, WORLD_PORTS, i, 1));
         g_assert_cmphex(xen_model_in(w->d, 0, WORLD_PORTS, 1), ==, i);
