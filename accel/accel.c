@@ -300,6 +300,17 @@ void accel_guest_over(Accel *accel, bool reset)
     }
 }
 
+bool accel_set_dirty_log(Accel *accel, bool on)
+{
+    AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);
+
+    if (klass->set_dirty_log == NULL) {
+        return false;
+    }
+    klass->set_dirty_log(accel, on);
+    return true;
+}
+
 bool accel_pci_function(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn, GError **error)
 {
     AccelClass *klass = HUMPY_ACCEL_GET_CLASS(accel);

@@ -20,16 +20,16 @@
 
 /* ---- the state, which shares its byte with other fields ---- */
 
-enum { STATE_OFFSET = 30, STATE_MASK = 0xf };
+enum { STATE_OFFSET = 30, STATE_MASK = 0xf, PATIENCE_MS = 1000 };
 
 static uint8_t *state_byte(ioreq_t *slot)
 {
     return (uint8_t *)slot + STATE_OFFSET;
 }
 
-static bool is_ready(ioreq_t *slot)
+static bool has_state(ioreq_t *slot, uint8_t state)
 {
-    return (__atomic_load_n(state_byte(slot), __ATOMIC_ACQUIRE) & STATE_MASK) == STATE_IOREQ_READY;
+    return (__atomic_load_n(state_byte(slot), __ATOMIC_ACQUIRE) & STATE_MASK) == state;
 }
 
 /* Nobody else writes the byte while the slot is ours. */
@@ -146,9 +146,7 @@ static void serve_slot(XenWaiter *w)
     }
     set_state(w->slot, STATE_IORESP_READY);
     if (xen->lib->evtchn_notify(w->ev, w->port) != 0) {
-        accel_report_event(HUMPY_ACCEL(xen), ACCEL_EVENT_CRASH,
-                           "cannot tell vCPU %u of domain %u that its request is served: %s",
-                           w->index, xen->domid, g_strerror(errno));
+        xen_report_trouble(xen, "cannot tell of an answered request a vCPU", errno);
     }
 }
 
@@ -167,7 +165,7 @@ static void serve(XenWaiter *w)
     }
     if (w->slot == NULL) {
         drain_ring(w);
-    } else if (is_ready(w->slot)) {
+    } else if (has_state(w->slot, STATE_IOREQ_READY)) {
         serve_slot(w);
     }
     pthread_mutex_unlock(&w->gate);
@@ -192,9 +190,7 @@ static bool wait_for_event(XenWaiter *w)
     }
     port = lib->evtchn_pending(w->ev);
     if (port < 0 || lib->evtchn_unmask(w->ev, port) != 0) {
-        accel_report_event(HUMPY_ACCEL(w->xen), ACCEL_EVENT_CRASH,
-                           "cannot wait for requests of domain %u: %s", w->xen->domid,
-                           g_strerror(errno));
+        xen_report_trouble(w->xen, "cannot wait for requests", errno);
         return false;
     }
     return true;
@@ -305,6 +301,20 @@ bool xen_serve_start(AccelXen *xen, GError **error)
     return start_threads(xen, error);
 }
 
+/* An answer that its vCPU has not taken is lost with the server. A vCPU that the toolstack has
+ * paused will not take it: so not for ever. */
+static void wait_until_taken(AccelXen *xen)
+{
+    unsigned tries = PATIENCE_MS;
+
+    for (unsigned i = 0; i < xen->n_vcpus && xen->slots != NULL; i++) {
+        while (has_state(&xen->slots[i], STATE_IORESP_READY) && tries > 0) {
+            g_usleep(1000);
+            tries--;
+        }
+    }
+}
+
 void xen_serve_stop(AccelXen *xen)
 {
     uint64_t one = 1;
@@ -318,6 +328,7 @@ void xen_serve_stop(AccelXen *xen)
             g_thread_join(xen->waiters[i].thread);
         }
     }
+    wait_until_taken(xen);
     for (unsigned i = 0; i < xen->n_waiters; i++) {
         XenWaiter *w = &xen->waiters[i];
 

@@ -101,7 +101,7 @@ struct _AccelXen {
     XenRangeSet memory, ports; /* guarded by the topology lock */
     GError *range_error;       /* the first, before the start */
     bool warned_irq;           /* atomic */
-    bool gone;                 /* [main] the domain has been destroyed */
+    bool gone;                 /* atomic: the domain has been destroyed */
     GSource *watch;            /* whether it has, or NULL */
 
     /* foreign.c */
@@ -114,6 +114,10 @@ struct _AccelXen {
     pthread_mutex_t pieces_lock;
     bool dirty_log; /* atomic */
 };
+
+/* xen.c */
+/* Something failed that only a domain's end explains, or a fault of the host. [any] */
+void xen_report_trouble(AccelXen *xen, const char *what, int cause);
 
 /* pages.c */
 bool xen_pages_map(AccelXen *xen, GError **error);

@@ -135,19 +135,44 @@ static bool xen_open(Accel *accel, GError **error)
 
 /* A domain that is being destroyed stays for as long as somebody has its pages, but loses its
  * servers at once. */
-static gboolean look_after_domain(gpointer opaque)
+static bool is_gone(AccelXen *xen)
 {
-    AccelXen *xen = opaque;
     uint32_t port;
 
     if (xen->lib->server_info(xen->handle, xen->server, NULL, NULL, &port) == 0 ||
         (errno != ENOENT && errno != ESRCH)) {
+        return false;
+    }
+    if (!__atomic_exchange_n(&xen->gone, true, __ATOMIC_RELAXED)) {
+        g_message("domain %u is gone", xen->domid);
+    }
+    return true;
+}
+
+static void report_gone(AccelXen *xen)
+{
+    accel_report_event(HUMPY_ACCEL(xen), ACCEL_EVENT_SHUTDOWN, "domain %u is gone", xen->domid);
+}
+
+static gboolean look_after_domain(gpointer opaque)
+{
+    AccelXen *xen = opaque;
+
+    if (!is_gone(xen)) {
         return G_SOURCE_CONTINUE;
     }
-    xen->gone = true;
-    g_message("domain %u is gone", xen->domid);
-    accel_report_event(HUMPY_ACCEL(xen), ACCEL_EVENT_SHUTDOWN, "domain %u is gone", xen->domid);
+    report_gone(xen);
     return G_SOURCE_REMOVE;
+}
+
+void xen_report_trouble(AccelXen *xen, const char *what, int cause)
+{
+    if (is_gone(xen)) {
+        report_gone(xen);
+    } else {
+        accel_report_event(HUMPY_ACCEL(xen), ACCEL_EVENT_CRASH, "%s of domain %u: %s", what,
+                           xen->domid, g_strerror(cause));
+    }
 }
 
 /* Xen's events about other domains reach only the toolstack. */
@@ -170,7 +195,7 @@ static void xen_guest_over(Accel *accel, bool reset)
 {
     AccelXen *xen = HUMPY_ACCEL_XEN(accel);
 
-    if (!xen->gone &&
+    if (!__atomic_load_n(&xen->gone, __ATOMIC_RELAXED) &&
         xen->lib->shutdown(xen->handle, reset ? SHUTDOWN_reboot : SHUTDOWN_poweroff) != 0) {
         g_warning("-accel xen: cannot shut domain %u down: %s", xen->domid, g_strerror(errno));
     }
@@ -282,6 +307,11 @@ static bool xen_start(Accel *accel, const AccelBootInfo *boot, GError **error)
     return xen_serve_start(xen, error);
 }
 
+static void xen_set_dirty_log(Accel *accel, bool on)
+{
+    __atomic_store_n(&HUMPY_ACCEL_XEN(accel)->dirty_log, on, __ATOMIC_RELAXED);
+}
+
 static void xen_pause(Accel *accel)
 {
     xen_serve_pause(HUMPY_ACCEL_XEN(accel));
@@ -344,6 +374,7 @@ static void accel_xen_class_init(AccelXenClass *klass)
     ac->msi = xen_msi;
     ac->pci_irq = xen_pci_irq;
     ac->guest_over = xen_guest_over;
+    ac->set_dirty_log = xen_set_dirty_log;
     ac->pci_function = xen_pci_function;
     ac->start = xen_start;
     ac->pause = xen_pause;

@@ -73,6 +73,8 @@ struct _AccelClass {
     void (*pci_irq)(Accel *accel, uint16_t segment, uint8_t bus, uint8_t dev, unsigned pin,
                     bool level);
     void (*guest_over)(Accel *accel, bool reset);
+    /* (optional) [main] accel_set_dirty_log(). */
+    void (*set_dirty_log)(Accel *accel, bool on);
 
     /* (optional) [main] accel_pci_function(). */
     bool (*pci_function)(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn,

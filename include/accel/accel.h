@@ -125,6 +125,10 @@ void accel_pci_irq(Accel *accel, uint16_t segment, uint8_t bus, uint8_t dev, uns
  * not us. [main] */
 void accel_guest_over(Accel *accel, bool reset);
 
+/* Whether the hypervisor is told of pages that devices write, where it cannot see that by itself
+ * (Xen). FALSE: there is nobody to tell. [main] */
+bool accel_set_dirty_log(Accel *accel, bool on);
+
 /* PCI_CONFIG requests of this function are for info->pci_config from now on, where the hypervisor
  * asks function by function (Xen). After setup; nothing takes it back but teardown. [main] */
 bool accel_pci_function(Accel *accel, uint16_t segment, uint8_t bus, uint8_t devfn, GError **error);

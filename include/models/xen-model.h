@@ -86,8 +86,9 @@ typedef struct {
     uint32_t last_spi;
     bool spi_level;
     unsigned modified_calls;
-    uint64_t modified_gfn;
-    unsigned mapped_pages; /* of its memory, now */
+    uint64_t modified_gfn;   /* of the last call */
+    unsigned modified_pages; /* of all */
+    unsigned mapped_pages;   /* of its memory, now */
     unsigned map_calls;
     unsigned servers;
     bool restricted;

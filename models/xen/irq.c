@@ -78,6 +78,7 @@ int model_modified(XenModelDomain *d, uint64_t gfn, uint32_t n)
 {
     d->stats.modified_calls++;
     d->stats.modified_gfn = gfn;
+    d->stats.modified_pages += n;
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "monitor/hmp.h"
 #include "node.h"
 #include "qapi-commands.h"
+#include "util/error.h"
 #include "util/target.h"
 #include "vm.h"
 
@@ -26,6 +27,18 @@ JsonNode *qmp_query_uuid(JsonObject *args, GError **error)
     json_object_set_string_member(info, "UUID",
                                   uuid != NULL ? uuid : "00000000-0000-0000-0000-000000000000");
     return node_object(info);
+}
+
+JsonNode *qmp_xen_set_global_dirty_log(JsonObject *args, GError **error)
+{
+    Vm *vm = vm_current();
+
+    if (vm == NULL ||
+        !accel_set_dirty_log(vm_accel(vm), json_object_get_boolean_member(args, "enable"))) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "only -accel xen tells a hypervisor of what devices write");
+    }
+    return NULL;
 }
 
 JsonNode *qmp_query_kvm(JsonObject *args, GError **error)

@@ -347,6 +347,30 @@ static void bounded(World *w, gconstpointer data)
     }
 }
 
+/* While somebody copies the domain's memory, what devices write is told, and nothing else. */
+static void dirty_log(World *w, gconstpointer data)
+{
+    XenModelStats stats;
+    uint64_t len = 0x1800;
+    void *host;
+
+    world_run(w, "");
+    address_space_stl_le(w->as, 0x1000, 1, NULL);
+    g_assert_true(accel_set_dirty_log(w->accel, true));
+    address_space_ldl_le(w->as, 0x1000, NULL);
+    xen_model_stats(w->d, &stats);
+    g_assert_cmpuint(stats.modified_calls, ==, 0);
+    address_space_stl_le(w->as, 0x2000, 1, NULL);
+    xen_model_stats(w->d, &stats);
+    g_assert_cmpuint(stats.modified_gfn, ==, 2);
+    host = address_space_map(w->as, 0x4c00, &len, true);
+    address_space_unmap(w->as, host, len, true);
+    xen_model_stats(w->d, &stats);
+    g_assert_cmpuint(stats.modified_calls, ==, 2);
+    g_assert_cmpuint(stats.modified_gfn, ==, 4);
+    g_assert_cmpuint(stats.modified_pages, ==, 4);
+}
+
 /* All of the cache held by users: an error, not more mappings. */
 static void all_held(World *w, gconstpointer data)
 {
@@ -381,7 +405,7 @@ static gpointer touch(gpointer data)
     Toucher *t = data;
 
     memory_thread_register();
-    for (unsigned i = 0; i < 20000; i++) {
+    for (unsigned i = 0; i < 400; i++) {
         uint64_t len = 64;
         hwaddr at = (uint64_t)(i * 37 + t->n * 11) % (WORLD_MEMORY / 4096) * 4096 + t->n * 64;
         uint8_t *host = address_space_map(t->w->as, at, &len, true);
@@ -407,7 +431,7 @@ static void threads(World *w, gconstpointer data)
         touchers[i] = (Toucher){ .w = w, .n = i };
         threads[i] = g_thread_new("toucher", touch, &touchers[i]);
     }
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 20; i++) {
         xen_model_invalidate(w->d, 0);
     }
     for (unsigned i = 0; i < N; i++) {
@@ -426,9 +450,8 @@ static void domain_dies(World *w, gconstpointer data)
     world_run(w, "");
     held = address_space_map(w->as, 0x1000, &len, true);
     xen_model_kill(w->d);
-    while (w->n_events == 0) {
-        g_main_context_iteration(NULL, true);
-    }
+    g_main_context_iteration(NULL, true); /* the look once a second, if no thread was faster */
+    world_wait_event(w);
     g_assert_cmpint(w->event, ==, ACCEL_EVENT_SHUTDOWN);
     g_assert_nonnull(strstr(w->message, "domain 7 is gone"));
     memset(held, 0, len);
@@ -530,6 +553,7 @@ int main(int argc, char **argv)
     ADD("memory/accesses", NULL, memory);
     ADD("memory/pointers", NULL, pointers);
     ADD("memory/bounded", NULL, bounded);
+    ADD("memory/dirty-log", NULL, dirty_log);
     ADD("memory/all-held", NULL, all_held);
     ADD("memory/threads", NULL, threads);
     ADD("end/domain-dies", NULL, domain_dies);
