@@ -141,6 +141,23 @@ def protected():
         check_equal(vm.wait(), 0)
 
 
+@test("crosvm's words boot, protected as well")
+def crosvm():
+    for more in ([], ["--protected-vm-without-firmware", "--swiotlb", "32"]):
+        with humpy.Guest() as guest, \
+                humpy.Process(["crosvm", "run", *more, "--disable-sandbox", "--mem", "256",
+                               "--hypervisor", "gunyah", "--cpus", "num-cores=2", "--serial",
+                               "type=stdout,hardware=serial,num=1,console,stdin", "--initrd",
+                               guest.path("initrd"), "--block", guest.path("job") + ",ro",
+                               "--rwdisk", guest.path("disk"), "-p", "panic=-1",
+                               guest.path("vmlinuz")], binary=humpy.LAUNCH) as vm:
+            at = vm.expect(humpy.PROMPT)
+            vm.type("echo cpus-$(nproc)\n")
+            vm.expect("cpus-2", at)
+            vm.type("poweroff -f\n")
+            check_equal(vm.wait(), 0)
+
+
 @test("a VM without a name gets one; a stopped one answers as well")
 def names():
     with humpy.Guest() as guest:
