@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * See block/queue.h. A request takes one of three ways: at once, where the driver never blocks
- * (null-co); io_uring, where the driver says that it is a plain transfer of a descriptor; else the
- * synchronous functions of block.c in a thread. What io_uring leaves undone (a short transfer, an
- * error that may be about the way) is done again by a thread, whose result counts.
+ * See block/queue.h. A request takes one of three ways: at once, where that does not block
+ * (null-co, files in memory, a lone read that the page cache holds); io_uring, where the driver
+ * says that it is a plain transfer of a descriptor; else the synchronous functions of block.c in a
+ * thread. What io_uring leaves undone (a short transfer, an error that may be about the way) is
+ * done again by a thread, whose result counts.
  */
 #include "block/queue.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "block-priv.h"
@@ -24,6 +29,8 @@ enum {
     /* What is in the page cache is copied where it is submitted; from that many bytes on, and with
      * another request beside it, a thread of the kernel's does that, so that several copy. */
     LONG_TRANSFER = 256 << 10,
+    AT_ONCE_MAX = 64 * 1024, /* copying more would keep the queue's other requests waiting */
+    AFTER_A_MISS = 32,
 };
 
 struct BlockQueue {
@@ -34,6 +41,8 @@ struct BlockQueue {
     bool has_ring;
     struct io_uring ring;
     unsigned not_handed_over; /* entries since the last io_uring_submit() */
+    bool seen, is_memory, is_cached;
+    unsigned misses; /* so many requests are not tried at once */
 
     pthread_mutex_t lock; /* what follows */
     BlockRequest *first_done, **last_done;
@@ -126,6 +135,63 @@ static void finish(BlockQueue *q, BlockRequest *r, int result)
 
 /* ---- io_uring ---- */
 
+static void ring_completed(BlockQueue *q, BlockRequest *r, int res)
+{
+    bool is_write = r->op == BLOCK_OP_WRITE, whole = res >= 0 && (uint64_t)res == r->length;
+
+    block_plain_end(q->blk, is_write, whole ? r->offset + r->length : 0);
+    if (!whole) {
+        submit_to_thread(q, r);
+    } else if (is_write && (r->stable || block_is_writethrough(q->blk))) {
+        r->only_flush = true;
+        submit_to_thread(q, r);
+    } else {
+        finish(q, r, 0);
+    }
+}
+
+/* Files that are memory themselves, and those that the page cache stands in front of. */
+static void look_at_file(BlockQueue *q, int fd)
+{
+    struct statfs fs;
+    int flags = fcntl(fd, F_GETFL);
+
+    q->seen = true;
+    q->is_memory = fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+    q->is_cached = flags >= 0 && (flags & O_DIRECT) == 0;
+}
+
+/* What is in the host's memory needs no handing over and no waking up. FALSE: it has not all been
+ * done, and is to be done again. */
+static bool transfer_at_once(BlockQueue *q, BlockRequest *r, int fd, bool is_write)
+{
+    bool alone = q->in_flight == 1, done;
+    ssize_t got;
+
+    if (!q->seen) {
+        look_at_file(q, fd);
+    }
+    if (r->length > AT_ONCE_MAX) {
+        return false;
+    }
+    if (q->is_memory) {
+        got = is_write ? pwritev(fd, r->iov, r->n_iov, r->offset)
+                       : preadv(fd, r->iov, r->n_iov, r->offset);
+        return got >= 0 && (uint64_t)got == r->length;
+    }
+    if (is_write || !q->is_cached || !alone) {
+        return false;
+    }
+    if (q->misses > 0) { /* the cache does not hold what is read these days */
+        q->misses--;
+        return false;
+    }
+    got = preadv2(fd, r->iov, r->n_iov, r->offset, RWF_NOWAIT);
+    done = got >= 0 && (uint64_t)got == r->length;
+    q->misses = done ? 0 : AFTER_A_MISS;
+    return done;
+}
+
 static bool submit_to_ring(BlockQueue *q, BlockRequest *r)
 {
     bool is_write = r->op == BLOCK_OP_WRITE;
@@ -138,6 +204,10 @@ static bool submit_to_ring(BlockQueue *q, BlockRequest *r)
     fd = block_plain_begin(q->blk, r->offset, r->iov, r->n_iov, is_write);
     if (fd < 0) {
         return false;
+    }
+    if (transfer_at_once(q, r, fd, is_write)) {
+        ring_completed(q, r, (int)r->length);
+        return true;
     }
     sqe = io_uring_get_sqe(&q->ring);
     if (sqe == NULL) { /* the ring is full of what was not handed over */
@@ -159,21 +229,6 @@ static bool submit_to_ring(BlockQueue *q, BlockRequest *r)
     io_uring_sqe_set_data(sqe, r);
     q->not_handed_over++;
     return true;
-}
-
-static void ring_completed(BlockQueue *q, BlockRequest *r, int res)
-{
-    bool is_write = r->op == BLOCK_OP_WRITE, whole = res >= 0 && (uint64_t)res == r->length;
-
-    block_plain_end(q->blk, is_write, whole ? r->offset + r->length : 0);
-    if (!whole) {
-        submit_to_thread(q, r);
-    } else if (is_write && (r->stable || block_is_writethrough(q->blk))) {
-        r->only_flush = true;
-        submit_to_thread(q, r);
-    } else {
-        finish(q, r, 0);
-    }
 }
 
 static void reap_ring(BlockQueue *q)
