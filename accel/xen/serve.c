@@ -174,22 +174,21 @@ static void serve(XenWaiter *w)
 /* ---- threads ---- */
 
 /* FALSE: it is over. */
-static bool wait_for_event(XenWaiter *w)
+static bool wait_for_event(XenWaiter *w, int *port)
 {
     const XenLib *lib = w->xen->lib;
     struct pollfd fds[] = {
         { .fd = lib->evtchn_fd(w->ev), .events = POLLIN },
         { .fd = w->xen->stop_fd, .events = POLLIN },
     };
-    int port;
 
     while (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno == EINTR) {
     }
     if (fds[1].revents != 0) {
         return false;
     }
-    port = lib->evtchn_pending(w->ev);
-    if (port < 0 || lib->evtchn_unmask(w->ev, port) != 0) {
+    *port = lib->evtchn_pending(w->ev);
+    if (*port < 0) {
         xen_report_trouble(w->xen, "cannot wait for requests", errno);
         return false;
     }
@@ -199,10 +198,17 @@ static bool wait_for_event(XenWaiter *w)
 static gpointer waiter_thread(gpointer data)
 {
     XenWaiter *w = data;
+    int port;
 
     memory_thread_register();
-    while (wait_for_event(w)) {
+    while (wait_for_event(w, &port)) {
         serve(w);
+        /* After the answer, for which the vCPU waits: an event that comes while the channel is
+         * masked stays pending, and unmasking delivers it. */
+        if (w->xen->lib->evtchn_unmask(w->ev, port) != 0) {
+            xen_report_trouble(w->xen, "cannot wait for requests", errno);
+            break;
+        }
     }
     serve(w); /* what was asked before the server was disabled */
     memory_thread_unregister();
