@@ -50,6 +50,7 @@ def type_lines(title, option, types):
             yield from property_lines(prop)
 
 
+SYSTEM = "humpy-system-"
 GUESTS = {"aarch64": "arm64", "x86_64": "x86"}
 
 BEFORE = r""".SH NAME
@@ -79,19 +80,43 @@ crashed. One line on stderr names the option and the cause. A kernel panic is th
 with panic=\-1 on its command line it becomes a reset."""
 
 
+EXPORT_BEFORE = r""".SH NAME
+%(program)s \- disks and network cards for the host's own kernel
+.SH SYNOPSIS
+.B %(program)s
+.RI [ options ]
+.SH DESCRIPTION
+Serves virtio devices through VDUSE: with the kernel's virtio_vdpa they are disks and network cards of
+the host itself, with vhost_vdpa those of a virtual machine.
+Options may be written with one dash or two. A comma inside a value is doubled."""
+
+EXPORT_AFTER = r""".SH EXIT STATUS
+.TP
+0
+SIGTERM, SIGINT, SIGHUP or the monitor ended the program.
+.TP
+1
+An error on the command line or of the host. One line on stderr names the option and the cause."""
+
+
 def main():
     dump = json.load(sys.stdin)
     program = text(dump["program"])
-    before = BEFORE % {"program": program, "guests": GUESTS[dump["target"]]}
+    before, after = BEFORE, AFTER
+    if not dump["program"].startswith(SYSTEM):
+        before, after = EXPORT_BEFORE, EXPORT_AFTER
+    before = before % {"program": program, "guests": GUESTS[dump["target"]]}
     lines = [f'.TH {program.upper()} 1 "" "Humpy {dump["version"]}"', before, ".SH OPTIONS"]
     for section in dump["sections"]:
         lines.append(f".SS {text(section['title'])}")
         for option in section["options"]:
             lines += option_lines(option)
+    if not dump["program"].startswith(SYSTEM):
+        dump.update(accelerators=[], machines=[], devices=[])
     lines += type_lines("ACCELERATORS", "-accel", dump["accelerators"])
     lines += type_lines("MACHINES", "-machine", dump["machines"])
     lines += type_lines("DEVICES", "-device", dump["devices"])
-    lines.append(AFTER)
+    lines.append(after)
     print("\n".join(lines))
 
 
