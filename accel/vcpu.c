@@ -301,6 +301,13 @@ bool vcpu_set_start(VcpuSet *set, GError **error)
             return false;
         }
     }
+    pthread_mutex_lock(&set->lock);
+    for (unsigned i = 0; i < set->n; i++) {
+        while (!set->vcpus[i]->started) { /* from here on its number is known */
+            pthread_cond_wait(&set->parked, &set->lock);
+        }
+    }
+    pthread_mutex_unlock(&set->lock);
     return true;
 }
 

@@ -101,7 +101,7 @@ static int read_answer(Link *l, char **text)
     while (true) {
         uint8_t buf[ANSWER_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
         ssize_t n = recv(l->fd, buf, sizeof(buf), 0);
-        int left = n;
+        const struct nlmsghdr *h;
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -109,8 +109,12 @@ static int read_answer(Link *l, char **text)
         if (n <= 0) {
             return n < 0 ? errno : EPROTO;
         }
-        for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, left);
-             h = NLMSG_NEXT(h, left)) {
+        for (size_t at = 0; (size_t)n > at && n - at >= sizeof(*h);
+             at += NLMSG_ALIGN(h->nlmsg_len)) {
+            h = (const struct nlmsghdr *)(buf + at);
+            if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > n - at) {
+                return EPROTO;
+            }
             if (h->nlmsg_type != NLMSG_ERROR) {
                 memcpy(l->answer, h, h->nlmsg_len);
                 l->answer_len = h->nlmsg_len;

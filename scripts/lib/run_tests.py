@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FUZZ_SECONDS = 20  # for each target
@@ -252,11 +253,12 @@ class Tests:
                          if n.startswith("fuzz-") and not n.endswith(".p"))
         if not targets:
             self.skip("fuzz", "no targets in this build")
-        for name in targets:
-            self.run(f"{name} for {FUZZ_SECONDS} s",
-                     [os.path.join(folder, name), f"-max_total_time={FUZZ_SECONDS}",
-                      "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
-                      f"-artifact_prefix={folder}/"])
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda name: self.run(
+                f"{name} for {FUZZ_SECONDS} s",
+                [os.path.join(folder, name), f"-max_total_time={FUZZ_SECONDS}",
+                 "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
+                 f"-artifact_prefix={folder}/"]), targets))
 
     def suite_peer(self):
         """QEMU's own qtest programs, on fixed counts; each test that is not passed is a failure."""

@@ -133,24 +133,32 @@ static uint64_t serve(struct ioreq req)
     return value;
 }
 
+/* The state shares its byte with other fields. */
+enum { STATE_OFFSET = 30, STATE_MASK = 0xf };
+
+static void set_state(uint8_t *byte, uint8_t state)
+{
+    uint8_t rest = __atomic_load_n(byte, __ATOMIC_RELAXED) & ~STATE_MASK;
+
+    __atomic_store_n(byte, rest | state, __ATOMIC_RELEASE);
+}
+
 static void answer(unsigned vcpu)
 {
-    volatile struct ioreq *slot = &slots[vcpu];
+    uint8_t *byte = (uint8_t *)&slots[vcpu] + STATE_OFFSET;
     struct ioreq req;
     uint64_t value;
 
-    if (slot->state != STATE_IOREQ_READY) {
+    if ((__atomic_load_n(byte, __ATOMIC_ACQUIRE) & STATE_MASK) != STATE_IOREQ_READY) {
         return;
     }
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     req = slots[vcpu];
-    slot->state = STATE_IOREQ_INPROCESS;
+    set_state(byte, STATE_IOREQ_INPROCESS);
     value = serve(req);
     if (req.dir == IOREQ_READ && !req.data_is_ptr) {
-        slot->data = value;
+        slots[vcpu].data = value;
     }
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    slot->state = STATE_IORESP_READY;
+    set_state(byte, STATE_IORESP_READY);
     check(xenevtchn_notify(evtchn, local_ports[vcpu]), "notifying the guest");
 }
 

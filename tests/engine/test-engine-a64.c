@@ -407,7 +407,7 @@ static void code_is_not_2_gib_from_what_it_calls(void)
     spacer = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     g_assert_true(spacer != MAP_FAILED);
     for (unsigned i = 0; i < 4; i++) {
-        g_autoptr(PayloadVm) vm = spin_translated();
+        PayloadVm *vm = spin_translated();
         Place place = { bad, true };
 
         while (place.is_code) { /* until it has been given up for a better one */
@@ -415,6 +415,7 @@ static void code_is_not_2_gib_from_what_it_calls(void)
             place.is_code = false;
             each_map(look_at, &place);
         }
+        payload_vm_free(vm);
     }
     munmap(spacer, size);
 }

@@ -34,9 +34,8 @@ typedef struct {
 } FakeQueue;
 
 typedef struct {
-    struct vduse_dev_config config;
-    uint8_t bytes[4096];
-    int node, kernel; /* both ends; -1: not open */
+    struct vduse_dev_config *config; /* and its bytes */
+    int node, kernel;                /* both ends; -1: not open */
     uint8_t status;
     uint64_t features;
     uint32_t next_id;
@@ -106,6 +105,7 @@ static void free_device(gpointer data)
     if (d->kernel >= 0) {
         close(d->kernel);
     }
+    g_free(d->config);
     g_free(d);
 }
 
@@ -123,8 +123,7 @@ static int create(const struct vduse_dev_config *c)
         return EEXIST;
     }
     d = g_new0(FakeDevice, 1);
-    d->config = *c;
-    memcpy(d->bytes, c->config, c->config_size);
+    d->config = g_memdup2(c, sizeof(*c) + c->config_size);
     d->node = d->kernel = -1;
     fill_region(&d->regions[BOUNCE], 0, FAKE_BOUNCE_SIZE);
     fill_region(&d->regions[SECOND], FAKE_BOUNCE_SIZE, FAKE_SECOND_SIZE);
@@ -288,11 +287,11 @@ static int queue_info(FakeDevice *d, struct vduse_vq_info *info)
 
 static int set_config(FakeDevice *d, const struct vduse_config_data *data)
 {
-    if (data->length == 0 || data->offset > d->config.config_size ||
-        data->length > d->config.config_size - data->offset) {
+    if (data->length == 0 || data->offset > d->config->config_size ||
+        data->length > d->config->config_size - data->offset) {
         return EINVAL;
     }
-    memcpy(d->bytes + data->offset, data->buffer, data->length);
+    memcpy(d->config->config + data->offset, data->buffer, data->length);
     return 0;
 }
 
@@ -301,7 +300,7 @@ static int device_ioctl(FakeDevice *d, unsigned long request, void *arg, int *re
     bool indexed = request == VDUSE_VQ_SETUP || request == VDUSE_VQ_GET_INFO ||
                    request == VDUSE_VQ_SETUP_KICKFD || request == VDUSE_VQ_INJECT_IRQ;
 
-    if (indexed && *(uint32_t *)arg >= d->config.vq_num) {
+    if (indexed && *(uint32_t *)arg >= d->config->vq_num) {
         return EINVAL;
     }
     switch (request) {
@@ -409,12 +408,12 @@ bool fake_vduse_is_open(const char *name)
 
 const struct vduse_dev_config *fake_vduse_config(const char *name)
 {
-    return &find(name)->config;
+    return find(name)->config;
 }
 
 const uint8_t *fake_vduse_config_bytes(const char *name)
 {
-    return find(name)->bytes;
+    return find(name)->config->config;
 }
 
 /* ---- messages ---- */
@@ -476,7 +475,7 @@ int fake_vduse_queue_state(const char *name, unsigned n)
 
 static void set_up_rings(FakeDevice *d)
 {
-    for (unsigned i = 0; i < d->config.vq_num; i++) {
+    for (unsigned i = 0; i < d->config->vq_num; i++) {
         FakeQueue *q = &d->queues[i];
         uint64_t base = FAKE_RING_IOVA + i * 0x400;
 

@@ -534,10 +534,9 @@ static void test_take_over_other(Fixture *f, gconstpointer data)
 /* One that no driver has got to is made anew, whatever it was. */
 static void test_take_over_idle(Fixture *f, gconstpointer data)
 {
-    struct {
-        struct vduse_dev_config c;
-        uint8_t bytes[8];
-    } idle = { .c = { .name = "n", .device_id = 1, .features = F_USUAL, .vq_num = 1 } };
+    const struct vduse_dev_config idle = {
+        .name = "n", .device_id = 1, .features = F_USUAL, .vq_num = 1
+    };
     const HostDevOps *ops = fake_vduse_ops();
     int control = ops->open("/dev/vduse/control", 0);
 
