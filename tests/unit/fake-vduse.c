@@ -423,9 +423,12 @@ bool fake_vduse_ask(const char *name, struct vduse_dev_request *request,
 {
     FakeDevice *d = find(name);
 
+    /* A kernel is not interrupted by the fuzzer's alarm. */
     request->request_id = d->next_id++;
-    return send(d->kernel, request, sizeof(*request), MSG_NOSIGNAL) == sizeof(*request) &&
-           recv(d->kernel, response, sizeof(*response), 0) == sizeof(*response) &&
+    return TEMP_FAILURE_RETRY(send(d->kernel, request, sizeof(*request), MSG_NOSIGNAL)) ==
+               sizeof(*request) &&
+           TEMP_FAILURE_RETRY(recv(d->kernel, response, sizeof(*response), 0)) ==
+               sizeof(*response) &&
            response->request_id == request->request_id;
 }
 
