@@ -82,36 +82,6 @@ int overlay_zero(Overlay *o, uint64_t offset, uint64_t length)
     return result;
 }
 
-/* 0 or -errno. */
-static int write_at(int fd, uint64_t offset, const void *buf, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(fd, (const char *)buf + done, len - done, offset + done);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        done += MAX(n, 0);
-    }
-    return 0;
-}
-
-static int read_at(int fd, uint64_t offset, void *buf, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pread(fd, (char *)buf + done, len - done, offset + done);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (n == 0) {
-            return -EIO;
-        }
-        done += MAX(n, 0);
-    }
-    return 0;
-}
-
 /* ---- stable storage ---- */
 
 /* Copies of the pages that changed, so that the bits are those whose data is written by now. */
@@ -141,8 +111,8 @@ static int sync_now(Overlay *o)
     int result = fdatasync(o->fd) < 0 ? -errno : 0;
 
     for (unsigned i = 0; i < pages->len && result == 0; i++) {
-        result = write_at(o->fd, BITMAP_OFFSET + g_array_index(pages, uint64_t, i) * PAGE,
-                          copy + (gsize)i * PAGE, PAGE);
+        result = block_write_at(o->fd, BITMAP_OFFSET + g_array_index(pages, uint64_t, i) * PAGE,
+                                copy + (gsize)i * PAGE, PAGE);
     }
     if (result == 0 && pages->len > 0 && fdatasync(o->fd) < 0) {
         result = -errno;
@@ -203,7 +173,7 @@ static bool write_header(Overlay *o, const char *filename, GError **error)
     put_le(header + AT_LENGTH, o->length, 8);
     result = ftruncate(o->fd, o->data_offset + o->length) < 0
                  ? -errno
-                 : write_at(o->fd, 0, header, sizeof(header));
+                 : block_write_at(o->fd, 0, header, sizeof(header));
     if (result != 0) {
         error_set_errno(error, -result, "cannot write to the overlay '%s'", filename);
     }
@@ -219,7 +189,7 @@ static bool check_header(Overlay *o, const char *filename, uint64_t size, GError
     put_le(expected + AT_VERSION, VERSION, 4);
     put_le(expected + AT_CLUSTER, OVERLAY_CLUSTER, 4);
     put_le(expected + AT_LENGTH, o->length, 8);
-    if (size < HEADER || read_at(o->fd, 0, header, sizeof(header)) != 0 ||
+    if (size < HEADER || block_read_at(o->fd, 0, header, sizeof(header)) != 0 ||
         memcmp(header, expected, AT_LENGTH) != 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
                     "'%s' is not an overlay (a file that does not exist yet becomes one)",
@@ -236,7 +206,7 @@ static bool check_header(Overlay *o, const char *filename, uint64_t size, GError
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is cut short", filename);
         return false;
     }
-    result = read_at(o->fd, BITMAP_OFFSET, o->bitmap, o->bitmap_size);
+    result = block_read_at(o->fd, BITMAP_OFFSET, o->bitmap, o->bitmap_size);
     if (result != 0) {
         error_set_errno(error, -result, "cannot read the overlay '%s'", filename);
     }
