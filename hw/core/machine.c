@@ -477,12 +477,19 @@ static void collect_classes(GType type, GPtrArray *classes)
     }
 }
 
-static GType find_type(const char *name, GError **error)
+GPtrArray *machine_classes(void)
 {
-    g_autoptr(GPtrArray) classes = g_ptr_array_new();
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GPtrArray *classes = g_ptr_array_new();
 
     collect_classes(TYPE_MACHINE, classes);
+    return classes;
+}
+
+static GType find_type(const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) classes = machine_classes();
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
     for (unsigned i = 0; i < classes->len; i++) {
         MachineClass *mc = g_ptr_array_index(classes, i);
 
@@ -508,10 +515,9 @@ Machine *machine_new(const char *type, GError **error)
 
 char *machine_help(void)
 {
-    g_autoptr(GPtrArray) classes = g_ptr_array_new();
+    g_autoptr(GPtrArray) classes = machine_classes();
     GString *out = g_string_new("Supported machines are:\n");
 
-    collect_classes(TYPE_MACHINE, classes);
     for (unsigned i = 0; i < classes->len; i++) {
         MachineClass *mc = g_ptr_array_index(classes, i);
 

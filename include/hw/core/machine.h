@@ -62,6 +62,9 @@ struct _MachineClass {
 
 GType none_machine_get_type(void);
 
+/* Of MachineClass: the types that this program's target has. The array is the caller's, the classes
+ * live for ever. [main] */
+GPtrArray *machine_classes(void);
 /* type is a name or an alias. UNKNOWN names the nearest. After hw_register_types(). */
 Machine *machine_new(const char *type, GError **error);
 char *machine_help(void);
