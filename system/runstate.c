@@ -13,6 +13,7 @@
 #include "net/net.h"
 #include "util/error.h"
 #include "util/event.h"
+#include "util/later.h"
 #include "util/trace.h"
 #include "vm.h"
 
@@ -172,18 +173,17 @@ void runstate_clear_reset(void)
     }
 }
 
-static gboolean stop_for_io_error(gpointer opaque)
+static void stop_for_io_error(void *opaque)
 {
     if (runstate_is_running()) { /* else it is stopped, for a reason that counts as much */
         runstate_stop(RUN_STATE_IO_ERROR);
     }
-    return G_SOURCE_REMOVE;
 }
 
 /* [any] vCPUs cannot be stopped from inside a device. */
 static void hear_io_error(void)
 {
-    g_idle_add_full(G_PRIORITY_DEFAULT, stop_for_io_error, NULL, NULL);
+    later(NULL, stop_for_io_error, NULL, NULL);
 }
 
 void runstate_hear_devices(void)
