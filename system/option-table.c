@@ -168,8 +168,18 @@ static bool take_vnc(VmConfig *config, const char *arg, GError **error)
 
 static bool take_display(VmConfig *config, const char *arg, GError **error)
 {
-    static const char *const names[] = { "none", "vnc", NULL };
+    static const char *const names[] = { "none",
+#ifdef HAVE_VNC
+                                         "vnc",
+#endif
+                                         NULL };
 
+    if (g_str_equal(arg, "help") || g_str_equal(arg, "?")) {
+        g_autofree char *list = g_strjoinv("\n", (char **)names);
+
+        config->output = g_strconcat("Available display types:\n", list, "\n", NULL);
+        return true;
+    }
     if (g_str_has_prefix(arg, "vnc=")) {
         return take_vnc(config, arg + strlen("vnc="), error);
     }
