@@ -49,6 +49,7 @@ static void config_clear(MachineConfig *config)
     g_free((char *)config->cpu_type);
     g_free((char *)config->name);
     g_free((char *)config->memory_backend);
+    g_free((char *)config->mem_path);
     *config = (MachineConfig){};
 }
 
@@ -122,6 +123,8 @@ void machine_set_config(Machine *m, const MachineConfig *config)
         .smp = config->smp,
         .name = g_strdup(config->name),
         .memory_backend = g_strdup(config->memory_backend),
+        .mem_path = g_strdup(config->mem_path),
+        .mem_prealloc = config->mem_prealloc,
         .topology = config->topology,
     };
 }

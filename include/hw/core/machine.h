@@ -28,6 +28,8 @@ typedef struct {
     unsigned smp;                                     /* 0: 1 */
     const char *name;
     const char *memory_backend; /* id of what the RAM is, or NULL */
+    const char *mem_path;       /* file or directory for RAM of the machine's own, or NULL */
+    bool mem_prealloc;          /* that RAM is got from the host at once */
     CpuTopology topology;       /* sockets 0: one socket of single-threaded cores */
 } MachineConfig;
 
