@@ -39,6 +39,11 @@ def man(dump):
         names = ", ".join(f"\\fB{roff(name)}\\fR" for name in spellings(flag))
         yield names + (f" {roff(flag['arg'])}" if "arg" in flag else "")
         yield roff(f"{flag['fate'].capitalize()}: {flag['what']}.")
+    yield ".SH EXIT STATUS"
+    for row in dump["exit-status"]:
+        yield ".TP"
+        yield str(row["detailed"])
+        yield roff(row["meaning"][0].upper() + row["meaning"][1:] + ".")
 
 
 def words_of(dump, command):

@@ -38,6 +38,18 @@ def commands():
                 {c["name"] for c in dump["commands"] if c["name"].startswith("vm ")})
 
 
+@test("docs/vm-life.md and the manual have the table of exit statuses")
+def exit_status():
+    cells = first_cells(read("docs", "vm-life.md"), "Exit status")
+    rows = {row["name"]: f"| `{row['name']}` | {row['plain']} | {row['detailed']} | "
+            f"{row['meaning']} |" for row in dump["exit-status"]}
+    check_equal(cells, rows)
+    with open(os.path.join(BUILT, "humpy.1"), encoding="utf-8") as page:
+        text = page.read().replace("\\-", "-").split(".SH EXIT STATUS", 1)[1]
+    for row in dump["exit-status"]:
+        check_equal(f".TP\n{row['detailed']}\n" in text, True, row["name"])
+
+
 @test("docs/crosvm.md has each flag with its fate")
 def flags():
     cells = first_cells(read("docs", "crosvm.md"), "Flags")
