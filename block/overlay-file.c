@@ -145,12 +145,17 @@ static void put_le(uint8_t *p, uint64_t value, unsigned len)
     }
 }
 
+/* Without a name from the start, where the file system can: a name would outlive who is killed. */
 static int open_temporary(GError **error)
 {
     g_autoptr(GError) cause = NULL;
     g_autofree char *name = NULL;
-    int fd = g_file_open_tmp("humpy-overlay-XXXXXX", &name, &cause);
+    int fd = open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
+    if (fd >= 0) {
+        return fd;
+    }
+    fd = g_file_open_tmp("humpy-overlay-XXXXXX", &name, &cause);
     if (fd < 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
                     "cannot make a temporary file (TMPDIR names the directory): %s",
@@ -162,6 +167,7 @@ static int open_temporary(GError **error)
     return fd;
 }
 
+/* The header goes first: check_header() knows a file whose making ended there. */
 static bool write_header(Overlay *o, const char *filename, GError **error)
 {
     uint8_t header[HEADER] = {};
@@ -171,9 +177,10 @@ static bool write_header(Overlay *o, const char *filename, GError **error)
     put_le(header + AT_VERSION, VERSION, 4);
     put_le(header + AT_CLUSTER, OVERLAY_CLUSTER, 4);
     put_le(header + AT_LENGTH, o->length, 8);
-    result = ftruncate(o->fd, o->data_offset + o->length) < 0
-                 ? -errno
-                 : block_write_at(o->fd, 0, header, sizeof(header));
+    result = block_write_at(o->fd, 0, header, sizeof(header));
+    if (result == 0 && ftruncate(o->fd, o->data_offset + o->length) < 0) {
+        result = -errno;
+    }
     if (result != 0) {
         error_set_errno(error, -result, "cannot write to the overlay '%s'", filename);
     }
@@ -201,6 +208,9 @@ static bool check_header(Overlay *o, const char *filename, uint64_t size, GError
                     "'%s' was made for an image of another size than %" G_GUINT64_FORMAT " bytes",
                     filename, o->length);
         return false;
+    }
+    if (size == HEADER) {
+        return write_header(o, filename, error);
     }
     if (size < o->data_offset + o->length) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is cut short", filename);
