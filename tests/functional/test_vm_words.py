@@ -178,11 +178,15 @@ def unknown_member():
 def no_json():
     file = write("bad.json", b"[" * 100000)
     refused(f"{file}: is nested more than 16 levels deep", "vm", "run", file)
+    file = write("bad.json", b'{"a": "\\\\", "b": ' + b"[" * 100000)  # the string ends
+    refused(f"{file}: is nested more than 16 levels deep", "vm", "run", file)
     file = write("bad.json", b"[]")
     refused(f"{file}: is not a JSON object", "vm", "run", file)
     refused(f"{config(cpu_topology='a' + chr(10))}: cpu_topology: CPU topology 'a?' is not known "
             "(valid: one_cpu, match_host, cpu_count=N)", "vm", "run", path("config.json"))
-    for text in (b"{", b'{"a": "\xff"}', b"", b"\0"):
+    deep = b"[" * 100000
+    for text in (b"{", b'{"a": "\xff"}', b"", b"\0", b'{/*"*/ "b": ' + deep, b"{'\"': " + deep,
+                 b'{//"\n"b": ' + deep, b'{#"\n"b": ' + deep, b'{"a": 1}}', b'{"a": 1} x'):
         done = launch("vm", "run", write("bad.json", text))
         check_equal((done.returncode, done.stderr.count("\n")), (1, 1), text)
 
