@@ -257,7 +257,7 @@ for _code, _advice in (("unimplemented", "does not implement a call"),
                        ("10", "refused the configuration"), ("17", "refused the configuration"),
                        ("18", "an error the driver does not know"),
                        ("99", "an error the driver does not know")):
-    for _step, _said in (("vmid", "allocate VMID"), ("parcel", "share parcel 0"),
+    for _step, _said in (("vmid", "allocate VMID"), ("parcel", "share parcel"),
                          ("configure", "configure VM"), ("init", "initialize VM"),
                          ("resources", "get hypervisor resources"), ("start", "start VM")):
         test(f"START refused at {_step} with {_code}")(
