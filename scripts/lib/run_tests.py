@@ -168,6 +168,14 @@ class Tests:
         """Exports attached to a real kernel, in a machine that QEMU emulates."""
         self.gcc_suite("vduse-real")
 
+    def suite_pool_kernel(self):
+        """Protected guests of a kernel that has restricted DMA pools."""
+        script = os.path.join(ROOT, "scripts", "pool-kernel")
+        if self.run("scripts/pool-kernel builds the kernel", [script]):
+            os.environ["HUMPY_POOL_KERNEL"] = subprocess.run(
+                [script], check=True, capture_output=True, text=True).stdout.strip()
+            self.gcc_suite("pool-kernel")
+
     def suite_docs(self):
         self.gcc_suite("docs")
 
@@ -192,7 +200,7 @@ class Tests:
                  ["clang-format", "--dry-run", "-Werror", *files])
 
     def suite_scripts(self):
-        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "test", "vduse", "xen",
+        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "pool-kernel", "test", "vduse", "xen",
                      "guest/init", "lib/initrd.sh", "dom0/domu", "dom0/toolstack", "lib/steps.sh"):
             self.run(f"scripts/{name} is valid shell",
                      ["bash", "-n", os.path.join(ROOT, "scripts", name)])
@@ -297,7 +305,7 @@ class Tests:
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
               ("nested", False), ("xen-real", False), ("vduse-real", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
-    ON_REQUEST = ("soak", "launch-crash")  # not part of a run without --suite
+    ON_REQUEST = ("soak", "launch-crash", "pool-kernel")  # not part of a run without --suite
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]
