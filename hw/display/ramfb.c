@@ -102,18 +102,19 @@ static bool read_mode(Ramfb *s, const uint8_t *data, RamfbMode *mode)
 }
 
 /* In a vCPU thread, with fw_cfg's lock. A mode that cannot be shown leaves the old one. */
-static void file_written(void *opaque, const uint8_t *data, size_t size)
+static bool file_written(void *opaque, const uint8_t *data, size_t size)
 {
     Ramfb *s = opaque;
     RamfbMode mode;
 
     if (!read_mode(s, data, &mode)) {
-        return;
+        return true; /* as on QEMU */
     }
     pthread_mutex_lock(&s->lock);
     s->wanted = mode;
     s->is_new = true;
     pthread_mutex_unlock(&s->lock);
+    return true;
 }
 
 /* ---- the picture, [main] ---- */

@@ -70,10 +70,7 @@ static bool dma_write(FwCfg *fw, FwCfgItem *item, const DmaCommand *cmd)
         return false;
     }
     fw->offset += cmd->length;
-    if (item->written != NULL) {
-        item->written(item->opaque, item->data, item->size);
-    }
-    return true;
+    return item->written == NULL || item->written(item->opaque, item->data, item->size);
 }
 
 /* Of the three that move the offset the first that is asked for is done. */

@@ -189,6 +189,17 @@ bool fw_cfg_add_writable(FwCfg *fw, const char *name, size_t size, FwCfgWritten 
     return true;
 }
 
+unsigned fw_cfg_file_key(FwCfg *fw, const char *name)
+{
+    bool found;
+    unsigned at;
+
+    memory_lock(device_lock(HUMPY_DEVICE(fw)));
+    at = place(fw, name, &found);
+    memory_unlock(device_lock(HUMPY_DEVICE(fw)));
+    return found ? FW_CFG_KEY_FIRST_FILE + at : 0;
+}
+
 void fw_cfg_remove_file(FwCfg *fw, const char *name)
 {
     bool found;

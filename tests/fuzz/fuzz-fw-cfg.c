@@ -18,11 +18,12 @@ static AddressSpace *as;
 static Device *dev;
 static volatile uint8_t sum; /* reads every byte that a write callback is shown */
 
-static void written(void *opaque, const uint8_t *data, size_t size)
+static bool written(void *opaque, const uint8_t *data, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         sum += data[i];
     }
+    return true;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

@@ -30,6 +30,7 @@ typedef struct {
     AddressSpace *as;
     FwCfg *fw;
     unsigned n_written;
+    bool refuse; /* what is written */
     uint8_t written[4];
 } Bench;
 
@@ -268,13 +269,14 @@ static void dma_skips(Bench *b, gconstpointer data)
     assert_ram(b, BUFFER, "\0\0", 2);
 }
 
-static void note_write(void *opaque, const uint8_t *data, size_t size)
+static bool note_write(void *opaque, const uint8_t *data, size_t size)
 {
     Bench *b = opaque;
 
     g_assert_cmpuint(size, ==, sizeof(b->written));
     memcpy(b->written, data, size);
     b->n_written++;
+    return !b->refuse;
 }
 
 static void dma_writes_what_is_writable(Bench *b, gconstpointer data)
@@ -295,6 +297,11 @@ static void dma_writes_what_is_writable(Bench *b, gconstpointer data)
     g_assert_cmphex(dma(b, fixed << 16 | CTL_SELECT | CTL_WRITE, 1, BUFFER), ==, CTL_ERROR);
     g_assert_cmphex(dma(b, 0x3fffu << 16 | CTL_SELECT | CTL_WRITE, 1, BUFFER), ==, CTL_ERROR);
     g_assert_cmpuint(b->n_written, ==, 1);
+    b->refuse = true;
+    g_assert_cmphex(dma(b, key << 16 | CTL_SELECT | CTL_WRITE, 4, BUFFER), ==, CTL_ERROR);
+    g_assert_cmpuint(b->n_written, ==, 2);
+    g_assert_cmpuint(fw_cfg_file_key(b->fw, "etc/w"), ==, key);
+    g_assert_cmpuint(fw_cfg_file_key(b->fw, "etc/v"), ==, 0);
 }
 
 static void dma_to_nowhere_is_an_error(Bench *b, gconstpointer data)

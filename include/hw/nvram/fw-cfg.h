@@ -38,10 +38,13 @@ void fw_cfg_set_item(FwCfg *fw, unsigned key, GBytes *data);
  * or there is no slot left. */
 bool fw_cfg_add_file(FwCfg *fw, const char *name, GBytes *data, GError **error);
 
-/* The guest wrote to a file, which now holds size bytes of data. Runs with fw's lock held. [any] */
-typedef void (*FwCfgWritten)(void *opaque, const uint8_t *data, size_t size);
+/* The guest wrote to a file, which now holds size bytes of data. FALSE: the guest sees an error.
+ * Runs with fw's lock held. [any] */
+typedef bool (*FwCfgWritten)(void *opaque, const uint8_t *data, size_t size);
 /* The same for a file of size bytes, zeroed, that the guest may write by DMA. */
 bool fw_cfg_add_writable(FwCfg *fw, const char *name, size_t size, FwCfgWritten written,
                          void *opaque, GError **error);
+/* The key of the file called name, until files are added or removed; 0: there is none. [any] */
+unsigned fw_cfg_file_key(FwCfg *fw, const char *name);
 /* Takes the file called name away; one that is not there is fine. */
 void fw_cfg_remove_file(FwCfg *fw, const char *name);
