@@ -38,7 +38,7 @@ static RmError parse_memory(const void *fdt, int node, RmConfig *config)
         return rm_bad_tree(RM_MEM_INVALID, "base-address is not page aligned");
     }
     config->base = (base + TWO_MIB - 1) & ~(uint64_t)(TWO_MIB - 1);
-    config->size_max = -config->base;
+    config->size_max = config->base ? -config->base : -(uint64_t)4096; /* all above it */
     if (fdt_getprop(fdt, memory, "size-max", NULL) &&
         !fdt_read_cells(fdt, memory, "size-max", fdt_size_cells(fdt, memory), &config->size_max)) {
         return rm_bad_tree(RM_MEM_INVALID, "size-max cannot be read");

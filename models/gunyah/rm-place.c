@@ -12,11 +12,13 @@
 
 enum { IPA_ALIGN = 2 << 20 };
 
-#define IPA_FIRST (1ULL << 30) /* RAM is not placed in the device window below */
+#define IPA_FIRST (1ULL << 30) /* where the window of devices ends */
 
+/* All below base-address is reserved for devices; where that is in the window, memory may be there,
+ * too, and what is mapped no longer exits. */
 static bool is_free(GhVm *vm, uint64_t ipa, uint64_t size)
 {
-    if (ipa < IPA_FIRST || ipa + size < ipa) {
+    if (ipa < MIN(IPA_FIRST, vm->config->base) || ipa + size < ipa) {
         return false;
     }
     for (GList *l = vm->mappings; l; l = l->next) {

@@ -84,6 +84,17 @@ static uint8_t *zero_pages(size_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* As under a hypervisor (Gunyah, KVM): firmware that takes its view of the GIC for the non-secure
+ * one leaves GICR_WAKER alone, and would never get an interrupt. */
+static void wake_cpu_interfaces(A64Vm *vm)
+{
+    enum { GICR_WAKER = 0x14 };
+
+    for (unsigned i = 0; i < vm->config.n_vcpus; i++) {
+        gicv3_redist_write(vm->gic, (uint64_t)i * GICV3_REDIST_STRIDE + GICR_WAKER, 0, 4);
+    }
+}
+
 static EngineVm *vm_new(const EngineVmConfig *config, GError **error)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -115,6 +126,7 @@ static EngineVm *vm_new(const EngineVmConfig *config, GError **error)
         return NULL;
     }
     vm->gic = gicv3_new(config->n_vcpus, config->n_spis, interrupt_lines, vm);
+    wake_cpu_interfaces(vm);
     if (!timer_thread_start(vm, error)) {
         vm_free((EngineVm *)vm);
         return NULL;
