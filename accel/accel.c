@@ -24,7 +24,6 @@ typedef struct {
     AccelState state;
     bool paused;
     bool close_due;
-    bool relaunch;
     AccelMachineInfo info;
     char *vm_name;
     VcpuSet *vcpus;
@@ -54,16 +53,6 @@ static bool fail(Accel *accel, GError **error)
 uint64_t accel_caps(Accel *accel)
 {
     return HUMPY_ACCEL_GET_CLASS(accel)->caps & ~priv_of(accel)->dropped_caps;
-}
-
-void accel_set_relaunch(Accel *accel)
-{
-    priv_of(accel)->relaunch = true;
-}
-
-bool accel_is_relaunch(Accel *accel)
-{
-    return priv_of(accel)->relaunch;
 }
 
 void accel_drop_caps(Accel *accel, uint64_t caps)

@@ -122,6 +122,8 @@ bool option_machine(VmConfig *config, const char *arg, GError **error)
             }
         } else if (strcmp(pair->key, "dumpdtb") == 0) {
             replace(&config->dumpdtb, pair->value);
+        } else if (strcmp(pair->key, "firmware") == 0) {
+            replace(&config->bios, pair->value);
         } else if (strcmp(pair->key, "memory-backend") == 0) {
             replace(&config->memory_backend, pair->value);
         } else if (g_str_has_prefix(pair->key, "smp.")) {

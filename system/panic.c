@@ -8,7 +8,6 @@
 #include "hw/core/machine.h"
 #include "runstate.h"
 #include "util/event.h"
-#include "util/later.h"
 
 static const VmConfig *config;
 
@@ -20,7 +19,7 @@ static void emit(const char *event, const char *action)
     event_emit(event, data);
 }
 
-static void panicked(void *opaque)
+static gboolean panicked(gpointer opaque)
 {
     PanicAction action = config->panic_action;
 
@@ -30,7 +29,7 @@ static void panicked(void *opaque)
     }
     if (action == PANIC_NONE) {
         emit("GUEST_PANICKED", "run");
-        return;
+        return G_SOURCE_REMOVE;
     }
     emit("GUEST_PANICKED", action == PANIC_PAUSE ? "pause" : "poweroff");
     runstate_stop(RUN_STATE_GUEST_PANICKED);
@@ -39,13 +38,14 @@ static void panicked(void *opaque)
     } else if (action == PANIC_EXIT_FAILURE) {
         runstate_request(RUN_FAIL, CAUSE_GUEST_PANIC, "the guest panicked");
     }
+    return G_SOURCE_REMOVE;
 }
 
 static void hear(void *opaque, MachineGuestReport report)
 {
     switch (report) {
     case MACHINE_GUEST_PANICKED:
-        later(NULL, panicked, NULL, NULL);
+        g_idle_add_full(G_PRIORITY_DEFAULT, panicked, NULL, NULL);
         break;
     case MACHINE_GUEST_CRASH_LOADED:
         emit("GUEST_CRASHLOADED", "run");

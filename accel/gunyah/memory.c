@@ -101,7 +101,8 @@ static int by_gpa(gconstpointer a, gconstpointer b)
     return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
 }
 
-static bool check_ram(const GunyahRam *ram, uint64_t page, GError **error)
+/* Memory can be had from base-address on, and devices may be anywhere below 1 GiB. */
+static bool check_ram(const GunyahRam *ram, uint64_t base, uint64_t page, GError **error)
 {
     if (ram->readonly) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
@@ -109,11 +110,11 @@ static bool check_ram(const GunyahRam *ram, uint64_t page, GError **error)
                     ram->gpa);
         return false;
     }
-    if (ram->gpa < GUNYAH_MMIO_LIMIT) {
+    if (ram->gpa < MIN(base, GUNYAH_MMIO_LIMIT)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "RAM '%s' starts at 0x%" PRIx64
-                    " but Gunyah keeps addresses below 0x%llx for devices",
-                    ram->name, ram->gpa, GUNYAH_MMIO_LIMIT);
+                    "RAM '%s' starts at 0x%" PRIx64 " but Gunyah keeps addresses below 0x%" PRIx64
+                    " for devices",
+                    ram->name, ram->gpa, (uint64_t)MIN(base, GUNYAH_MMIO_LIMIT));
         return false;
     }
     if ((ram->gpa | ram->size | (uintptr_t)ram->host) & (page - 1)) {
@@ -242,7 +243,7 @@ GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error)
     for (unsigned i = 0; i < gh->ram->len; i++) {
         const GunyahRam *ram = &g_array_index(gh->ram, GunyahRam, i);
 
-        if (!check_ram(ram, page, error)) {
+        if (!check_ram(ram, gh->has_base_address ? gh->base_address : image_base, page, error)) {
             return NULL;
         }
         total += ram->size;
@@ -308,7 +309,6 @@ static bool register_user_memory(AccelGunyah *gh, const GunyahRegion *r, GError 
                     "cannot %s %" PRIu64 " MiB of RAM at 0x%" PRIx64 ": %s%s",
                     lend ? "lend" : "share", r->size / MIB, r->gpa, g_strerror(cause),
                     memory_advice(cause));
-        errno = cause;
         return false;
     }
     return true;

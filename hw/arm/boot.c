@@ -79,13 +79,11 @@ static void *open_own(const ArmBootRequest *req, GError **error)
     return fdt;
 }
 
-static bool accel_additions(const ArmBootRequest *req, void *fdt, GError **error)
+/* base and size: of the region that kernel, or firmware, and the tree are in. */
+static bool accel_additions(const ArmBootRequest *req, uint64_t base, uint64_t size, void *fdt,
+                            GError **error)
 {
-    AccelFdtInfo info = {
-        .image_base = req->ram_base,
-        .image_size = usable_ram(req),
-        .protect = req->protect,
-    };
+    AccelFdtInfo info = { .image_base = base, .image_size = size, .protect = req->protect };
     char path[256];
     int gic = fdt_node_offset_by_compatible(fdt, -1, "arm,gic-v3");
 
@@ -118,7 +116,7 @@ static void *make_fdt(const ArmBootRequest *req, const BootFiles *files, GError 
     const MachineConfig *config = req->config;
     g_autofree void *fdt = config->dtb != NULL ? read_dtb(req, error) : open_own(req, error);
 
-    if (fdt == NULL || !accel_additions(req, fdt, error)) {
+    if (fdt == NULL || !accel_additions(req, req->ram_base, usable_ram(req), fdt, error)) {
         goto fail;
     }
     if (!set_command_line(req, files, fdt, error)) {
@@ -294,6 +292,74 @@ bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_ou
         boot->entry = entry;
     }
     note_roms(req, image.text_offset, used, boot, fdt_totalsize(fdt), initrd, initrd_end);
+    if (fdt_out != NULL) {
+        *fdt_out = g_steal_pointer(&fdt);
+    }
+    return true;
+}
+
+/* ---- firmware ---- */
+
+static bool store_tree(const LoaderDest *dest, uint64_t at, const void *fdt, const char *what,
+                       GError **error)
+{
+    if (at > dest->size || fdt_totalsize(fdt) > dest->size - at) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "%s: %u KiB of device tree do not fit in %" G_GUINT64_FORMAT " KiB of memory",
+                    what, fdt_totalsize(fdt) >> 10, (dest->size - at) >> 10);
+        return false;
+    }
+    return loader_store(dest, at, fdt, fdt_totalsize(fdt), error);
+}
+
+/* The hypervisor's own copy goes behind the firmware: what the guest sees is the machine's. */
+static bool store_for_hypervisor(const ArmBootRequest *req, const ArmFirmware *firmware,
+                                 const void *plain, AccelBootInfo *boot, GError **error)
+{
+    LoaderDest dest = {
+        .host = memory_region_get_ram_ptr(firmware->region),
+        .fd = memory_region_get_fd(firmware->region),
+        .size = memory_region_size(firmware->region),
+    };
+    g_autofree void *fdt = g_malloc(ARM_FDT_MAX);
+
+    if (fdt_open_into(plain, fdt, ARM_FDT_MAX) < 0) {
+        g_error("the machine's own device tree is larger than 2 MiB");
+    }
+    if (!accel_additions(req, firmware->entry, dest.size, fdt, error)) {
+        return false;
+    }
+    fdt_pack(fdt);
+    boot->ram_base = firmware->entry;
+    boot->dtb_gpa = firmware->entry + firmware->dtb_at;
+    boot->dtb_room = MAX(accel_dtb_room(req->accel, fdt_totalsize(fdt)), fdt_totalsize(fdt));
+    if (boot->dtb_room > dest.size - firmware->dtb_at) {
+        boot->dtb_room = dest.size - firmware->dtb_at;
+    }
+    return store_tree(&dest, firmware->dtb_at, fdt, "-bios", error);
+}
+
+bool arm_boot_firmware(const ArmBootRequest *req, const ArmFirmware *firmware, AccelBootInfo *boot,
+                       void **fdt_out, GError **error)
+{
+    LoaderDest ram = guest_ram(req);
+    g_autofree void *fdt = open_own(req, error);
+
+    if (fdt == NULL) {
+        return false;
+    }
+    fdt_pack(fdt);
+    *boot = (AccelBootInfo){
+        .entry = firmware->entry,
+        .dtb_gpa = req->ram_base,
+        .dtb_room = fdt_totalsize(fdt),
+        .ram_base = req->ram_base,
+        .protect = req->protect,
+    };
+    if (!store_tree(&ram, 0, fdt, "-m", error) ||
+        (firmware->region != NULL && !store_for_hypervisor(req, firmware, fdt, boot, error))) {
+        return false;
+    }
     if (fdt_out != NULL) {
         *fdt_out = g_steal_pointer(&fdt);
     }

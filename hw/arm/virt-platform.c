@@ -34,26 +34,11 @@ bool virt_add_gic(VirtMachine *v, GError **error)
 /* ---- flash ---- */
 
 /* Flash is memory that a guest reads and runs from, and traps only when it writes: an accelerator
- * without such memory cannot have it. One without vCPUs leaves all accesses to the memory API. */
+ * without such memory cannot have it, and gets what virt-firmware.c makes up for it. One without
+ * vCPUs leaves all accesses to the memory API. */
 static bool can_have_flash(Accel *accel)
 {
     return !(accel_caps(accel) & ACCEL_CAP_VCPUS) || (accel_caps(accel) & ACCEL_CAP_ROM_SLOTS);
-}
-
-/* Refuses what the user wanted flash for. */
-static bool do_without_flash(VirtMachine *v, Accel *accel, GError **error)
-{
-    static const char *const options[] = { "-machine virt,pflash0=", "-machine virt,pflash1=" };
-
-    for (unsigned i = 0; i < VIRT_N_FLASHES; i++) {
-        if (v->pflash[i] != NULL) {
-            g_autofree char *what = g_strconcat(options[i], v->pflash[i], NULL);
-
-            return accel_require(accel, ACCEL_CAP_ROM_SLOTS, what, error);
-        }
-    }
-    return machine_config(HUMPY_MACHINE(v))->firmware == NULL ||
-           accel_require(accel, ACCEL_CAP_ROM_SLOTS, "-bios", error);
 }
 
 /* Two chips of 16 bits side by side, blocks of 256 KiB, as QEMU's board has them. */
@@ -102,7 +87,7 @@ static bool add_flashes(VirtMachine *v, GError **error)
     Accel *accel = machine_accel(HUMPY_MACHINE(v));
 
     if (!can_have_flash(accel)) {
-        return do_without_flash(v, accel, error);
+        return virt_add_firmware(v, error);
     }
     for (unsigned i = 0; i < VIRT_N_FLASHES; i++) {
         if (!add_flash(v, i, error)) {
@@ -199,5 +184,5 @@ bool virt_plug_into_board(VirtMachine *v, Device *dev, GError **error)
 
 bool virt_add_platform(VirtMachine *v, GError **error)
 {
-    return add_flashes(v, error) && add_fw_cfg(v, error) && add_gpio(v, error);
+    return add_fw_cfg(v, error) && add_flashes(v, error) && add_gpio(v, error);
 }

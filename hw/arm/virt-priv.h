@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include "block/block.h"
+#include "efi/store.h"
+#include "hw/arm/boot.h"
 #include "hw/arm/virt.h"
 #include "hw/block/pflash-cfi01.h"
 #include "hw/nvram/fw-cfg.h"
@@ -25,7 +28,13 @@ struct _VirtMachine {
         ram_size; /* what the kernel is loaded into; the window is behind it in RAM */
     char *pflash[VIRT_N_FLASHES]; /* node names */
     PflashCfi01 *flash;           /* the first, or NULL; owned by the machine's list, as the rest */
-    Device *gic;                  /* or NULL: the accelerator's */
+    /* firmware where there can be no flash: virt-firmware.c */
+    MemoryRegion code;
+    uint64_t code_size; /* 0: there is none */
+    BlockBackend *code_blk;
+    EfiVolume volume; /* len 0: there is none */
+    EfiStore *store;
+    Device *gic; /* or NULL: the accelerator's */
     Device *power_button;
     Device *panic;
     FwCfg *fw_cfg;
@@ -53,6 +62,17 @@ bool virt_add_platform(VirtMachine *v, GError **error);
 bool virt_plug_into_board(VirtMachine *v, Device *dev, GError **error);
 void virt_powerdown(Machine *m);
 bool virt_add_fw_cfg(Machine *m, const char *name, GBytes *data, GError **error);
+
+/* ---- virt-firmware.c ---- */
+/* Whether -bios or a drive for the first flash is given. */
+bool virt_wants_firmware(VirtMachine *v);
+/* Takes firmware and variables into RAM, for an accelerator that can have no flash. fw_cfg is
+ * there. */
+bool virt_add_firmware(VirtMachine *v, GError **error);
+/* Makes it ready to start, all devices being there. */
+bool virt_install_firmware(VirtMachine *v, ArmFirmware *firmware, GError **error);
+bool virt_refuse_protected_firmware(VirtMachine *v, GError **error); /* FALSE */
+void virt_drop_firmware(VirtMachine *v);
 
 /* ---- virt-pcie.c ---- */
 /* Where the PCI Express host is. [main] */

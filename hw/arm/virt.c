@@ -128,6 +128,7 @@ static void virt_finish(Machine *m)
     VirtMachine *v = HUMPY_VIRT_MACHINE(m);
 
     virtio_require_platform(false);
+    virt_drop_firmware(v);
     virt_unmap_ram(v);
     memset(v->transports, 0, sizeof(v->transports));
     v->flash = NULL;
@@ -179,7 +180,8 @@ static void *build_fdt(void *opaque, GError **error)
     return virt_fdt_build(&info);
 }
 
-static bool check_boot_options(const MachineConfig *config, bool needs_kernel, GError **error)
+static bool check_boot_options(const MachineConfig *config, bool needs_kernel, bool has_firmware,
+                               GError **error)
 {
     const char *option = config->initrd != NULL   ? "-initrd"
                          : config->append != NULL ? "-append"
@@ -194,9 +196,9 @@ static bool check_boot_options(const MachineConfig *config, bool needs_kernel, G
                     option);
         return false;
     }
-    if (needs_kernel) {
+    if (needs_kernel && !has_firmware) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
-                    "-kernel: is missing, and machine 'virt' has no firmware to start");
+                    "-kernel: is missing, and so is firmware to start (-bios)");
         return false;
     }
     return true;
@@ -223,6 +225,18 @@ static bool dump_fdt(const char *path, const void *fdt, GError **error)
 fail:
     error_set_errno(error, errno, "-machine dumpdtb=%s: %s", path, what);
     return false;
+}
+
+static bool load_firmware(VirtMachine *v, const ArmBootRequest *req, AccelBootInfo *boot,
+                          void **fdt, GError **error)
+{
+    ArmFirmware firmware;
+
+    if (req->protect) {
+        return virt_refuse_protected_firmware(v, error);
+    }
+    return virt_install_firmware(v, &firmware, error) &&
+           arm_boot_firmware(req, &firmware, boot, fdt, error);
 }
 
 /* Loads and starts, or with dumpdtb only writes the tree. */
@@ -253,6 +267,10 @@ static bool boot_once(Machine *m, bool protect, GError **error)
         if (!arm_boot_load(&req, &boot, &fdt, error)) {
             return false;
         }
+    } else if (virt_wants_firmware(v) && accel_caps(accel) & ACCEL_CAP_VCPUS) {
+        if (!load_firmware(v, &req, &boot, &fdt, error)) {
+            return false;
+        }
     } else if (config->dumpdtb != NULL) {
         fdt = arm_boot_fdt(&req, error);
         if (fdt == NULL) {
@@ -271,7 +289,8 @@ static bool virt_boot(Machine *m, GError **error)
     Accel *accel = machine_accel(m);
     g_autoptr(GError) cause = NULL;
 
-    if (!check_boot_options(machine_config(m), accel_caps(accel) & ACCEL_CAP_VCPUS, error) ||
+    if (!check_boot_options(machine_config(m), accel_caps(accel) & ACCEL_CAP_VCPUS,
+                            virt_wants_firmware(v), error) ||
         !virt_wire_pcie(v, error)) {
         return false;
     }

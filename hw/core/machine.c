@@ -49,7 +49,6 @@ static void config_clear(MachineConfig *config)
     g_free((char *)config->cpu_type);
     g_free((char *)config->name);
     g_free((char *)config->memory_backend);
-    g_free((char *)config->mem_path);
     *config = (MachineConfig){};
 }
 
@@ -123,8 +122,6 @@ void machine_set_config(Machine *m, const MachineConfig *config)
         .smp = config->smp,
         .name = g_strdup(config->name),
         .memory_backend = g_strdup(config->memory_backend),
-        .mem_path = g_strdup(config->mem_path),
-        .mem_prealloc = config->mem_prealloc,
         .topology = config->topology,
     };
 }
@@ -480,19 +477,12 @@ static void collect_classes(GType type, GPtrArray *classes)
     }
 }
 
-GPtrArray *machine_classes(void)
-{
-    GPtrArray *classes = g_ptr_array_new();
-
-    collect_classes(TYPE_MACHINE, classes);
-    return classes;
-}
-
 static GType find_type(const char *name, GError **error)
 {
-    g_autoptr(GPtrArray) classes = machine_classes();
+    g_autoptr(GPtrArray) classes = g_ptr_array_new();
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
+    collect_classes(TYPE_MACHINE, classes);
     for (unsigned i = 0; i < classes->len; i++) {
         MachineClass *mc = g_ptr_array_index(classes, i);
 
@@ -518,9 +508,10 @@ Machine *machine_new(const char *type, GError **error)
 
 char *machine_help(void)
 {
-    g_autoptr(GPtrArray) classes = machine_classes();
+    g_autoptr(GPtrArray) classes = g_ptr_array_new();
     GString *out = g_string_new("Supported machines are:\n");
 
+    collect_classes(TYPE_MACHINE, classes);
     for (unsigned i = 0; i < classes->len; i++) {
         MachineClass *mc = g_ptr_array_index(classes, i);
 

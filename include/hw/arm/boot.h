@@ -33,6 +33,19 @@ void *arm_boot_fdt(const ArmBootRequest *req, GError **error);
  * g_free(). Messages start with the option that is to blame. [main] */
 bool arm_boot_load(const ArmBootRequest *req, AccelBootInfo *boot, void **fdt_out, GError **error);
 
+/* Firmware that is in guest memory already. */
+typedef struct {
+    uint64_t entry;
+    /* Where no flash can be had the RAM, from entry on, that holds it; from dtb_at on it is for the
+     * device tree that goes to the hypervisor. NULL: it is in flash. */
+    MemoryRegion *region;
+    uint64_t dtb_at;
+} ArmFirmware;
+
+/* The same for firmware, which finds the machine's device tree at the first byte of RAM. [main] */
+bool arm_boot_firmware(const ArmBootRequest *req, const ArmFirmware *firmware, AccelBootInfo *boot,
+                       void **fdt_out, GError **error);
+
 /* ---- device trees from files ---- */
 
 /* Checks len hostile bytes as a device tree for a machine with this RAM and returns it in a buffer

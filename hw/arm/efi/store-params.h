@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What Humpy and the driver that it adds to UEFI firmware tell each other; little endian.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* At the start of the driver's code, filled in by Humpy. */
+typedef struct {
+    uint64_t store_base, store_size; /* in guest memory; store_size is a multiple of block_size */
+    uint64_t block_size;
+    uint64_t fw_cfg_base; /* of the registers */
+    uint64_t fw_cfg_key;  /* of the file that takes records */
+} StoreParams;
+
+/* Written to that file: these bytes of the store have changed. */
+typedef struct {
+    uint64_t offset, len;
+} StoreRecord;
+
+enum {
+    STORE_ENTRY = sizeof(StoreParams), /* where in the code execution starts */
+};

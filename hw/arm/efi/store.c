@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The host's side of the store of variables: its content from the drive, an empty one where there
+ * is none (PI 1.7 volume 3, 3.2.1; EDK2's VariableFormat.h for what a store starts with), and the
+ * writing back of what the driver says has changed. The drive's content is hostile, but only to the
+ * guest that reads it; records are the guest's and are checked.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "block/block.h"
+#include "store-params.h"
+#include "util/error.h"
+
+enum {
+    FV_HEADER = 0x48,
+    FV_ATTRIBUTES = 0x0e36, /* as store-driver.c has them */
+    STORE_FORMATTED = 0x5a,
+    STORE_HEALTHY = 0xfe,
+};
+
+#define FILE_NAME "etc/humpy/variables"
+
+struct EfiStore {
+    MemoryRegion mr;
+    uint8_t *data;
+    char *drive;
+    BlockBackend *blk; /* or NULL */
+    FwCfg *fw;         /* or NULL: not connected */
+};
+
+/* EFI_SYSTEM_NV_DATA_FV_GUID, and EDK2's for stores of authenticated variables. */
+static const uint8_t volume_guid[16] = { 0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c,
+                                         0xa9, 0x85, 0x27, 0x47, 0x07, 0x5b, 0x4f, 0x50 };
+static const uint8_t store_guid[16] = { 0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43,
+                                        0xa1, 0x80, 0x2e, 0x14, 0x4e, 0xc3, 0x77, 0x92 };
+
+/* ---- content ---- */
+
+static void put(uint8_t *at, unsigned bytes, uint64_t value)
+{
+    for (unsigned i = 0; i < bytes; i++) {
+        at[i] = value >> i * 8;
+    }
+}
+
+static void format(uint8_t *data)
+{
+    uint8_t *store = data + FV_HEADER;
+    uint16_t sum = 0;
+
+    memset(data, 0xff, EFI_STORE_SIZE);
+    memset(data, 0, FV_HEADER);
+    memcpy(data + 16, volume_guid, sizeof(volume_guid));
+    put(data + 32, 8, EFI_STORE_SIZE);
+    memcpy(data + 40, "_FVH", 4);
+    put(data + 44, 4, FV_ATTRIBUTES);
+    put(data + 48, 2, FV_HEADER);
+    data[55] = 2; /* revision */
+    put(data + 56, 4, EFI_STORE_SIZE / EFI_STORE_BLOCK);
+    put(data + 60, 4, EFI_STORE_BLOCK);
+    for (unsigned i = 0; i < FV_HEADER; i += 2) {
+        sum += data[i] | data[i + 1] << 8;
+    }
+    put(data + 50, 2, (uint16_t)-sum);
+
+    memset(store, 0, 28);
+    memcpy(store, store_guid, sizeof(store_guid));
+    put(store + 16, 4, EFI_STORE_BLOCK - FV_HEADER);
+    store[20] = STORE_FORMATTED;
+    store[21] = STORE_HEALTHY;
+}
+
+static bool is_blank(const uint8_t *data)
+{
+    return (data[0] == 0 || data[0] == 0xff) && memcmp(data, data + 1, EFI_STORE_SIZE - 1) == 0;
+}
+
+static bool is_store(const uint8_t *data)
+{
+    return memcmp(data + 16, volume_guid, sizeof(volume_guid)) == 0 &&
+           memcmp(data + 40, "_FVH", 4) == 0;
+}
+
+static bool read_drive(EfiStore *s, GError **error)
+{
+    struct iovec iov = { s->data, EFI_STORE_SIZE };
+    int err = block_preadv(s->blk, 0, &iov, 1);
+
+    if (err < 0) {
+        error_set_errno(error, -err, "drive '%s': cannot read", s->drive);
+        return false;
+    }
+    if (is_blank(s->data)) {
+        format(s->data);
+    } else if (!is_store(s->data)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "drive '%s' has neither a store of UEFI variables at its start nor nothing",
+                    s->drive);
+        return false;
+    }
+    return true;
+}
+
+static bool take_drive(EfiStore *s, GError **error)
+{
+    BlockBackend *blk = block_find(s->drive);
+
+    if (blk == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "drive '%s' is not known", s->drive);
+        return false;
+    }
+    if (block_length(blk) != EFI_STORE_DRIVE_SIZE) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "drive '%s' has %" G_GUINT64_FORMAT
+                    " bytes, but the second flash needs exactly %d",
+                    s->drive, block_length(blk), EFI_STORE_DRIVE_SIZE);
+        return false;
+    }
+    if (block_is_read_only(blk)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "drive '%s' is read-only, but UEFI does not start with variables that it "
+                    "cannot write; without a drive they are forgotten at the end",
+                    s->drive);
+        return false;
+    }
+    if (!block_claim(blk, "virt.flash1", error)) {
+        return false;
+    }
+    s->blk = block_ref(blk);
+    return read_drive(s, error);
+}
+
+/* ---- changes ---- */
+
+/* Whole sectors around the change; blocks are multiples of them. */
+static bool write_back(EfiStore *s, uint64_t offset, uint64_t len)
+{
+    uint64_t from = offset / BLOCK_SECTOR_SIZE * BLOCK_SECTOR_SIZE;
+    uint64_t to = (offset + len + BLOCK_SECTOR_SIZE - 1) / BLOCK_SECTOR_SIZE * BLOCK_SECTOR_SIZE;
+    struct iovec iov = { s->data + from, to - from };
+    int err;
+
+    if (s->blk == NULL || len == 0) {
+        return true;
+    }
+    err = block_pwritev(s->blk, from, &iov, 1);
+    if (err < 0) {
+        g_message("drive '%s': cannot write UEFI variables: %s", s->drive, g_strerror(-err));
+    }
+    return err == 0;
+}
+
+static bool record_written(void *opaque, const uint8_t *data, size_t size)
+{
+    StoreRecord record;
+
+    memcpy(&record, data, sizeof(record));
+    record.offset = GUINT64_FROM_LE(record.offset);
+    record.len = GUINT64_FROM_LE(record.len);
+    return record.offset <= EFI_STORE_SIZE && record.len <= EFI_STORE_SIZE - record.offset &&
+           write_back(opaque, record.offset, record.len);
+}
+
+/* ---- life cycle ---- */
+
+EfiStore *efi_store_new(const char *drive, GError **error)
+{
+    EfiStore *s = g_new0(EfiStore, 1);
+
+    if (!memory_region_init_ram(&s->mr, NULL, "virt.flash1", EFI_STORE_SIZE, error)) {
+        g_free(s);
+        return NULL;
+    }
+    s->data = memory_region_get_ram_ptr(&s->mr);
+    s->drive = g_strdup(drive);
+    if (drive == NULL) {
+        format(s->data);
+    } else if (!take_drive(s, error)) {
+        efi_store_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void efi_store_free(EfiStore *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->fw != NULL) {
+        fw_cfg_remove_file(s->fw, FILE_NAME);
+        g_object_unref(s->fw);
+    }
+    if (s->blk != NULL) {
+        block_flush(s->blk);
+        block_release(s->blk);
+        block_unref(s->blk);
+    }
+    memory_region_destroy(&s->mr);
+    g_free(s->drive);
+    g_free(s);
+}
+
+MemoryRegion *efi_store_region(EfiStore *s)
+{
+    return &s->mr;
+}
+
+bool efi_store_connect(EfiStore *s, FwCfg *fw, GError **error)
+{
+    if (!fw_cfg_add_writable(fw, FILE_NAME, sizeof(StoreRecord), record_written, s, error)) {
+        return false;
+    }
+    s->fw = g_object_ref(fw);
+    return true;
+}
+
+/* ---- the driver ---- */
+
+extern const uint8_t efi_store_driver[],
+    efi_store_driver_end[]; /* store-blob.S; empty: store-none.S */
+
+bool efi_store_install(EfiStore *s, uint8_t *image, EfiVolume *volume, uint64_t store_base,
+                       uint64_t fw_cfg_base, GError **error)
+{
+    uint32_t len = efi_store_driver_end - efi_store_driver;
+    g_autofree uint8_t *code = NULL;
+    StoreParams params = {
+        .store_base = GUINT64_TO_LE(store_base),
+        .store_size = GUINT64_TO_LE(EFI_STORE_SIZE),
+        .block_size = GUINT64_TO_LE(EFI_STORE_BLOCK),
+        .fw_cfg_base = GUINT64_TO_LE(fw_cfg_base),
+        .fw_cfg_key = GUINT64_TO_LE((uint64_t)fw_cfg_file_key(s->fw, FILE_NAME)),
+    };
+
+    if (len == 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "this build has no driver for UEFI variables, which takes an arm64 compiler");
+        return false;
+    }
+    code = g_memdup2(efi_store_driver, len);
+    memcpy(code, &params, sizeof(params));
+    return efi_volume_add_driver(image, volume, code, len, STORE_ENTRY, error);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The variables of UEFI firmware on an accelerator that can have no flash: memory that host and
+ * guest share, with a copy on a drive that every change goes to. In the guest serves them the
+ * driver that is added to its firmware (store-driver.c).
+ */
+#pragma once
+
+#include "hw/nvram/fw-cfg.h"
+#include "volume.h"
+
+enum {
+    EFI_STORE_BLOCK = 256 << 10, /* an erase block of the virt machine's flash */
+    /* What EDK2 built for that machine uses of its second flash: variables, and twice as much to
+     * replace them without a moment in which they are lost. */
+    EFI_STORE_SIZE = 3 * EFI_STORE_BLOCK,
+    EFI_STORE_DRIVE_SIZE = 64 << 20, /* that flash */
+};
+
+typedef struct EfiStore EfiStore;
+
+/* drive: name of a node with a flash's content, or NULL for a store that is forgotten. */
+EfiStore *efi_store_new(const char *drive, GError **error);
+/* The region is mapped nowhere, fw_cfg asks no more. NULL is fine. */
+void efi_store_free(EfiStore *s);
+MemoryRegion *efi_store_region(EfiStore *s);
+
+/* Adds the file that takes the driver's records; before the guest runs. */
+bool efi_store_connect(EfiStore *s, FwCfg *fw, GError **error);
+/* Adds the driver to image, where volume is; the store is at store_base, fw_cfg at fw_cfg_base. All
+ * files of fw_cfg are there. */
+bool efi_store_install(EfiStore *s, uint8_t *image, EfiVolume *volume, uint64_t store_base,
+                       uint64_t fw_cfg_base, GError **error);
