@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "util/later.h"
-
 enum {
     PATIENCE_MS = 5000, /* for a reader who does not read, once; see chardev_fd_write() */
     CHUNK = 4096,       /* PIPE_BUF: a writable pipe takes so much without blocking */
@@ -35,13 +33,14 @@ static bool wait_for_room(Chardev *chr)
     return room(chr) == 0 || !g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0);
 }
 
-static void hang_up(void *id)
+static gboolean hang_up(gpointer id)
 {
     Chardev *chr = chardev_find(id);
 
     if (chr != NULL && chr->ops->hangup != NULL) {
         chr->ops->hangup(chr);
     }
+    return G_SOURCE_REMOVE;
 }
 
 static gboolean take_input(Chardev *chr, int fd)
@@ -62,7 +61,7 @@ static gboolean take_input(Chardev *chr, int fd)
         g_atomic_int_set(&chr->input_fd, -1);
         g_clear_pointer(&chr->input_source, g_source_unref);
         if (chr->context != NULL) {
-            later(NULL, hang_up, g_strdup(chr->id), g_free);
+            g_idle_add_full(G_PRIORITY_DEFAULT, hang_up, g_strdup(chr->id), g_free);
         } else if (chr->ops->hangup != NULL) {
             chr->ops->hangup(chr);
         }
@@ -144,15 +143,20 @@ static void resume(Chardev *chr)
     }
 }
 
-static void resume_here(void *chr)
+static gboolean resume_here(gpointer chr)
 {
     resume(chr);
+    return G_SOURCE_REMOVE;
 }
 
 /* The thread of a context ends before its chardev does, and what was not run is not run. */
 static void resume_in_context(Chardev *chr)
 {
-    later(chr->context, resume_here, chr, NULL);
+    g_autoptr(GSource) source = g_idle_source_new();
+
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, resume_here, chr, NULL);
+    g_source_attach(source, chr->context);
 }
 
 void chardev_input_resume(Chardev *chr)
@@ -168,13 +172,14 @@ void chardev_input_resume(Chardev *chr)
     }
 }
 
-static void resume_by_id(void *id)
+static gboolean resume_by_id(gpointer id)
 {
     Chardev *chr = chardev_find(id);
 
     if (chr != NULL) {
         chardev_input_resume(chr);
     }
+    return G_SOURCE_REMOVE;
 }
 
 void chardev_accept_input(Chardev *chr)
@@ -190,7 +195,7 @@ void chardev_accept_input(Chardev *chr)
         resume_in_context(chr);
     } else {
         /* By id: the object may be gone when the main loop comes to it. */
-        later(NULL, resume_by_id, g_strdup(chr->id), g_free);
+        g_idle_add_full(G_PRIORITY_DEFAULT, resume_by_id, g_strdup(chr->id), g_free);
     }
 }
 

@@ -7,7 +7,6 @@
 #include <rfb/keysym.h>
 
 #include "display/input.h"
-#include "util/later.h"
 #include "vnc-priv.h"
 
 enum { MAX_PENDING = 1024 };
@@ -179,7 +178,7 @@ static void send_pointer(const Report *r)
     input_send(events, n);
 }
 
-static void send_report(void *data)
+static gboolean send_report(gpointer data)
 {
     const Report *r = data;
 
@@ -189,6 +188,7 @@ static void send_report(void *data)
     } else {
         input_send(&r->key, 1);
     }
+    return G_SOURCE_REMOVE;
 }
 
 static void post(const Report *report)
@@ -197,7 +197,7 @@ static void post(const Report *report)
         g_atomic_int_add(&pending, -1);
         return;
     }
-    later(NULL, send_report, g_memdup2(report, sizeof(*report)), g_free);
+    g_idle_add_full(G_PRIORITY_DEFAULT, send_report, g_memdup2(report, sizeof(*report)), g_free);
 }
 
 void vnc_key(uint32_t keysym, bool down)

@@ -4,7 +4,6 @@
 #include <json-glib/json-glib.h>
 
 #include "crosvm.h"
-#include "util/outcome.h"
 #include "verbs.h"
 
 static char *full_name(const Verb *v)
@@ -116,7 +115,6 @@ char *help_dump(void)
     }
     json_builder_end_array(b);
     dump_crosvm(b);
-    outcome_dump(b);
     json_builder_end_object(b);
     root = json_builder_get_root(b);
     text = json_to_string(root, TRUE);

@@ -84,7 +84,7 @@ build_packages=(
     libdynarmic-dev libfdt-dev libglib2.0-dev libjson-glib-dev liburcu-dev
     libnbd-dev libxen-dev libpixman-1-dev libpng-dev libslirp-dev liburing-dev libvncserver-dev
 )
-guest_packages=(apt ca-certificates cpio dpkg e2fsprogs util-linux xz-utils)
+guest_packages=(apt ca-certificates cpio dpkg e2fsprogs fdisk mtools util-linux xz-utils)
 # The first line: for QEMU's test programs (scripts/peer-clients), and an NBD server. QEMU itself is
 # the machine below the suites nested, xen-real and vduse-real, its storage daemon the reference of the latter.
 test_packages=(

@@ -4,9 +4,21 @@
  */
 #pragma once
 
-#include "abi.h"
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    const char *name;
+    uint64_t value; /* of a constant, or offset << 32 | size */
+} AbiRow;
 
 /* clang-format off */
+#define FIELD(type, field)                                                                         \
+    { #type "." #field,                                                                            \
+      (uint64_t)offsetof(struct type, field) << 32 | sizeof(((struct type *)0)->field) }
+#define SIZE(type) { #type, sizeof(struct type) }
+#define NUMBER(name) { #name, name }
+
 #define ABI_ROWS                                                                                   \
     SIZE(acrn_mmio_request), \
     FIELD(acrn_mmio_request, direction), \
