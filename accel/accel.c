@@ -24,6 +24,7 @@ typedef struct {
     AccelState state;
     bool paused;
     bool close_due;
+    bool relaunch;
     AccelMachineInfo info;
     char *vm_name;
     VcpuSet *vcpus;
@@ -53,6 +54,16 @@ static bool fail(Accel *accel, GError **error)
 uint64_t accel_caps(Accel *accel)
 {
     return HUMPY_ACCEL_GET_CLASS(accel)->caps & ~priv_of(accel)->dropped_caps;
+}
+
+void accel_set_relaunch(Accel *accel)
+{
+    priv_of(accel)->relaunch = true;
+}
+
+bool accel_is_relaunch(Accel *accel)
+{
+    return priv_of(accel)->relaunch;
 }
 
 void accel_drop_caps(Accel *accel, uint64_t caps)

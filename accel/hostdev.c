@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hostdev-priv.h"
 #include "util/error.h"
 
 typedef struct {
@@ -67,6 +68,8 @@ const HostDevOps hostdev_kernel_ops = {
     .munmap = munmap,
     .close = close,
     .memlock_limit = kernel_memlock_limit,
+    .log_follow = hostdev_kernel_log_follow,
+    .log_newest = hostdev_kernel_log_newest,
 };
 
 static ModelEntry *find_model(const char *path)
@@ -102,7 +105,7 @@ void hostdev_register_model(const char *path, const HostDevOps *ops)
     pthread_mutex_unlock(&models_lock);
 }
 
-static const HostDevOps *model_for(const char *path)
+const HostDevOps *hostdev_model_for(const char *path)
 {
     const HostDevOps *ops;
     ModelEntry *entry;
@@ -138,7 +141,7 @@ static bool open_with(const HostDevOps *ops, const char *path, HostDev *dev, GEr
 
 bool hostdev_open(const char *path, HostDevChoice choice, HostDev *dev, GError **error)
 {
-    const HostDevOps *model = model_for(path);
+    const HostDevOps *model = hostdev_model_for(path);
 
     if (choice == HOSTDEV_MODEL && model == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED, "this build has no model of %s",

@@ -13,8 +13,14 @@
 
 /* In the order that -accel help lists them. */
 static GType (*const accel_types[])(void) = {
-    accel_acrn_get_type,  accel_gunyah_get_type, accel_kvm_get_type,
-    accel_qtest_get_type, accel_xen_get_type,    NULL,
+    accel_acrn_get_type,
+    accel_gunyah_get_type,
+    accel_kvm_get_type,
+    accel_qtest_get_type,
+#ifdef HAVE_XEN
+    accel_xen_get_type,
+#endif
+    NULL,
 };
 
 static GPtrArray *registered; /* of AccelClass, referenced for ever */

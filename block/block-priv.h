@@ -47,6 +47,10 @@ bool block_open_node(const BlockOptions *options, BlockNode *node, GError **erro
 /* Takes the advisory locks of one writer or one of many readers on fd. */
 bool raw_lock(int fd, const char *filename, bool writer, GError **error);
 
+/* ---- file.c: all of len bytes, whatever interrupts it. 0, -errno, or -EIO at the end. ---- */
+int block_read_at(int fd, uint64_t offset, void *buf, size_t len);
+int block_write_at(int fd, uint64_t offset, const void *buf, size_t len);
+
 /* ---- block.c, for queue.c ---- */
 void block_account(BlockBackend *blk, BlockStat kind, uint64_t bytes, int64_t nanoseconds,
                    bool failed);

@@ -24,7 +24,7 @@
     X(nbd_can_trim)                                                                                \
     X(nbd_can_zero)                                                                                \
     X(nbd_close)                                                                                   \
-    X(nbd_connect_systemd_socket_activation)                                                       \
+    X(nbd_connect_socket)                                                                          \
     X(nbd_connect_tcp)                                                                             \
     X(nbd_connect_unix)                                                                            \
     X(nbd_connect_uri)                                                                             \
@@ -43,31 +43,31 @@ extern struct {
 bool nbd_lib_load(GError **error);
 
 #ifndef NBD_LIB_NAMES
-#define nbd_aio_flush                         nbd_lib.nbd_aio_flush
-#define nbd_aio_get_direction                 nbd_lib.nbd_aio_get_direction
-#define nbd_aio_get_fd                        nbd_lib.nbd_aio_get_fd
-#define nbd_aio_is_closed                     nbd_lib.nbd_aio_is_closed
-#define nbd_aio_is_dead                       nbd_lib.nbd_aio_is_dead
-#define nbd_aio_notify_read                   nbd_lib.nbd_aio_notify_read
-#define nbd_aio_notify_write                  nbd_lib.nbd_aio_notify_write
-#define nbd_aio_pread                         nbd_lib.nbd_aio_pread
-#define nbd_aio_pwrite                        nbd_lib.nbd_aio_pwrite
-#define nbd_aio_trim                          nbd_lib.nbd_aio_trim
-#define nbd_aio_zero                          nbd_lib.nbd_aio_zero
-#define nbd_can_flush                         nbd_lib.nbd_can_flush
-#define nbd_can_trim                          nbd_lib.nbd_can_trim
-#define nbd_can_zero                          nbd_lib.nbd_can_zero
-#define nbd_close                             nbd_lib.nbd_close
-#define nbd_connect_systemd_socket_activation nbd_lib.nbd_connect_systemd_socket_activation
-#define nbd_connect_tcp                       nbd_lib.nbd_connect_tcp
-#define nbd_connect_unix                      nbd_lib.nbd_connect_unix
-#define nbd_connect_uri                       nbd_lib.nbd_connect_uri
-#define nbd_create                            nbd_lib.nbd_create
-#define nbd_get_block_size                    nbd_lib.nbd_get_block_size
-#define nbd_get_errno                         nbd_lib.nbd_get_errno
-#define nbd_get_error                         nbd_lib.nbd_get_error
-#define nbd_get_size                          nbd_lib.nbd_get_size
-#define nbd_is_read_only                      nbd_lib.nbd_is_read_only
-#define nbd_set_export_name                   nbd_lib.nbd_set_export_name
-#define nbd_shutdown                          nbd_lib.nbd_shutdown
+#define nbd_aio_flush         nbd_lib.nbd_aio_flush
+#define nbd_aio_get_direction nbd_lib.nbd_aio_get_direction
+#define nbd_aio_get_fd        nbd_lib.nbd_aio_get_fd
+#define nbd_aio_is_closed     nbd_lib.nbd_aio_is_closed
+#define nbd_aio_is_dead       nbd_lib.nbd_aio_is_dead
+#define nbd_aio_notify_read   nbd_lib.nbd_aio_notify_read
+#define nbd_aio_notify_write  nbd_lib.nbd_aio_notify_write
+#define nbd_aio_pread         nbd_lib.nbd_aio_pread
+#define nbd_aio_pwrite        nbd_lib.nbd_aio_pwrite
+#define nbd_aio_trim          nbd_lib.nbd_aio_trim
+#define nbd_aio_zero          nbd_lib.nbd_aio_zero
+#define nbd_can_flush         nbd_lib.nbd_can_flush
+#define nbd_can_trim          nbd_lib.nbd_can_trim
+#define nbd_can_zero          nbd_lib.nbd_can_zero
+#define nbd_close             nbd_lib.nbd_close
+#define nbd_connect_socket    nbd_lib.nbd_connect_socket
+#define nbd_connect_tcp       nbd_lib.nbd_connect_tcp
+#define nbd_connect_unix      nbd_lib.nbd_connect_unix
+#define nbd_connect_uri       nbd_lib.nbd_connect_uri
+#define nbd_create            nbd_lib.nbd_create
+#define nbd_get_block_size    nbd_lib.nbd_get_block_size
+#define nbd_get_errno         nbd_lib.nbd_get_errno
+#define nbd_get_error         nbd_lib.nbd_get_error
+#define nbd_get_size          nbd_lib.nbd_get_size
+#define nbd_is_read_only      nbd_lib.nbd_is_read_only
+#define nbd_set_export_name   nbd_lib.nbd_set_export_name
+#define nbd_shutdown          nbd_lib.nbd_shutdown
 #endif

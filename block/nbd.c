@@ -10,6 +10,7 @@
 
 #include "block-priv.h"
 #include "nbd-link.h"
+#include "nbd-serve.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -17,6 +18,7 @@ enum { NBD_PART_MAX = 32 << 20 }; /* what every server takes (NBD protocol, "siz
 
 typedef struct {
     NbdLink link;
+    NbdServer server; /* SERVED: ours */
     bool can_flush, can_trim, can_zero;
     uint64_t part_max;
 } Nbd;
@@ -134,6 +136,7 @@ static void nbd_driver_close(void *state)
     Nbd *n = state;
 
     nbd_link_stop(&n->link);
+    nbd_server_stop(&n->server);
     g_free(n);
 }
 
@@ -178,8 +181,8 @@ static bool check_magic(const BlockOptions *o, GError **error)
     return true;
 }
 
-/* Starts qemu-nbd with a socket that we are connected to. It ends when we close that, or end. */
-static int start_server(struct nbd_handle *nbd, const BlockOptions *o)
+/* qemu-nbd for the image; it ends when we close the connection, or end. */
+static bool start_server(NbdServer *server, const BlockOptions *o, GError **error)
 {
     /* A descriptor of ours, which the server does not inherit. */
     const char *own = g_str_has_prefix(o->filename, "/proc/self/") ? o->filename + 11 : NULL;
@@ -193,10 +196,32 @@ static int start_server(struct nbd_handle *nbd, const BlockOptions *o)
     char *argv[] = { (char *)"qemu-nbd", (char *)"--image-opts", image,
                      o->read_only ? (char *)"--read-only" : NULL, NULL };
 
-    return nbd_connect_systemd_socket_activation(nbd, argv);
+    return nbd_server_start(server, argv, error);
 }
 
-static bool connect_server(struct nbd_handle *nbd, const BlockOptions *o, GError **error)
+static bool connect_own_server(struct nbd_handle *nbd, NbdServer *server, const BlockOptions *o,
+                               GError **error)
+{
+    g_autofree char *said = NULL;
+
+    if (!check_magic(o, error)) {
+        return false;
+    }
+    if (start_server(server, o, error)) {
+        if (nbd_connect_socket(nbd, nbd_server_take_connection(server)) == 0) {
+            return true;
+        }
+        said = nbd_server_end(server);
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "%s",
+                    *said != '\0' ? said : nbd_get_error());
+    }
+    g_prefix_error(error, "cannot open '%s' with qemu-nbd, which reads %s images: ", o->filename,
+                   o->format);
+    return false;
+}
+
+static bool connect_server(struct nbd_handle *nbd, NbdServer *server, const BlockOptions *o,
+                           GError **error)
 {
     int result;
 
@@ -205,16 +230,7 @@ static bool connect_server(struct nbd_handle *nbd, const BlockOptions *o, GError
         return false;
     }
     if (o->driver == BLOCK_DRIVER_SERVED) {
-        if (!check_magic(o, error)) {
-            return false;
-        }
-        if (start_server(nbd, o) != 0) {
-            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
-                        "cannot open '%s' with qemu-nbd, which reads %s images: %s", o->filename,
-                        o->format, nbd_get_error());
-            return false;
-        }
-        return true;
+        return connect_own_server(nbd, server, o, error);
     }
     if (o->filename != NULL) {
         result = nbd_connect_uri(nbd, o->filename);
@@ -254,10 +270,24 @@ static bool check_server(Nbd *n, struct nbd_handle *nbd, int64_t *size, GError *
     return true;
 }
 
+/* FALSE: both are still the caller's. */
+static bool open_export(Nbd *n, struct nbd_handle *nbd, const BlockOptions *options, int64_t *size,
+                        GError **error)
+{
+    if (!connect_server(nbd, &n->server, options, error)) {
+        return false;
+    }
+    if (nbd_is_read_only(nbd) != 0 && !options->read_only && !options->auto_read_only) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "the NBD export is read-only (read-only=on uses it so)");
+        return false;
+    }
+    return check_server(n, nbd, size, error);
+}
+
 bool nbd_open(const BlockOptions *options, BlockNode *node, GError **error)
 {
     struct nbd_handle *nbd;
-    bool read_only;
     int64_t size;
     Nbd *n;
 
@@ -269,20 +299,11 @@ bool nbd_open(const BlockOptions *options, BlockNode *node, GError **error)
         set_nbd_error(error, "cannot use libnbd");
         return false;
     }
-    if (!connect_server(nbd, options, error)) {
-        nbd_close(nbd);
-        return false;
-    }
-    read_only = nbd_is_read_only(nbd) != 0;
-    if (read_only && !options->read_only && !options->auto_read_only) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
-                    "the NBD export is read-only (read-only=on uses it so)");
-        nbd_close(nbd);
-        return false;
-    }
     n = g_new0(Nbd, 1);
-    if (!check_server(n, nbd, &size, error)) {
+    n->server = (NbdServer)NBD_SERVER_INIT;
+    if (!open_export(n, nbd, options, &size, error)) {
         nbd_close(nbd);
+        nbd_server_stop(&n->server);
         g_free(n);
         return false;
     }
@@ -293,6 +314,6 @@ bool nbd_open(const BlockOptions *options, BlockNode *node, GError **error)
     *node = (BlockNode){ .driver = &nbd_driver,
                          .state = n,
                          .length = size,
-                         .read_only = options->read_only || read_only };
+                         .read_only = options->read_only || nbd_is_read_only(nbd) != 0 };
     return true;
 }

@@ -82,36 +82,6 @@ int overlay_zero(Overlay *o, uint64_t offset, uint64_t length)
     return result;
 }
 
-/* 0 or -errno. */
-static int write_at(int fd, uint64_t offset, const void *buf, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(fd, (const char *)buf + done, len - done, offset + done);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        done += MAX(n, 0);
-    }
-    return 0;
-}
-
-static int read_at(int fd, uint64_t offset, void *buf, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pread(fd, (char *)buf + done, len - done, offset + done);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (n == 0) {
-            return -EIO;
-        }
-        done += MAX(n, 0);
-    }
-    return 0;
-}
-
 /* ---- stable storage ---- */
 
 /* Copies of the pages that changed, so that the bits are those whose data is written by now. */
@@ -141,8 +111,8 @@ static int sync_now(Overlay *o)
     int result = fdatasync(o->fd) < 0 ? -errno : 0;
 
     for (unsigned i = 0; i < pages->len && result == 0; i++) {
-        result = write_at(o->fd, BITMAP_OFFSET + g_array_index(pages, uint64_t, i) * PAGE,
-                          copy + (gsize)i * PAGE, PAGE);
+        result = block_write_at(o->fd, BITMAP_OFFSET + g_array_index(pages, uint64_t, i) * PAGE,
+                                copy + (gsize)i * PAGE, PAGE);
     }
     if (result == 0 && pages->len > 0 && fdatasync(o->fd) < 0) {
         result = -errno;
@@ -175,12 +145,17 @@ static void put_le(uint8_t *p, uint64_t value, unsigned len)
     }
 }
 
+/* Without a name from the start, where the file system can: a name would outlive who is killed. */
 static int open_temporary(GError **error)
 {
     g_autoptr(GError) cause = NULL;
     g_autofree char *name = NULL;
-    int fd = g_file_open_tmp("humpy-overlay-XXXXXX", &name, &cause);
+    int fd = open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
+    if (fd >= 0) {
+        return fd;
+    }
+    fd = g_file_open_tmp("humpy-overlay-XXXXXX", &name, &cause);
     if (fd < 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
                     "cannot make a temporary file (TMPDIR names the directory): %s",
@@ -192,6 +167,7 @@ static int open_temporary(GError **error)
     return fd;
 }
 
+/* The header goes first: check_header() knows a file whose making ended there. */
 static bool write_header(Overlay *o, const char *filename, GError **error)
 {
     uint8_t header[HEADER] = {};
@@ -201,9 +177,10 @@ static bool write_header(Overlay *o, const char *filename, GError **error)
     put_le(header + AT_VERSION, VERSION, 4);
     put_le(header + AT_CLUSTER, OVERLAY_CLUSTER, 4);
     put_le(header + AT_LENGTH, o->length, 8);
-    result = ftruncate(o->fd, o->data_offset + o->length) < 0
-                 ? -errno
-                 : write_at(o->fd, 0, header, sizeof(header));
+    result = block_write_at(o->fd, 0, header, sizeof(header));
+    if (result == 0 && ftruncate(o->fd, o->data_offset + o->length) < 0) {
+        result = -errno;
+    }
     if (result != 0) {
         error_set_errno(error, -result, "cannot write to the overlay '%s'", filename);
     }
@@ -219,7 +196,7 @@ static bool check_header(Overlay *o, const char *filename, uint64_t size, GError
     put_le(expected + AT_VERSION, VERSION, 4);
     put_le(expected + AT_CLUSTER, OVERLAY_CLUSTER, 4);
     put_le(expected + AT_LENGTH, o->length, 8);
-    if (size < HEADER || read_at(o->fd, 0, header, sizeof(header)) != 0 ||
+    if (size < HEADER || block_read_at(o->fd, 0, header, sizeof(header)) != 0 ||
         memcmp(header, expected, AT_LENGTH) != 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
                     "'%s' is not an overlay (a file that does not exist yet becomes one)",
@@ -232,11 +209,14 @@ static bool check_header(Overlay *o, const char *filename, uint64_t size, GError
                     filename, o->length);
         return false;
     }
+    if (size == HEADER) {
+        return write_header(o, filename, error);
+    }
     if (size < o->data_offset + o->length) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is cut short", filename);
         return false;
     }
-    result = read_at(o->fd, BITMAP_OFFSET, o->bitmap, o->bitmap_size);
+    result = block_read_at(o->fd, BITMAP_OFFSET, o->bitmap, o->bitmap_size);
     if (result != 0) {
         error_set_errno(error, -result, "cannot read the overlay '%s'", filename);
     }

@@ -52,23 +52,6 @@ static uint32_t le(const uint8_t *p, unsigned len)
     return value;
 }
 
-/* 0, -errno, or -EIO at the end of the file. */
-static int read_at(const Sparse *s, uint64_t offset, void *buf, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pread(s->fd, (char *)buf + done, len - done, offset + done);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (n == 0) {
-            return -EIO;
-        }
-        done += MAX(n, 0);
-    }
-    return 0;
-}
-
 /* ---- requests ---- */
 
 static const Chunk *find_chunk(const Sparse *s, uint64_t offset)
@@ -90,7 +73,7 @@ static const Chunk *find_chunk(const Sparse *s, uint64_t offset)
 static int read_chunk(const Sparse *s, const Chunk *c, uint64_t at, uint8_t *buf, size_t len)
 {
     if (c->kind == CHUNK_RAW) {
-        return read_at(s, c->file_offset + at, buf, len);
+        return block_read_at(s->fd, c->file_offset + at, buf, len);
     }
     for (size_t i = 0; i < len; i++) { /* at is a multiple of the pattern's length or goes on */
         buf[i] = c->fill[(at + i) % sizeof(c->fill)];
@@ -177,7 +160,7 @@ static bool read_header(const Sparse *s, Header *h, GError **error)
 {
     uint8_t p[FILE_HEADER];
 
-    if (s->file_size < FILE_HEADER || read_at(s, 0, p, sizeof(p)) != 0 ||
+    if (s->file_size < FILE_HEADER || block_read_at(s->fd, 0, p, sizeof(p)) != 0 ||
         le(p, 4) != sparse_magic) {
         return damaged(error, "it does not begin with 0x%08x", sparse_magic);
     }
@@ -234,7 +217,7 @@ static bool read_chunk_header(Sparse *s, const Header *h, unsigned number, uint6
     uint32_t total;
 
     if (*at > s->file_size || s->file_size - *at < h->chunk_header ||
-        read_at(s, *at, p, sizeof(p)) != 0) {
+        block_read_at(s->fd, *at, p, sizeof(p)) != 0) {
         return damaged(error, "it ends before chunk %u of %u", number, h->n_chunks);
     }
     c.kind = le(p, 2);
@@ -254,7 +237,7 @@ static bool read_chunk_header(Sparse *s, const Header *h, unsigned number, uint6
         return damaged(error, "chunk %u reaches beyond the disk's %" G_GUINT64_FORMAT " bytes",
                        number, size);
     }
-    if (c.kind == CHUNK_FILL && read_at(s, c.file_offset, c.fill, sizeof(c.fill)) != 0) {
+    if (c.kind == CHUNK_FILL && block_read_at(s->fd, c.file_offset, c.fill, sizeof(c.fill)) != 0) {
         return damaged(error, "chunk %u cannot be read", number);
     }
     if (c.length > 0) {

@@ -13,6 +13,7 @@
 #include "util/keyval.h"
 
 typedef struct ChardevMux ChardevMux;
+typedef struct ChardevLog ChardevLog;
 
 typedef struct {
     const char *name;
@@ -42,6 +43,7 @@ struct Chardev {
     const ChardevFrontend *frontend;
     void *frontend_opaque;
     ChardevMux *mux; /* NULL without mux=on */
+    ChardevLog *log; /* NULL without logfile=; under lock */
 
     uint16_t columns, rows;          /* as the front end knows them */
     GMainContext *context;           /* that serves the input; NULL: the default one */
@@ -82,6 +84,13 @@ void chardev_input_resume(Chardev *chr);
 /* Writes to fd, waiting a bounded time for a slow reader; after that nothing is waited for until fd
  * is writable again. [lock held] */
 size_t chardev_fd_write(Chardev *chr, int fd, const uint8_t *buf, size_t len);
+
+/* ---- logfile.c ---- */
+/* Takes logfile= and what belongs to it out of kv; *opened is NULL if it is not there. */
+bool chardev_log_open(KeyVal *kv, ChardevLog **opened, GError **error);
+void chardev_log_free(ChardevLog *log);
+/* All of buf; what cannot be written is dropped, and warned of once. [lock held] */
+void chardev_log_write(ChardevLog *log, const uint8_t *buf, size_t len);
 
 /* ---- received.c ---- */
 /* read(), which keeps descriptors that come along with the bytes. */

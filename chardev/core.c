@@ -21,6 +21,7 @@ static void chardev_free(Chardev *chr)
     chardev_drop_fds(chr);
     g_clear_pointer(&chr->fds, g_array_unref);
     g_clear_pointer(&chr->mux, chardev_mux_free);
+    chardev_log_free(chr->log);
     pthread_mutex_destroy(&chr->lock);
     g_free(chr->id);
     g_free(chr);
@@ -28,10 +29,16 @@ static void chardev_free(Chardev *chr)
 
 Chardev *chardev_open(const ChardevOps *ops, const char *id, bool mux, KeyVal *kv, GError **error)
 {
-    Chardev *chr = g_new0(Chardev, 1);
+    ChardevLog *log;
+    Chardev *chr;
 
+    if (!chardev_log_open(kv, &log, error)) {
+        return NULL;
+    }
+    chr = g_new0(Chardev, 1);
     chr->ops = ops;
     chr->id = g_strdup(id);
+    chr->log = log;
     chr->input_fd = -1;
     chr->mux = mux ? chardev_mux_new() : NULL;
     pthread_mutex_init(&chr->lock, NULL);
@@ -268,6 +275,9 @@ size_t chardev_write(Chardev *chr, const void *buf, size_t len)
     size_t written;
 
     pthread_mutex_lock(&chr->lock);
+    if (chr->log != NULL) {
+        chardev_log_write(chr->log, buf, len);
+    }
     if (chr->mux != NULL) {
         written = chardev_mux_write(chr, buf, len);
     } else {
@@ -290,6 +300,9 @@ size_t chardev_try_write(Chardev *chr, const void *buf, size_t len)
         written = chr->ops->write(chr, buf, len);
     }
     chr->impatient = false;
+    if (chr->log != NULL) { /* the rest comes again */
+        chardev_log_write(chr->log, buf, written);
+    }
     pthread_mutex_unlock(&chr->lock);
     return written;
 }

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "util/later.h"
+
 enum {
     PATIENCE_MS = 5000, /* for a reader who does not read, once; see chardev_fd_write() */
     CHUNK = 4096,       /* PIPE_BUF: a writable pipe takes so much without blocking */
@@ -33,14 +35,13 @@ static bool wait_for_room(Chardev *chr)
     return room(chr) == 0 || !g_atomic_int_compare_and_exchange(&chr->input_waiting, 1, 0);
 }
 
-static gboolean hang_up(gpointer id)
+static void hang_up(void *id)
 {
     Chardev *chr = chardev_find(id);
 
     if (chr != NULL && chr->ops->hangup != NULL) {
         chr->ops->hangup(chr);
     }
-    return G_SOURCE_REMOVE;
 }
 
 static gboolean take_input(Chardev *chr, int fd)
@@ -61,7 +62,7 @@ static gboolean take_input(Chardev *chr, int fd)
         g_atomic_int_set(&chr->input_fd, -1);
         g_clear_pointer(&chr->input_source, g_source_unref);
         if (chr->context != NULL) {
-            g_idle_add_full(G_PRIORITY_DEFAULT, hang_up, g_strdup(chr->id), g_free);
+            later(NULL, hang_up, g_strdup(chr->id), g_free);
         } else if (chr->ops->hangup != NULL) {
             chr->ops->hangup(chr);
         }
@@ -143,20 +144,15 @@ static void resume(Chardev *chr)
     }
 }
 
-static gboolean resume_here(gpointer chr)
+static void resume_here(void *chr)
 {
     resume(chr);
-    return G_SOURCE_REMOVE;
 }
 
 /* The thread of a context ends before its chardev does, and what was not run is not run. */
 static void resume_in_context(Chardev *chr)
 {
-    g_autoptr(GSource) source = g_idle_source_new();
-
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, resume_here, chr, NULL);
-    g_source_attach(source, chr->context);
+    later(chr->context, resume_here, chr, NULL);
 }
 
 void chardev_input_resume(Chardev *chr)
@@ -172,14 +168,13 @@ void chardev_input_resume(Chardev *chr)
     }
 }
 
-static gboolean resume_by_id(gpointer id)
+static void resume_by_id(void *id)
 {
     Chardev *chr = chardev_find(id);
 
     if (chr != NULL) {
         chardev_input_resume(chr);
     }
-    return G_SOURCE_REMOVE;
 }
 
 void chardev_accept_input(Chardev *chr)
@@ -195,7 +190,7 @@ void chardev_accept_input(Chardev *chr)
         resume_in_context(chr);
     } else {
         /* By id: the object may be gone when the main loop comes to it. */
-        g_idle_add_full(G_PRIORITY_DEFAULT, resume_by_id, g_strdup(chr->id), g_free);
+        later(NULL, resume_by_id, g_strdup(chr->id), g_free);
     }
 }
 

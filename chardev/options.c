@@ -14,6 +14,9 @@ static const ChardevOps *const types[] = {
     &chardev_ringbuf_ops, &chardev_socket_ops, &chardev_stdio_ops,
 };
 
+static const char *const log_keys[] = { "logfile", "logappend", "logrotate-size", "logrotate-count",
+                                        NULL };
+
 static const ChardevOps *find_type(const char *name, GError **error)
 {
     const char *names[G_N_ELEMENTS(types) + 1] = {};
@@ -45,8 +48,8 @@ char *chardev_help(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
         g_autofree char *keys = g_strjoinv(", ", (char **)types[i]->keys);
 
-        g_string_append_printf(out, "  %-8s %s (id, mux%s%s)\n", types[i]->name, types[i]->summary,
-                               *keys != '\0' ? ", " : "", keys);
+        g_string_append_printf(out, "  %-8s %s (id, mux, log...%s%s)\n", types[i]->name,
+                               types[i]->summary, *keys != '\0' ? ", " : "", keys);
     }
     return g_string_free(out, FALSE);
 }
@@ -69,6 +72,9 @@ static bool check_keys(const KeyVal *kv, const ChardevOps *type, GError **error)
     g_ptr_array_add(valid, (void *)"backend");
     g_ptr_array_add(valid, (void *)"id");
     g_ptr_array_add(valid, (void *)"mux");
+    for (const char *const *key = log_keys; *key != NULL; key++) {
+        g_ptr_array_add(valid, (void *)*key);
+    }
     for (const char *const *key = type->keys; *key != NULL; key++) {
         g_ptr_array_add(valid, (void *)*key);
     }

@@ -7,6 +7,7 @@
 #include <rfb/keysym.h>
 
 #include "display/input.h"
+#include "util/later.h"
 #include "vnc-priv.h"
 
 enum { MAX_PENDING = 1024 };
@@ -178,7 +179,7 @@ static void send_pointer(const Report *r)
     input_send(events, n);
 }
 
-static gboolean send_report(gpointer data)
+static void send_report(void *data)
 {
     const Report *r = data;
 
@@ -188,7 +189,6 @@ static gboolean send_report(gpointer data)
     } else {
         input_send(&r->key, 1);
     }
-    return G_SOURCE_REMOVE;
 }
 
 static void post(const Report *report)
@@ -197,7 +197,7 @@ static void post(const Report *report)
         g_atomic_int_add(&pending, -1);
         return;
     }
-    g_idle_add_full(G_PRIORITY_DEFAULT, send_report, g_memdup2(report, sizeof(*report)), g_free);
+    later(NULL, send_report, g_memdup2(report, sizeof(*report)), g_free);
 }
 
 void vnc_key(uint32_t keysym, bool down)

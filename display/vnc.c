@@ -16,6 +16,7 @@
 
 #include "display/display.h"
 #include "util/error.h"
+#include "util/later.h"
 #include "vnc-lib.h"
 #include "vnc-priv.h"
 
@@ -344,20 +345,15 @@ VncServer *vnc_server_new(const char *text, const char *name, GError **error)
     return s;
 }
 
-static gboolean stop(gpointer opaque)
+static void stop(void *opaque)
 {
     g_main_loop_quit(opaque);
-    return G_SOURCE_REMOVE;
 }
 
 static void stop_thread(VncServer *s)
 {
-    GSource *source = g_idle_source_new(); /* also if the loop does not run yet */
-
     console_set_watcher(NULL, NULL);
-    g_source_set_callback(source, stop, s->loop, NULL);
-    g_source_attach(source, s->context);
-    g_source_unref(source);
+    later(s->context, stop, s->loop, NULL); /* also if the loop does not run yet */
     g_thread_join(s->thread);
     console_view_free(s->view);
 }

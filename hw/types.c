@@ -101,7 +101,9 @@ static GType (*const types[])(void) = {
     none_machine_get_type,
     virt_machine_get_type,
     microvm_machine_get_type,
+#ifdef HAVE_XEN
     xen_devices_machine_get_type,
+#endif
 };
 
 void hw_register_types(void)

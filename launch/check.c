@@ -234,10 +234,24 @@ static void check_other_node(GPtrArray *results, const char *name, const char *p
     }
 }
 
+static void check_qcow2(GPtrArray *results)
+{
+#ifdef HAVE_NBD
+    g_autofree char *qemu_nbd = g_find_program_in_path("qemu-nbd");
+
+    if (qemu_nbd == NULL) {
+        add(results, CHECK_NOTE, "qcow2", "install the package qemu-utils",
+            "there is no qemu-nbd, which reads qcow2 images");
+    }
+#else
+    add(results, CHECK_NOTE, "qcow2", "convert images to raw",
+        "this build has no NBD client, by which qcow2 images are read");
+#endif
+}
+
 static void check_programs(GPtrArray *results)
 {
     static const char *const archs[] = { "aarch64", "x86_64" };
-    g_autofree char *qemu_nbd = g_find_program_in_path("qemu-nbd");
 
     for (unsigned i = 0; i < G_N_ELEMENTS(archs); i++) {
         g_autoptr(GError) cause = NULL;
@@ -250,10 +264,7 @@ static void check_programs(GPtrArray *results)
                 "install it beside humpy, or put its directory into PATH", "%s", cause->message);
         }
     }
-    if (qemu_nbd == NULL) {
-        add(results, CHECK_NOTE, "qcow2", "install the package qemu-utils",
-            "there is no qemu-nbd, which reads qcow2 images");
-    }
+    check_qcow2(results);
 }
 
 static void check_runtime(GPtrArray *results)

@@ -455,22 +455,29 @@ static const Member vm_members[] = {
 
 /* ---- the text ---- */
 
-/* The parser goes one level deeper on the stack for each bracket. */
-static bool check_depth(const char *text, gsize len, GError **error)
+/* The parser goes one level deeper on the stack for each bracket; and it takes comments and strings
+ * of other languages, too, in which brackets would not count. What JSON has no use for is refused
+ * before it. */
+static bool check_text(const char *text, gsize len, GError **error)
 {
     bool in_string = false;
     int depth = 0;
 
     for (gsize i = 0; i < len; i++) {
-        if (in_string) {
-            i += text[i] == '\\' ? 1 : 0;
-            in_string = i >= len || text[i] != '"' || text[i - 1] == '\\';
-        } else if (text[i] == '"') {
-            in_string = true;
+        if (in_string && text[i] == '\\') {
+            i++; /* whatever it is, it does not end the string */
+        } else if (in_string || text[i] == '"') {
+            in_string = in_string != (text[i] == '"');
         } else if (text[i] == '{' || text[i] == '[') {
             depth++;
         } else if (text[i] == '}' || text[i] == ']') {
             depth--;
+        } else if (!g_ascii_isalnum(text[i]) && memchr(" \t\r\n:,.+-", text[i], 9) == NULL) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                        "is not JSON: byte 0x%02x at offset %" G_GSIZE_FORMAT
+                        " is outside of any string",
+                        (guint8)text[i], i);
+            return false;
         }
         if (depth > MAX_DEPTH) {
             g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
@@ -489,7 +496,7 @@ bool config_json_parse(const char *text, gssize len, const char *dir, Plan *plan
     gsize size = len < 0 ? strlen(text) : (gsize)len;
     JsonNode *root;
 
-    if (!check_depth(text, size, error)) {
+    if (!check_text(text, size, error)) {
         return false;
     }
     if (!g_utf8_validate_len(text, size, NULL) ||

@@ -314,6 +314,40 @@ static bool take_dump_dtb(Request *r, const char *value, GError **error)
     return true;
 }
 
+static bool take_hugepages(Request *r, const char *value, GError **error)
+{
+    r->plan->hugepages = true;
+    return true;
+}
+
+static bool take_affinity(Request *r, const char *value, GError **error)
+{
+    return plan_set_cpu_affinity(r->plan, value, error);
+}
+
+static bool take_core_scheduling(Request *r, const char *value, GError **error)
+{
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "'%s' is neither true nor false",
+                    value);
+        return false;
+    }
+    plan_add_sched(r->plan, strcmp(value, "true") == 0 ? "core=vcpu" : "core=off");
+    return true;
+}
+
+static bool take_vm_core(Request *r, const char *value, GError **error)
+{
+    plan_add_sched(r->plan, "core=vm");
+    return true;
+}
+
+static bool take_boost_uclamp(Request *r, const char *value, GError **error)
+{
+    plan_add_sched(r->plan, "uclamp-min=1024");
+    return true;
+}
+
 #define TAKEN(name, letter, arg, take, what)                                                       \
     {                                                                                              \
         name, letter, arg, CROSVM_TAKEN, what, take                                                \
@@ -356,6 +390,11 @@ const CrosvmFlag crosvm_flags[] = {
     TAKEN("no-balloon", NULL, NULL, take_no_balloon, "no virtio-balloon-device"),
     TAKEN("no-rng", NULL, NULL, take_no_rng, "no virtio-rng-device"),
     TAKEN("dump-device-tree-blob", NULL, "FILE", take_dump_dtb, "-machine dumpdtb=FILE"),
+    TAKEN("hugepages", NULL, NULL, take_hugepages, "memory-backend-memfd with thp=on"),
+    TAKEN("cpu-affinity", NULL, "CPUS|VCPU=CPUS[:...]", take_affinity, "-vcpu-sched affinity="),
+    TAKEN("core-scheduling", NULL, "BOOL", take_core_scheduling, "-vcpu-sched core=vcpu"),
+    TAKEN("per-vm-core-scheduling", NULL, NULL, take_vm_core, "-vcpu-sched core=vm"),
+    TAKEN("boost-uclamp", NULL, NULL, take_boost_uclamp, "-vcpu-sched uclamp-min=1024"),
     TAKEN("suspended", NULL, NULL, take_suspended, "-S; the monitor's cont starts it"),
     IGNORED("disable-sandbox", NULL, "there is one process and no sandbox to switch off"),
     IGNORED("no-usb", NULL, "there is no USB controller"),
@@ -364,14 +403,10 @@ const CrosvmFlag crosvm_flags[] = {
     IGNORED("no-i8042", NULL, "there is none"),
     IGNORED("no-rtc", NULL, "the machine's clock does no harm"),
     IGNORED("no-legacy", NULL, "there are no legacy devices"),
-    IGNORED("hugepages", NULL, "a hint; the kernel decides"),
     IGNORED("lock-guest-memory", NULL, "Gunyah pins the guest's memory"),
     IGNORED("unmap-guest-memory-on-fork", NULL, "nothing is forked"),
     IGNORED("fdt-position", "PLACE",
             "the device tree stands behind the kernel, as Gunyah needs it"),
-    IGNORED("core-scheduling", "BOOL", "a hint for the scheduler"),
-    IGNORED("boost-uclamp", NULL, "a hint for the scheduler"),
-    IGNORED("cpu-affinity", "LIST", "a hint for the scheduler"),
     IGNORED("socket", "PATH", "the monitor is found by the VM's name (vm info, vm stop)"),
     IGNORED("syslog-tag", "TEXT", "nothing is written to the system's log"),
     IGNORED("balloon-control", "PATH", "the monitor has the command balloon"),

@@ -4,6 +4,7 @@
 #include <json-glib/json-glib.h>
 
 #include "crosvm.h"
+#include "util/outcome.h"
 #include "verbs.h"
 
 static char *full_name(const Verb *v)
@@ -115,6 +116,7 @@ char *help_dump(void)
     }
     json_builder_end_array(b);
     dump_crosvm(b);
+    outcome_dump(b);
     json_builder_end_object(b);
     root = json_builder_get_root(b);
     text = json_to_string(root, TRUE);

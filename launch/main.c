@@ -8,9 +8,8 @@
 #include <string.h>
 
 #include "util/error.h"
+#include "util/outcome.h"
 #include "verbs.h"
-
-enum { EXIT_USAGE = 2 };
 
 /* Always one line, whatever a file or a name in the message holds. */
 static void print_line(const char *prefix, const char *message)
@@ -58,7 +57,7 @@ static bool is_usage(const GError *error)
 static int fail(const GError *error, bool usage)
 {
     print_line("", error->message);
-    return usage && is_usage(error) ? EXIT_USAGE : EXIT_FAILURE;
+    return outcome_row(usage && is_usage(error) ? OUTCOME_USAGE : OUTCOME_ERROR)->detailed;
 }
 
 static int run(int argc, char **argv)

@@ -8,12 +8,12 @@
 #include "util/error.h"
 
 typedef struct {
-    const char *arch, *machine, *console_word;
+    const char *arch, *machine, *console_word, *pvpanic;
 } Board;
 
 static const Board boards[] = {
-    { "aarch64", "virt", "console=ttyAMA0" },
-    { "x86_64", "microvm", "console=ttyS0" },
+    { "aarch64", "virt", "console=ttyAMA0", "pvpanic-mmio" },
+    { "x86_64", "microvm", "console=ttyS0", "pvpanic" },
 };
 
 static const Board *find_board(const char *arch, GError **error)
@@ -65,12 +65,21 @@ static char *quoted(const char *text)
 
 /* ---- board ---- */
 
+/* A protected VM's window comes on top of its memory, as on Android. */
+static uint64_t memory_mib(const Plan *plan)
+{
+    return plan->memory_mib + (plan->is_protected ? plan->swiotlb_mib : 0);
+}
+
 static void add_machine(GPtrArray *argv, const Plan *plan, const Board *board)
 {
     g_autoptr(GString) text = g_string_new(board->machine);
 
     if (plan->machine != NULL) {
         g_string_append_printf(text, ",%s", plan->machine);
+    }
+    if (plan->hugepages) {
+        g_string_append(text, ",memory-backend=ram0");
     }
     if (plan->dump_dtb != NULL) {
         g_autofree char *path = quoted(plan->dump_dtb);
@@ -80,12 +89,18 @@ static void add_machine(GPtrArray *argv, const Plan *plan, const Board *board)
     add_pair(argv, "-machine", text->str);
 }
 
-/* A protected VM's window comes on top of its memory, as on Android. */
 static void add_memory(GPtrArray *argv, const Plan *plan)
 {
-    add_format(argv, "-m", "%" G_GUINT64_FORMAT "M",
-               plan->memory_mib + (plan->is_protected ? plan->swiotlb_mib : 0));
+    add_format(argv, "-m", "%" G_GUINT64_FORMAT "M", memory_mib(plan));
     add_format(argv, "-smp", "%u", plan->cpus);
+    if (plan->hugepages) {
+        add_format(argv, "-object",
+                   "memory-backend-memfd,id=ram0,thp=on,size=%" G_GUINT64_FORMAT "M",
+                   memory_mib(plan));
+    }
+    if (plan->sched->len > 0) {
+        add_pair(argv, "-vcpu-sched", plan->sched->str);
+    }
 }
 
 static void add_accel(GPtrArray *argv, const Plan *plan)
@@ -143,6 +158,21 @@ static void add_boot(GPtrArray *argv, const Plan *plan, const Board *board)
 
 /* ---- console and monitor ---- */
 
+static void add_log(GString *text, const Plan *plan)
+{
+    if (plan->log != NULL) {
+        g_autofree char *path = quoted(plan->log);
+
+        g_string_append_printf(text, ",logfile=%s,logappend=on", path);
+    }
+    if (plan->log_size != 0) {
+        g_string_append_printf(text, ",logrotate-size=%" G_GUINT64_FORMAT, plan->log_size);
+    }
+    if (plan->log_count != 0) {
+        g_string_append_printf(text, ",logrotate-count=%u", plan->log_count);
+    }
+}
+
 /* What the user chose, the socket for 'humpy vm console', and the log, on one serial port. */
 static void add_console(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
 {
@@ -168,12 +198,11 @@ static void add_console(GPtrArray *argv, const Plan *plan, const PlanPlace *plac
         add_format(argv, "-chardev", "socket,id=socket,path=%s,server=on,wait=off", path);
         g_string_append_printf(hub, ",chardevs.%u=socket", n++);
     }
-    if (plan->log != NULL) {
-        g_autofree char *path = quoted(plan->log);
-
-        add_format(argv, "-chardev", "file,id=log,append=on,path=%s", path);
-        g_string_append_printf(hub, ",chardevs.%u=log", n++);
+    if (n == 0 && plan->log != NULL) {
+        g_string_assign(hub, "null,id=console");
+        n++;
     }
+    add_log(hub, plan);
     if (n > 0) {
         add_pair(argv, "-chardev", hub->str);
         add_pair(argv, "-serial", "chardev:console");
@@ -188,6 +217,7 @@ static void add_control(GPtrArray *argv, const Plan *plan, const PlanPlace *plac
         add_format(argv, "-qmp", "unix:%s,server=on,wait=off", path);
     }
     add_pair(argv, "-pidfile", place->pidfile);
+    add_pair(argv, "-exit-status", "detailed");
     if (plan->background) {
         add(argv, "-daemonize");
     }
@@ -237,7 +267,8 @@ static void add_vsock(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
     add_pair(argv, "-device", text->str);
 }
 
-static void add_devices(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
+static void add_devices(GPtrArray *argv, const Plan *plan, const Board *board,
+                        const PlanPlace *place)
 {
     for (unsigned i = 0; i < plan->nets->len; i++) {
         add_format(argv, "-netdev", "%s,id=net%u", (char *)g_ptr_array_index(plan->nets, i), i);
@@ -245,6 +276,9 @@ static void add_devices(GPtrArray *argv, const Plan *plan, const PlanPlace *plac
     }
     for (unsigned i = 0; i < plan->shares->len; i++) {
         add_pair(argv, "-virtfs", g_ptr_array_index(plan->shares, i));
+    }
+    if (!plan->no_pvpanic) {
+        add_pair(argv, "-device", board->pvpanic);
     }
     if (!plan->no_rng) {
         add_pair(argv, "-device", "virtio-rng-device");
@@ -278,7 +312,7 @@ char **plan_argv(const Plan *plan, const PlanPlace *place, GError **error)
     if (!add_disks(argv, plan, error)) {
         return NULL;
     }
-    add_devices(argv, plan, place);
+    add_devices(argv, plan, board, place);
     for (unsigned i = 0; i < plan->words->len; i++) {
         add(argv, g_ptr_array_index(plan->words, i));
     }

@@ -10,7 +10,7 @@
 #include "util/keyval.h"
 #include "util/props.h"
 
-enum { MAX_CPUS = 8, MAX_MIB = 255 << 10 };
+enum { MAX_CPUS = 8, MAX_MIB = 255 << 10, MIN_LOG_SIZE = 512, MAX_LOG_COUNT = 1000 };
 
 static void partition_free(gpointer data)
 {
@@ -39,6 +39,7 @@ Plan *plan_new(void)
     Plan *plan = g_new0(Plan, 1);
 
     plan->params = g_string_new(NULL);
+    plan->sched = g_string_new(NULL);
     plan->disks = g_ptr_array_new_with_free_func(disk_free);
     plan->nets = g_ptr_array_new_with_free_func(g_free);
     plan->shares = g_ptr_array_new_with_free_func(g_free);
@@ -58,6 +59,7 @@ void plan_free(Plan *plan)
         g_free(*texts[i]);
     }
     g_string_free(plan->params, TRUE);
+    g_string_free(plan->sched, TRUE);
     g_ptr_array_unref(plan->disks);
     g_ptr_array_unref(plan->nets);
     g_ptr_array_unref(plan->shares);
@@ -173,6 +175,32 @@ bool plan_set_swiotlb(Plan *plan, const char *text, GError **error)
     return parse_mib(text, 0, &plan->swiotlb_mib, error);
 }
 
+bool plan_set_log_size(Plan *plan, const char *text, GError **error)
+{
+    if (!props_parse_size(text, 'M', &plan->log_size, error)) {
+        return false;
+    }
+    if (plan->log_size < MIN_LOG_SIZE) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is less than %d bytes", text,
+                    MIN_LOG_SIZE);
+        return false;
+    }
+    return true;
+}
+
+bool plan_set_log_count(Plan *plan, const char *text, GError **error)
+{
+    uint64_t n;
+
+    if (!props_parse_u64(text, &n, NULL) || n < 1 || n > MAX_LOG_COUNT) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is not a number from 1 to %d",
+                    text, MAX_LOG_COUNT);
+        return false;
+    }
+    plan->log_count = n;
+    return true;
+}
+
 bool plan_set_cpus(Plan *plan, const char *text, GError **error)
 {
     uint64_t n;
@@ -203,6 +231,41 @@ bool plan_set_cpu_topology(Plan *plan, const char *text, GError **error)
     }
     error_set_unknown(error, "CPU topology", text, names);
     return false;
+}
+
+void plan_add_sched(Plan *plan, const char *text)
+{
+    g_string_append_printf(plan->sched, "%s%s", plan->sched->len > 0 ? "," : "", text);
+}
+
+static bool is_cpu_list(const char *text)
+{
+    return *text != '\0' && strspn(text, "0123456789-,") == strlen(text);
+}
+
+bool plan_set_cpu_affinity(Plan *plan, const char *text, GError **error)
+{
+    g_auto(GStrv) groups = g_strsplit(text, strchr(text, '=') != NULL ? ":" : "\n", -1);
+
+    for (char **group = groups; *group != NULL; group++) {
+        g_auto(GStrv) parts = g_strsplit(*group, "=", 2);
+        const char *vcpu = parts[0] != NULL && parts[1] != NULL ? parts[0] : NULL;
+        const char *cpus = vcpu != NULL ? parts[1] : *group;
+        g_autofree char *word = NULL, *list = NULL;
+        uint64_t n;
+
+        if (!is_cpu_list(cpus) || (vcpu != NULL && !props_parse_u64(vcpu, &n, NULL))) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                        "'%s' is neither CPUs such as 0,2-3 nor VCPU=CPUS with colons between them",
+                        text);
+            return false;
+        }
+        list = g_strdelimit(g_strdup(cpus), ",", ':');
+        word = vcpu != NULL ? g_strdup_printf("affinity.%s=%s", vcpu, list)
+                            : g_strdup_printf("affinity=%s", list);
+        plan_add_sched(plan, word);
+    }
+    return true;
 }
 
 static bool conflict(GError **error, const char *text)
@@ -251,6 +314,12 @@ bool plan_check(Plan *plan, GError **error)
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                     "accelerator '%s' has no protected VMs, only gunyah has", plan->accel);
         return false;
+    }
+    if (plan->log == NULL && (plan->log_size != 0 || plan->log_count != 0)) {
+        return conflict(error, "log-size and log-count are about a log (see --log)");
+    }
+    if (plan->log_size == 0 && plan->log_count != 0) {
+        return conflict(error, "log-count needs log-size, or no log is ever put aside");
     }
     if (plan->memory_mib == 0) {
         plan->memory_mib = PLAN_MEMORY_MIB;

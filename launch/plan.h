@@ -41,12 +41,16 @@ typedef struct {
     char *accel, *machine; /* what stands after -accel, properties after -machine NAME; or NULL */
     char *console;         /* stdio, none, pty, or a path */
     char *log;             /* file that takes what the console says, or NULL */
+    uint64_t log_size;     /* bytes after which it is put aside; 0: never */
+    unsigned log_count;    /* how many are kept besides; 0: the program's default */
     char *dump_dtb;
     bool background, dry_run;
-    bool no_rng, no_balloon, no_reboot, no_console_word;
+    bool no_rng, no_balloon, no_reboot, no_console_word, no_pvpanic;
     uint64_t vsock_cid; /* 0: none */
-    char *confine;      /* directory that all files must be in, or NULL */
-    GPtrArray *words;   /* of char *: added as they are */
+    GString *sched;     /* what stands after -vcpu-sched; empty: nothing */
+    bool hugepages;
+    char *confine;    /* directory that all files must be in, or NULL */
+    GPtrArray *words; /* of char *: added as they are */
 } Plan;
 
 enum { PLAN_SWIOTLB_MIB = 64, PLAN_MEMORY_MIB = 512 };
@@ -64,9 +68,15 @@ bool plan_add_net(Plan *plan, const char *text, GError **error);
 void plan_add_params(Plan *plan, const char *params);
 bool plan_set_memory(Plan *plan, const char *text, GError **error);  /* MiB, or with a suffix */
 bool plan_set_swiotlb(Plan *plan, const char *text, GError **error); /* the same */
+bool plan_set_log_size(Plan *plan, const char *text, GError **error);
+bool plan_set_log_count(Plan *plan, const char *text, GError **error);
 bool plan_set_cpus(Plan *plan, const char *text, GError **error);
 /* one_cpu, match_host, cpu_count=N */
 bool plan_set_cpu_topology(Plan *plan, const char *text, GError **error);
+/* As after -vcpu-sched; more than one: together. */
+void plan_add_sched(Plan *plan, const char *text);
+/* crosvm's: CPUs for all vCPUs (0,2-3), or VCPU=CPUS with colons between them. */
+bool plan_set_cpu_affinity(Plan *plan, const char *text, GError **error);
 /* What only shows when all is known: kernel or firmware, initrd with a kernel, ... */
 bool plan_check(Plan *plan, GError **error);
 

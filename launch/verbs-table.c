@@ -48,17 +48,34 @@ FLAG_OPTION(dry_run)
 FLAG_OPTION(no_rng)
 FLAG_OPTION(no_balloon)
 FLAG_OPTION(no_reboot)
+FLAG_OPTION(no_pvpanic)
+FLAG_OPTION(hugepages)
 FLAG_OPTION(no_console_word)
 PLAN_OPTION(disk, plan_add_disk_text)
 PLAN_OPTION(net, plan_add_net)
 PLAN_OPTION(mem, plan_set_memory)
 PLAN_OPTION(swiotlb, plan_set_swiotlb)
+PLAN_OPTION(log_size, plan_set_log_size)
+PLAN_OPTION(log_count, plan_set_log_count)
 PLAN_OPTION(cpus, plan_set_cpus)
 PLAN_OPTION(cpu_topology, plan_set_cpu_topology)
+PLAN_OPTION(cpu_affinity, plan_set_cpu_affinity)
 
 static bool take_params(Request *r, const char *value, GError **error)
 {
     plan_add_params(r->plan, value);
+    return true;
+}
+
+static bool take_sched(Request *r, const char *value, GError **error)
+{
+    plan_add_sched(r->plan, value);
+    return true;
+}
+
+static bool take_boost_uclamp(Request *r, const char *value, GError **error)
+{
+    plan_add_sched(r->plan, "uclamp-min=1024");
     return true;
 }
 
@@ -138,6 +155,14 @@ static const VerbOption machine_options[] = {
     { "cpus", "c", "N", "number of CPUs (default: 1)", take_cpus },
     { "cpu-topology", NULL, "one_cpu|match_host|cpu_count=N", "the same in Android's words",
       take_cpu_topology },
+    { "cpu-affinity", NULL, "CPUS|VCPU=CPUS[:...]",
+      "CPUs of the host that vCPUs run on: 0,2-3, or 0=2:1=3 for each", take_cpu_affinity },
+    { "sched", NULL, "PROP=VALUE[,...]", "how the host schedules vCPUs, as after -vcpu-sched",
+      take_sched },
+    { "boost-uclamp", NULL, NULL, "have the host take vCPUs for fully busy (uclamp-min=1024)",
+      take_boost_uclamp },
+    { "hugepages", NULL, NULL, "advise the host to use huge pages for the guest's memory",
+      take_hugepages },
     { "protected", NULL, NULL, "a protected VM: the host cannot reach its memory",
       take_is_protected },
     { "pvmfw", NULL, NULL, "start a protected VM through the resource manager's firmware",
@@ -160,8 +185,13 @@ static const VerbOption machine_options[] = {
     { "console", NULL, "stdio|none|pty|FILE",
       "where the console is, besides 'vm console' (default: stdio)", take_console },
     { "log", NULL, "FILE", "append what the console says to FILE", take_log },
+    { "log-size", NULL, "SIZE", "put FILE aside as FILE.1 when it has SIZE (MiB, or with K, M, G)",
+      take_log_size },
+    { "log-count", NULL, "N", "keep FILE.1 to FILE.N (default: 4)", take_log_count },
     { "background", "b", NULL, "return once the VM has started", take_background },
     { "no-reboot", NULL, NULL, "end when the guest reboots", take_no_reboot },
+    { "no-pvpanic", NULL, NULL, "no device in which the guest's kernel reports a panic",
+      take_no_pvpanic },
     { "no-rng", NULL, NULL, "no entropy device", take_no_rng },
     { "no-balloon", NULL, NULL, "no memory balloon", take_no_balloon },
     { "dump-device-tree", NULL, "FILE", "write the device tree to FILE and end", take_dump_dtb },

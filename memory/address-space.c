@@ -52,7 +52,8 @@ const char *address_space_name(const AddressSpace *as)
     return as->name;
 }
 
-/* ---- host memory: single copies where alignment allows, as guests poll and ring there ---- */
+/* ---- host memory: single copies where alignment allows, as guests poll and ring there; what was
+ * written before a value is there for who sees the value ---- */
 
 static inline uint64_t host_load(const uint8_t *p, unsigned size)
 {
@@ -61,16 +62,16 @@ static inline uint64_t host_load(const uint8_t *p, unsigned size)
     if (((uintptr_t)p & (size - 1)) == 0) {
         switch (size) {
         case 1:
-            return __atomic_load_n(p, __ATOMIC_RELAXED);
+            return __atomic_load_n(p, __ATOMIC_ACQUIRE);
         case 2:
             return GUINT16_FROM_LE(
-                __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_RELAXED));
+                __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_ACQUIRE));
         case 4:
             return GUINT32_FROM_LE(
-                __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_RELAXED));
+                __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_ACQUIRE));
         default:
             return GUINT64_FROM_LE(
-                __atomic_load_n((const uint64_t *)(const void *)p, __ATOMIC_RELAXED));
+                __atomic_load_n((const uint64_t *)(const void *)p, __ATOMIC_ACQUIRE));
         }
     }
     memcpy(&value, p, size);
@@ -82,16 +83,16 @@ static inline void host_store(uint8_t *p, unsigned size, uint64_t value)
     if (((uintptr_t)p & (size - 1)) == 0) {
         switch (size) {
         case 1:
-            __atomic_store_n(p, value, __ATOMIC_RELAXED);
+            __atomic_store_n(p, value, __ATOMIC_RELEASE);
             return;
         case 2:
-            __atomic_store_n((uint16_t *)(void *)p, GUINT16_TO_LE(value), __ATOMIC_RELAXED);
+            __atomic_store_n((uint16_t *)(void *)p, GUINT16_TO_LE(value), __ATOMIC_RELEASE);
             return;
         case 4:
-            __atomic_store_n((uint32_t *)(void *)p, GUINT32_TO_LE(value), __ATOMIC_RELAXED);
+            __atomic_store_n((uint32_t *)(void *)p, GUINT32_TO_LE(value), __ATOMIC_RELEASE);
             return;
         default:
-            __atomic_store_n((uint64_t *)(void *)p, GUINT64_TO_LE(value), __ATOMIC_RELAXED);
+            __atomic_store_n((uint64_t *)(void *)p, GUINT64_TO_LE(value), __ATOMIC_RELEASE);
             return;
         }
     }

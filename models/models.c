@@ -13,5 +13,7 @@ void models_register(void)
     hostdev_register_model(GUNYAH_MODEL_PATH, &gunyah_model_ops);
     hostdev_register_model(GUNYAH_MODEL_CMA_PATH, &gunyah_model_ops);
     hostdev_register_model(ACRN_MODEL_PATH, &acrn_model_ops);
+#ifdef HAVE_XEN
     xenlib_register_model(&xen_model_lib);
+#endif
 }

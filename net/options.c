@@ -7,8 +7,10 @@
 #include "util/error.h"
 
 static const NetType *const types[] = {
-    &net_type_dgram,  &net_type_hubport, &net_type_socket,
-    &net_type_stream, &net_type_tap,     &net_type_user,
+    &net_type_dgram, &net_type_hubport, &net_type_socket, &net_type_stream, &net_type_tap,
+#ifdef HAVE_SLIRP
+    &net_type_user,
+#endif
 };
 
 static const NetType *find_type(const char *name, GError **error)

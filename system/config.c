@@ -79,7 +79,9 @@ void vm_config_free(VmConfig *config)
     g_free(config->machine);
     g_free(config->dumpdtb);
     g_free(config->memory_backend);
+    g_free(config->mem_path);
     g_free(config->cpu);
+    g_free(config->vcpu_sched);
     g_free(config->more_ram);
     g_free(config->name);
     g_free(config->kernel);

@@ -42,8 +42,11 @@ typedef struct {
     unsigned smp, max_cpus; /* 0: not given */
     uint64_t ram_size;      /* 0: not given */
     char *more_ram;         /* argument of a -m that allows for more memory later, or NULL */
+    char *vcpu_sched;       /* as typed, or NULL */
     CpuTopology topology;   /* sockets 0: not given */
     char *memory_backend;
+    char *mem_path; /* or NULL */
+    bool mem_prealloc;
     char *name;
     char *kernel, *initrd, *append, *dtb, *bios;
     char *vendor_boot, *init_boot, *bootconfig;
@@ -63,6 +66,7 @@ typedef struct {
     bool nographic, nodefaults, display_none;
     char *vnc; /* or NULL */
     bool no_reboot, no_shutdown;
+    bool detailed_status; /* -exit-status detailed */
     PanicAction panic_action;
     bool daemonize;
     char *pidfile;  /* or NULL */

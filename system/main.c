@@ -2,8 +2,7 @@
  * The program: command line, lives of the VM one after the other, exit status. Only here something
  * is printed to stderr or the process ended.
  *
- * Exit status: 0 the guest powered off, was reset under -no-reboot, or the user ended it (signal,
- * Ctrl-A x); 1 an error on the command line, of the host or of the hypervisor, or a guest crash.
+ * Exit status: see util/outcome.c.
  */
 #include <glib.h>
 #include <limits.h>
@@ -36,6 +35,7 @@
 #include "runstate.h"
 #include "util/error.h"
 #include "util/event.h"
+#include "util/outcome.h"
 #include "util/target.h"
 #include "util/trace.h"
 #include "vm.h"
@@ -97,6 +97,7 @@ static bool reset_in_place(Vm *vm, RunOrder *order)
     runstate_clear();
     if (!vm_reset(vm, &error)) {
         order->request = RUN_FAIL;
+        order->outcome = OUTCOME_ERROR;
         g_free(order->message);
         order->message = g_strdup(error->message);
         return false;
@@ -158,6 +159,11 @@ static RunRequest live(const VmConfig *config, const Serials *serials, Drives *d
         clock_stop();
     }
     vm = vm_new(config, serials, drives, running, error);
+    if (vm == NULL && runstate_get() == RUN_QUIT) { /* interrupted while it waited */
+        g_clear_error(error);
+        *last = runstate_wait();
+        return RUN_QUIT;
+    }
     if (vm == NULL) {
         return RUN_FAIL;
     }
@@ -210,8 +216,14 @@ static bool wait_for_preconfig(void)
     return false;
 }
 
+static Outcome outcome_of(const GError *error)
+{
+    return g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_HYPERVISOR) ? OUTCOME_LOAD
+                                                                       : OUTCOME_ERROR;
+}
+
 static bool run_lives(const VmConfig *config, const Serials *serials, Drives *drives,
-                      GError **error)
+                      Outcome *outcome, GError **error)
 {
     RunOrder last = {};
     RunRequest request;
@@ -224,6 +236,7 @@ static bool run_lives(const VmConfig *config, const Serials *serials, Drives *dr
     if (*error == NULL && config->dumpdtb == NULL) {
         emit_caused("SHUTDOWN", last.cause);
     }
+    *outcome = *error != NULL ? outcome_of(*error) : last.outcome;
     if (request == RUN_FAIL && *error == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "%s", last.message);
     } else if (last.message != NULL) {
@@ -246,15 +259,15 @@ static bool start_tracing(const VmConfig *config, GError **error)
 }
 
 static bool run_machine(const VmConfig *config, const Serials *serials, Drives *drives,
-                        GError **error)
+                        Outcome *outcome, GError **error)
 {
     if (config->preconfig && !wait_for_preconfig()) {
         return true;
     }
-    return run_lives(config, serials, drives, error);
+    return run_lives(config, serials, drives, outcome, error);
 }
 
-static bool run(const VmConfig *config, GError **error)
+static bool run(const VmConfig *config, Outcome *outcome, GError **error)
 {
     bool ok;
     g_autoptr(Drives) drives = NULL;
@@ -295,7 +308,7 @@ static bool run(const VmConfig *config, GError **error)
     if (!nets_open(config, error)) {
         return false;
     }
-    ok = exports_open(config, error) && run_machine(config, serials, drives, error);
+    ok = exports_open(config, error) && run_machine(config, serials, drives, outcome, error);
     notify_manager("STOPPING=1");
     exports_close();
     return ok;
@@ -305,6 +318,7 @@ int main(int argc, char **argv)
 {
     g_autoptr(VmConfig) config = vm_config_new();
     g_autoptr(GError) error = NULL;
+    Outcome outcome = OUTCOME_POWEROFF;
     bool ok;
 
     target_set(HUMPY_TARGET);
@@ -322,7 +336,7 @@ int main(int argc, char **argv)
     } else if (ok) {
         events_start();
         ok = daemon_fork(config, &error) && daemon_write_pidfile(config, &error) &&
-             run(config, &error);
+             run(config, &outcome, &error);
         daemon_finish();
         qtest_close();
         displays_close();
@@ -333,6 +347,10 @@ int main(int argc, char **argv)
     chardev_cleanup();
     if (!ok) {
         print_line(error->message);
+        outcome = outcome == OUTCOME_POWEROFF ? OUTCOME_ERROR : outcome;
+    }
+    if (config->detailed_status && outcome != OUTCOME_POWEROFF) {
+        return outcome_row(outcome)->detailed;
     }
     return ok ? machine_guest_exit_status() : EXIT_FAILURE;
 }

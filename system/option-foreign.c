@@ -9,10 +9,8 @@
 #include "util/error.h"
 
 #define NO_FIRMWARE "there is no firmware to be loaded yet (a kernel is started with -kernel)"
-#define USE_BACKEND                                                                                \
-    "is not supported (use -object memory-backend-file and -machine memory-backend=)"
-#define NO_PCI    "there are no PCI and no USB devices yet"
-#define USE_DRIVE "is not understood (disks are given with -drive)"
+#define NO_PCI      "there are no PCI and no USB devices yet"
+#define USE_DRIVE   "is not understood (disks are given with -drive)"
 
 static const ForeignOption foreign[] = {
     { "s", .cap = ACCEL_CAP_GDB },
@@ -35,8 +33,6 @@ static const ForeignOption foreign[] = {
     { "snapshot", .why = "is not supported (copy the image instead)" },
     { "tpmdev", "TYPE", .why = "there is no such device yet" },
 
-    { "mem-path", "DIR", .why = USE_BACKEND },
-    { "mem-prealloc", .why = USE_BACKEND },
     { "rtc", "TEXT", .none = "base=utc", .why = "the clock is always the host's, in UTC" },
     { "icount", "TEXT", .why = "instructions are not counted" },
     { "sandbox", "TEXT", .none = "off", .why = "there is no sandbox yet" },

@@ -34,6 +34,7 @@
 
 TEXT_HANDLER(pidfile)
 TEXT_HANDLER(kernel)
+TEXT_HANDLER(mem_path)
 TEXT_HANDLER(initrd)
 TEXT_HANDLER(append)
 TEXT_HANDLER(dtb)
@@ -52,6 +53,7 @@ FLAG_HANDLER(attach)
 FLAG_HANDLER(nographic)
 FLAG_HANDLER(nodefaults)
 FLAG_HANDLER(no_reboot)
+FLAG_HANDLER(mem_prealloc)
 FLAG_HANDLER(daemonize)
 FLAG_HANDLER(no_shutdown)
 FLAG_HANDLER(stopped)
@@ -168,8 +170,18 @@ static bool take_vnc(VmConfig *config, const char *arg, GError **error)
 
 static bool take_display(VmConfig *config, const char *arg, GError **error)
 {
-    static const char *const names[] = { "none", "vnc", NULL };
+    static const char *const names[] = { "none",
+#ifdef HAVE_VNC
+                                         "vnc",
+#endif
+                                         NULL };
 
+    if (g_str_equal(arg, "help") || g_str_equal(arg, "?")) {
+        g_autofree char *list = g_strjoinv("\n", (char **)names);
+
+        config->output = g_strconcat("Available display types:\n", list, "\n", NULL);
+        return true;
+    }
     if (g_str_has_prefix(arg, "vnc=")) {
         return take_vnc(config, arg + strlen("vnc="), error);
     }
@@ -225,10 +237,26 @@ static const Option standard_options[] = {
       "CPUs cannot be added later, so maxcpus above cpus is refused. The topology is checked and "
       "not otherwise used.",
       option_smp },
+    { "vcpu-sched", NULL,
+      "affinity=CPUS,affinity.N=CPUS,uclamp-min=N,uclamp-max=N,core=off|vcpu|vm",
+      "where the host runs vCPUs, and how",
+      "CPUS are the host's, such as 0-3:6, for all vCPUs or for vCPU N. uclamp-min and uclamp-max, "
+      "0 "
+      "to 1024, bound the utilization that the scheduler assumes when it chooses CPU and "
+      "frequency. "
+      "core says who shares a core with a vCPU: anybody, nobody (vcpu), or this program's threads "
+      "only (vm).",
+      option_vcpu_sched },
     { "m", NULL, "[size=]SIZE[,slots=N,maxmem=SIZE]", "size of memory (default: the machine's)",
       "A plain number is in MiB; K, M, G and T say otherwise. maxmem above size asks for memory "
       "that is added later, which no accelerator can do yet.",
       option_m },
+    { "mem-path", NULL, "FILE", "file, or directory for one, that memory is taken from",
+      "A directory of hugetlbfs gives huge pages. What the guest writes stays out of the file. "
+      "Excludes -machine memory-backend= and -numa node,memdev=.",
+      take_mem_path },
+    { "mem-prealloc", NULL, NULL, "get all of the memory from the host at once",
+      "So that a shortage shows now, not when the guest has got to it.", take_mem_prealloc },
     { "name", NULL, "[guest=]NAME[,debug-threads=on|off]", "name of the virtual machine",
       "Threads are always named after what they do.", option_name },
     { "numa", NULL,
@@ -265,6 +293,10 @@ static const Option standard_options[] = {
       "reboot=shutdown means -no-reboot, shutdown=pause means -no-shutdown. panic says what "
       "follows when the guest reports a panic through pvpanic.",
       option_action },
+    { "exit-status", NULL, "plain|detailed", "what the exit status tells",
+      "plain: 0 or 1, as QEMU's. detailed: a number for each kind of end; EXIT STATUS lists them. "
+      "'humpy vm' and 'humpy crosvm' ask for detailed.",
+      option_exit_status },
     { "daemonize", NULL, NULL, "run in the background",
       "The command ends, with status 0, when the machine is there; what goes wrong until then is "
       "said as without it. Nothing can be on the terminal.",

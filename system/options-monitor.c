@@ -144,6 +144,18 @@ bool option_action(VmConfig *config, const char *arg, GError **error)
            take_panic(kv, &config->panic_action, error);
 }
 
+bool option_exit_status(VmConfig *config, const char *arg, GError **error)
+{
+    static const char *const kinds[] = { "plain", "detailed", NULL };
+
+    if (!g_strv_contains(kinds, arg)) {
+        error_set_unknown(error, "kind", arg, kinds);
+        return false;
+    }
+    config->detailed_status = g_str_equal(arg, "detailed");
+    return true;
+}
+
 static char *trace_list(void)
 {
     GString *out = g_string_new(NULL);

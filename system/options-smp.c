@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * -smp and -machine smp.*: how many CPUs, and how they are arranged in sockets, clusters, cores and
- * threads.
+ * threads; and where they run.
  */
 #include "options.h"
 #include "util/error.h"
 #include "util/props.h"
+#include "vcpu-sched.h"
 
 enum { SOCKETS, CLUSTERS, CORES, THREADS, LEVELS };
 
@@ -85,5 +86,18 @@ bool option_smp(VmConfig *config, const char *arg, GError **error)
     config->max_cpus = max;
     config->topology =
         (CpuTopology){ level[SOCKETS], level[CLUSTERS], level[CORES], level[THREADS] };
+    return true;
+}
+
+bool option_vcpu_sched(VmConfig *config, const char *arg, GError **error)
+{
+    VcpuSched *sched = vcpu_sched_parse(arg, error);
+
+    if (sched == NULL) {
+        return false;
+    }
+    vcpu_sched_free(sched);
+    g_free(config->vcpu_sched);
+    config->vcpu_sched = g_strdup(arg);
     return true;
 }

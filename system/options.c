@@ -11,6 +11,7 @@
 #include "chardev/chardev.h"
 #include "hw/core/machine.h"
 #include "util/error.h"
+#include "util/outcome.h"
 #include "util/target.h"
 
 void options_set_program(VmConfig *config, Program program)
@@ -293,6 +294,7 @@ char *options_dump(void)
     add_string(b, "program", target_program());
     add_string(b, "target", target_name());
     dump_options(b);
+    outcome_dump(b);
     add_text(b, "accel-help", accel_help()); /* registers the types, too */
     add_text(b, "chardev-help", chardev_help());
     dump_types(b, "accelerators", TYPE_ACCEL);

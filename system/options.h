@@ -43,6 +43,7 @@ bool option_machine(VmConfig *config, const char *arg, GError **error); /* optio
 bool option_accel(VmConfig *config, const char *arg, GError **error);
 bool option_cpu(VmConfig *config, const char *arg, GError **error);
 bool option_smp(VmConfig *config, const char *arg, GError **error);
+bool option_vcpu_sched(VmConfig *config, const char *arg, GError **error);
 /* Takes 1 to 65535 into *count, which stays where key was not given. */
 bool option_take_count(KeyVal *kv, const char *key, uint64_t *count, GError **error);
 bool option_android_boot(VmConfig *config, const char *arg, GError **error);
@@ -59,6 +60,7 @@ bool option_monitor(VmConfig *config, const char *arg, GError **error);
 /* humpy-export's, which is what option_mon() is elsewhere, but for QMP */
 bool option_monitor_export(VmConfig *config, const char *arg, GError **error);
 bool option_action(VmConfig *config, const char *arg, GError **error);
+bool option_exit_status(VmConfig *config, const char *arg, GError **error);
 bool option_trace(VmConfig *config, const char *arg, GError **error);
 bool option_uuid(VmConfig *config, const char *arg, GError **error);
 

@@ -8,6 +8,7 @@
 #include "hw/core/machine.h"
 #include "runstate.h"
 #include "util/event.h"
+#include "util/later.h"
 
 static const VmConfig *config;
 
@@ -19,7 +20,7 @@ static void emit(const char *event, const char *action)
     event_emit(event, data);
 }
 
-static gboolean panicked(gpointer opaque)
+static void panicked(void *opaque)
 {
     PanicAction action = config->panic_action;
 
@@ -29,7 +30,7 @@ static gboolean panicked(gpointer opaque)
     }
     if (action == PANIC_NONE) {
         emit("GUEST_PANICKED", "run");
-        return G_SOURCE_REMOVE;
+        return;
     }
     emit("GUEST_PANICKED", action == PANIC_PAUSE ? "pause" : "poweroff");
     runstate_stop(RUN_STATE_GUEST_PANICKED);
@@ -38,14 +39,13 @@ static gboolean panicked(gpointer opaque)
     } else if (action == PANIC_EXIT_FAILURE) {
         runstate_request(RUN_FAIL, CAUSE_GUEST_PANIC, "the guest panicked");
     }
-    return G_SOURCE_REMOVE;
 }
 
 static void hear(void *opaque, MachineGuestReport report)
 {
     switch (report) {
     case MACHINE_GUEST_PANICKED:
-        g_idle_add_full(G_PRIORITY_DEFAULT, panicked, NULL, NULL);
+        later(NULL, panicked, NULL, NULL);
         break;
     case MACHINE_GUEST_CRASH_LOADED:
         emit("GUEST_CRASHLOADED", "run");

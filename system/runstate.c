@@ -13,6 +13,7 @@
 #include "net/net.h"
 #include "util/error.h"
 #include "util/event.h"
+#include "util/later.h"
 #include "util/trace.h"
 #include "vm.h"
 
@@ -88,17 +89,30 @@ bool runstate_cont(GError **error)
 
 /* ---- requests ---- */
 
-void runstate_request(RunRequest request, RunCause cause, const char *message)
+/* [any] */
+static void request_outcome(RunRequest request, RunCause cause, Outcome outcome,
+                            const char *message)
 {
     pthread_mutex_lock(&lock);
     if (pending.request == RUN_ON || (pending.request == RUN_RESET && request != RUN_RESET)) {
         pending.request = request;
         pending.cause = cause;
+        pending.outcome = outcome;
         g_free(pending.message);
         pending.message = g_strdup(message);
     }
     pthread_mutex_unlock(&lock);
     g_main_context_wakeup(NULL);
+}
+
+void runstate_request(RunRequest request, RunCause cause, const char *message)
+{
+    Outcome outcome = cause == CAUSE_GUEST_PANIC ? OUTCOME_PANIC
+                      : request == RUN_RESET     ? OUTCOME_RESET
+                      : request == RUN_FAIL      ? OUTCOME_ERROR
+                                                 : OUTCOME_POWEROFF;
+
+    request_outcome(request, cause, outcome, message);
 }
 
 void runstate_accel_event(void *opaque, AccelEvent event, const char *message)
@@ -114,21 +128,26 @@ void runstate_accel_event(void *opaque, AccelEvent event, const char *message)
         break;
     case ACCEL_EVENT_WATCHDOG:
         g_message("the guest's watchdog has run out");
-        runstate_request(RUN_RESET, CAUSE_GUEST_RESET, NULL);
+        request_outcome(RUN_RESET, CAUSE_GUEST_RESET, OUTCOME_WATCHDOG, NULL);
         break;
     case ACCEL_EVENT_CRASH:
         text = g_strdup_printf("the guest crashed: %s", message != NULL ? message : "no reason");
-        runstate_request(RUN_FAIL, CAUSE_HOST_ERROR, text);
+        request_outcome(RUN_FAIL, CAUSE_HOST_ERROR, OUTCOME_CRASH, text);
+        break;
+    case ACCEL_EVENT_HYPERVISOR:
+        text =
+            g_strdup_printf("the hypervisor failed: %s", message != NULL ? message : "no reason");
+        request_outcome(RUN_FAIL, CAUSE_HOST_ERROR, OUTCOME_HYPERVISOR, text);
         break;
     case ACCEL_EVENT_LOAD_FAILED:
         text = g_strdup_printf("the hypervisor could not start the guest: %s",
                                message != NULL ? message : "no reason");
-        runstate_request(RUN_FAIL, CAUSE_HOST_ERROR, text);
+        request_outcome(RUN_FAIL, CAUSE_HOST_ERROR, OUTCOME_LOAD, text);
         break;
     case ACCEL_EVENT_STOPPED:
         text = g_strdup_printf("the virtual machine was stopped from outside%s%s",
                                message != NULL ? ": " : "", message != NULL ? message : "");
-        runstate_request(RUN_FAIL, CAUSE_HOST_ERROR, text);
+        request_outcome(RUN_FAIL, CAUSE_HOST_ERROR, OUTCOME_STOPPED, text);
         break;
     }
 }
@@ -172,18 +191,17 @@ void runstate_clear_reset(void)
     }
 }
 
-static gboolean stop_for_io_error(gpointer opaque)
+static void stop_for_io_error(void *opaque)
 {
     if (runstate_is_running()) { /* else it is stopped, for a reason that counts as much */
         runstate_stop(RUN_STATE_IO_ERROR);
     }
-    return G_SOURCE_REMOVE;
 }
 
 /* [any] vCPUs cannot be stopped from inside a device. */
 static void hear_io_error(void)
 {
-    g_idle_add_full(G_PRIORITY_DEFAULT, stop_for_io_error, NULL, NULL);
+    later(NULL, stop_for_io_error, NULL, NULL);
 }
 
 void runstate_hear_devices(void)
@@ -197,6 +215,7 @@ static gboolean signalled(gpointer signo)
 
     runstate_request(RUN_QUIT, CAUSE_HOST_SIGNAL, message);
     chardev_cancel_wait();
+    accel_cancel_wait();
     return G_SOURCE_CONTINUE;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "accel/accel.h"
+#include "util/outcome.h"
 
 /* ---- run states; names in runstate-name.c ---- */
 typedef enum {
@@ -37,8 +38,8 @@ typedef enum {
     RUN_ON,
     RUN_PRECONFIG_DONE, /* the machine may be made */
     RUN_RESET,
-    RUN_QUIT, /* end with status 0 */
-    RUN_FAIL, /* end with status 1 */
+    RUN_QUIT, /* end, with plain status 0 */
+    RUN_FAIL, /* end, with plain status 1 */
 } RunRequest;
 
 typedef enum {
@@ -67,7 +68,8 @@ RunRequest runstate_get(void);
 typedef struct {
     RunRequest request;
     RunCause cause;
-    char *message; /* or NULL */
+    Outcome outcome; /* which exit status a detailed one is */
+    char *message;   /* or NULL */
 } RunOrder;
 
 /* [main] Serves the main context until something is requested. The message is the caller's. */

@@ -18,6 +18,7 @@
 #include "serials.h"
 #include "util/error.h"
 #include "util/target.h"
+#include "vcpu-sched.h"
 
 struct Vm {
     const VmConfig *config;
@@ -27,6 +28,7 @@ struct Vm {
 };
 
 static Vm *current;
+static bool has_lived; /* there was one before */
 static const VmConfig *current_config;
 
 static bool make_accel(Vm *vm, GError **error)
@@ -50,6 +52,9 @@ static bool make_accel(Vm *vm, GError **error)
         return false;
     }
     accel_set_event_handler(vm->accel, runstate_accel_event, NULL);
+    if (has_lived) {
+        accel_set_relaunch(vm->accel);
+    }
     if (accel_caps(vm->accel) & ACCEL_CAP_MANUAL_CLOCK) {
         clock_set_manual();
     }
@@ -165,6 +170,8 @@ static bool make_machine(Vm *vm, const Serials *serials, GError **error)
         .smp = c->smp,
         .name = c->name,
         .memory_backend = c->memory_backend,
+        .mem_path = c->mem_path,
+        .mem_prealloc = c->mem_prealloc,
         .topology = c->topology,
     };
     Numa *numa = numa_from_config(c, error);
@@ -328,6 +335,29 @@ Accel *vm_accel(Vm *vm)
     return vm->accel;
 }
 
+/* Before they enter the guest. */
+static bool place_vcpus(Vm *vm, bool running, GError **error)
+{
+    const char *text = vm->config->vcpu_sched;
+    VcpuSched *sched;
+    bool ok;
+
+    if (text == NULL) {
+        return true;
+    }
+    sched = vcpu_sched_parse(text, error);
+    ok = sched != NULL && vcpu_sched_apply(sched, vm->accel, error);
+    vcpu_sched_free(sched);
+    if (!ok) {
+        g_prefix_error(error, "-vcpu-sched %s: ", text);
+        return false;
+    }
+    if (running) {
+        accel_resume(vm->accel);
+    }
+    return true;
+}
+
 Vm *vm_new(const VmConfig *config, const Serials *serials, Drives *drives, bool running,
            GError **error)
 {
@@ -339,11 +369,11 @@ Vm *vm_new(const VmConfig *config, const Serials *serials, Drives *drives, bool 
     if (vm->machine == NULL || !make_accel(vm, error)) {
         return NULL;
     }
-    if (!running) {
+    if (!running || config->vcpu_sched != NULL) {
         accel_pause(vm->accel);
     }
     if (!set_globals(vm, error) || !make_machine(vm, serials, error) || !add_devices(vm, error) ||
-        !machine_boot(vm->machine, error)) {
+        !machine_boot(vm->machine, error) || !place_vcpus(vm, running, error)) {
         return NULL;
     }
     current = vm;
@@ -372,6 +402,7 @@ void vm_free(Vm *vm)
     }
     if (vm == current) {
         current = NULL;
+        has_lived = true;
     }
     if (vm->machine != NULL) {
         machine_finish(vm->machine);

@@ -14,13 +14,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
 #include "acrn-priv.h"
 #include "monocond.h"
 #include "util/error.h"
-#include "util/spin.h"
 
 enum {
     TICK_US = 1000,
@@ -166,7 +166,8 @@ static bool rest(AccelAcrn *acrn, int64_t us)
     return !is_quitting(acrn);
 }
 
-/* The next request often comes at once: seen here, nobody has to be woken for it. */
+/* The next request often comes at once: seen here, nobody has to be woken for it. Meanwhile the
+ * core is for whoever has work, a vCPU that makes the next request perhaps. */
 static void linger(AccelAcrn *acrn, AcrnServer *self)
 {
     int64_t until = g_get_monotonic_time() + LINGER_US;
@@ -175,7 +176,7 @@ static void linger(AccelAcrn *acrn, AcrnServer *self)
         if (serve_all(acrn, self) > 0) {
             until = g_get_monotonic_time() + LINGER_US;
         }
-        spin_pause();
+        sched_yield();
     }
 }
 

@@ -3,10 +3,12 @@
  *
  *   gunyah.c     type, properties, opening the node, telling the UAPI families apart
  *   vm.c         one VM from CREATE_VM to START, with retries; taking it down in order
+ *   patience.c   how long a refused start is tried again
  *   memory.c     RAM: what the listener saw, cut into regions, given to the driver
  *   functions.c  vCPU, irqfd and ioeventfd functions
  *   irq.c        interrupt lines, and level lines that have to be rung again
  *   vcpu.c       the run loop's one turn
+ *   reclaim.c    pages that the guest gives up
  *   sigbus.c     what is said when this program touches lent memory
  *   dt.c         /gunyah-vm-config
  *
@@ -41,6 +43,8 @@ typedef struct {
     bool resume_action;    /* the byte means something */
     bool fw_config;        /* GH_VM_ANDROID_SET_FW_CONFIG */
     bool no_timer_wakeups; /* the property of that name is known */
+    bool reclaim;          /* GH_VM_RECLAIM_REGION */
+    bool late_teardown;    /* a VM is taken down after close(), not in it */
     bool guest_mem;        /* GH_CREATE_GUEST_MEM and GH_VM_MAP_MEM instead of share and lend */
 } GunyahFeatures;
 
@@ -120,12 +124,12 @@ struct _AccelGunyah {
 
     /* Properties. */
     int host;
-    char *device, *cma_path;
+    char *device, *fd_text, *cma_path;
     uint64_t chunk_size;
     bool lend, pvmfw;
     int protect, dma_window; /* AccelProtect, AccelWindow */
     uint64_t swiotlb_size;
-    uint32_t start_retries;
+    uint32_t start_retries, relaunch_timeout;
     char *base_address_text, *size_max_text;
 
     bool has_base_address, has_size_max;
@@ -147,6 +151,7 @@ struct _AccelGunyah {
 
     GArray *ram; /* of GunyahRam; guarded by the topology lock until start */
     bool warned_late;
+    bool warned_reclaim; /* [any] under the gate's lock */
 
     pthread_mutex_t io_lock;
     GArray *ioeventfds; /* of GunyahIoeventfd */
@@ -176,6 +181,26 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error);
 /* Closes what the VM has, eventfds first. vCPU threads are gone. */
 void gunyah_vm_close(AccelGunyah *gh);
 
+/* patience.c */
+typedef enum {
+    GUNYAH_STEP_CREATE,
+    GUNYAH_STEP_MEMORY,
+    GUNYAH_STEP_OTHER,
+    GUNYAH_STEP_START
+} GunyahStep;
+
+typedef struct {
+    unsigned attempt, retries;
+    bool relaunch; /* waits by the clock */
+    gint64 began, told;
+} GunyahPatience;
+
+void gunyah_patience_init(GunyahPatience *p, AccelGunyah *gh);
+/* Whether that errno of that step may go away by itself. */
+bool gunyah_patience_has_hope(const GunyahPatience *p, GunyahStep step, int cause);
+/* Pauses before another attempt. FALSE: no more of them. cause: for who waits. [main] */
+bool gunyah_patience_wait(GunyahPatience *p, const AccelGunyah *gh, const char *cause);
+
 /* memory.c */
 void gunyah_memory_init(AccelGunyah *gh);
 /* Whether the VM to be built is to have its RAM to itself: by property, or because of protect. */
@@ -185,9 +210,15 @@ void gunyah_set_lending(AccelGunyah *gh, bool protect);
 GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error);
 /* RAM moves into files of the driver's at registration: a second VM cannot have it. */
 bool gunyah_memory_moves(const AccelGunyah *gh);
+/* errno is the cause of a failure. */
 bool gunyah_memory_register(AccelGunyah *gh, const GArray *regions, GError **error);
 /* After START of lent RAM: no device may read or write it any more. */
 void gunyah_memory_seal(AccelGunyah *gh);
+
+/* reclaim.c */
+/* From setup to teardown: what the guest gives up is asked for, or stays. */
+void gunyah_reclaim_begin(AccelGunyah *gh);
+void gunyah_reclaim_end(AccelGunyah *gh);
 
 /* sigbus.c */
 /* Makes a touch of what is lent among regions say so before it ends the program. One VM at a time;

@@ -6,6 +6,8 @@
 #define G_LOG_DOMAIN "humpy-gunyah"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/kvm.h>
 
 #include "accel-priv.h"
 #include "gunyah-priv.h"
@@ -43,18 +45,19 @@ static bool knows(AccelGunyah *gh, int fd, unsigned long request)
 static bool probe(AccelGunyah *gh, GError **error)
 {
     GunyahFeatures *f = &gh->features;
-    bool reclaim = knows(gh, gh->vm_fd, GH_VM_RECLAIM_REGION);
 
+    f->reclaim = knows(gh, gh->vm_fd, GH_VM_RECLAIM_REGION);
     f->share = knows(gh, gh->vm_fd, GH_VM_SET_USER_MEM_REGION);
     f->lend = knows(gh, gh->vm_fd, GH_VM_ANDROID_LEND_USER_MEM);
     f->boot_context = knows(gh, gh->vm_fd, GH_VM_SET_BOOT_CONTEXT);
     f->guest_mem = !f->share && knows(gh, gh->dev.fd, GH_CREATE_GUEST_MEM);
-    f->resume_action = reclaim || f->boot_context;
+    f->resume_action = f->reclaim || f->boot_context;
+    f->late_teardown = f->share && !f->reclaim;
     f->fw_config = knows(gh, gh->vm_fd, GH_VM_ANDROID_SET_FW_CONFIG);
     f->no_timer_wakeups =
         hostdev_ioctl(gh->dev.ops, gh->vm_fd, GH_VM_ANDROID_CHECK_EXTENSION, 0) > 0;
     if (f->share) {
-        f->name = reclaim ? "android15" : f->lend ? "android14" : "v14";
+        f->name = f->reclaim ? "android15" : f->lend ? "android14" : "v14";
     } else if (f->guest_mem) {
         f->name = "v17";
     } else {
@@ -135,10 +138,58 @@ static const char *open_advice(int cause)
     return "";
 }
 
+/* Calls that change nothing tell which driver it is: KVM's knows its version, Gunyah's refuses the
+ * one argument of CREATE_VM that it checks, everybody else does not know the number. */
+static bool check_driver(AccelGunyah *gh, GError **error)
+{
+    int vm;
+
+    if (hostdev_ioctl(gh->dev.ops, gh->dev.fd, KVM_GET_API_VERSION, 0) >= 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "%s is KVM's node, not Gunyah's",
+                    gh->device);
+        return false;
+    }
+    vm = hostdev_ioctl(gh->dev.ops, gh->dev.fd, GH_CREATE_VM, 1);
+    if (vm >= 0) {
+        hostdev_close(gh->dev.ops, vm);
+    }
+    if (vm >= 0 || errno != EINVAL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "%s is not Gunyah's node: it does not answer as that does", gh->device);
+        return false;
+    }
+    return true;
+}
+
+static bool adopt_node(AccelGunyah *gh, GError **error)
+{
+    uint64_t fd;
+
+    if (!props_parse_u64(gh->fd_text, &fd, NULL) || fd > INT_MAX) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                    "fd is '%s' but must be the number of a descriptor", gh->fd_text);
+        return false;
+    }
+    if (!hostdev_adopt((int)fd, gh->device, (HostDevChoice)gh->host, &gh->dev, error)) {
+        return false;
+    }
+    g_free(gh->device);
+    gh->device = g_strdup_printf("descriptor %d", (int)fd);
+    if (!check_driver(gh, error)) {
+        hostdev_close(gh->dev.ops, gh->dev.fd);
+        gh->dev.fd = -1;
+        return false;
+    }
+    return true;
+}
+
 static bool open_node(AccelGunyah *gh, GError **error)
 {
     GError *cause = NULL;
 
+    if (gh->fd_text != NULL && *gh->fd_text != '\0') {
+        return adopt_node(gh, error);
+    }
     if (hostdev_open(gh->device, (HostDevChoice)gh->host, &gh->dev, &cause)) {
         return true;
     }
@@ -227,7 +278,7 @@ static bool gunyah_setup(Accel *accel, const AccelMachineInfo *info, GError **er
     gh->info = info;
     gh->n_vcpus = info->n_vcpus;
     gh->dispatcher = ioreq_dispatcher_new(info->memory, NULL);
-    memory_discard_inhibit(); /* Gunyah pins the pages it is given, for the VM's life */
+    gunyah_reclaim_begin(gh);
     memory_listener_register(&gh->listener, info->memory);
     return true;
 }
@@ -242,7 +293,7 @@ static void gunyah_teardown(Accel *accel)
     gunyah_vm_close(gh);
     gunyah_sigbus_forget();
     if (gh->dispatcher != NULL) {
-        memory_discard_allow();
+        gunyah_reclaim_end(gh);
     }
     g_clear_pointer(&gh->dispatcher, ioreq_dispatcher_free);
 }
@@ -305,6 +356,8 @@ static const Prop gunyah_props[] = {
     PROP_ENUM("host", AccelGunyah, host, HOSTDEV_AUTO, host_names,
               "the kernel's device, the userspace model, or the first of them that exists"),
     PROP_STRING("device", AccelGunyah, device, "/dev/gunyah", "device node"),
+    PROP_STRING("fd", AccelGunyah, fd_text, NULL,
+                "descriptor of the node, which somebody else has opened for reading and writing"),
     PROP_BOOL("lend", AccelGunyah, lend, false,
               "lend all RAM to the guest: the host loses access when the VM starts"),
     PROP_ENUM("protected", AccelGunyah, protect, ACCEL_PROTECT_OFF, protect_names,
@@ -326,6 +379,8 @@ static const Prop gunyah_props[] = {
     PROP_U32("start-retries", AccelGunyah, start_retries, 6, 0, 12,
              "how often to try again, with growing pauses, while an earlier VM still holds what "
              "this one needs"),
+    PROP_U32("relaunch-timeout", AccelGunyah, relaunch_timeout, 30, 0, 3600,
+             "seconds that a reboot waits for the VM before it to be taken down"),
     PROP_STRING("base-address", AccelGunyah, base_address_text, NULL,
                 "base-address told to the resource manager instead of the start of RAM"),
     PROP_STRING("size-max", AccelGunyah, size_max_text, NULL,

@@ -309,6 +309,7 @@ static bool register_user_memory(AccelGunyah *gh, const GunyahRegion *r, GError 
                     "cannot %s %" PRIu64 " MiB of RAM at 0x%" PRIx64 ": %s%s",
                     lend ? "lend" : "share", r->size / MIB, r->gpa, g_strerror(cause),
                     memory_advice(cause));
+        errno = cause;
         return false;
     }
     return true;

@@ -9,10 +9,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "gunyah-priv.h"
 
-enum { MAX_FAULT_REPEATS = 16 };
+enum { MAX_FAULT_REPEATS = 16, MAX_FAULT_PAUSE_SHIFT = 6 };
 
 static const struct {
     AccelEvent event;
@@ -23,8 +24,8 @@ static const struct {
     [GH_RM_EXIT_TYPE_PSCI_SYSTEM_RESET] = { ACCEL_EVENT_RESET, "PSCI SYSTEM_RESET" },
     [GH_RM_EXIT_TYPE_PSCI_SYSTEM_RESET2] = { ACCEL_EVENT_RESET, "PSCI SYSTEM_RESET2" },
     [GH_RM_EXIT_TYPE_WDT_BITE] = { ACCEL_EVENT_WATCHDOG, "the watchdog bit" },
-    [GH_RM_EXIT_TYPE_HYP_ERROR] = { ACCEL_EVENT_CRASH, "hypervisor error" },
-    [GH_RM_EXIT_TYPE_ASYNC_EXT_ABORT] = { ACCEL_EVENT_CRASH, "asynchronous external abort" },
+    [GH_RM_EXIT_TYPE_HYP_ERROR] = { ACCEL_EVENT_HYPERVISOR, "hypervisor error" },
+    [GH_RM_EXIT_TYPE_ASYNC_EXT_ABORT] = { ACCEL_EVENT_HYPERVISOR, "asynchronous external abort" },
     [GH_RM_EXIT_TYPE_VM_FORCE_STOPPED] = { ACCEL_EVENT_STOPPED, "force-stopped" },
 };
 
@@ -60,15 +61,15 @@ static AccelRunResult on_status(AccelGunyah *gh, const struct gh_vcpu_run *page,
             accel_report_event(accel, exit_types[info->type].event, "%s%s",
                                exit_types[info->type].text, reason);
         } else {
-            accel_report_event(accel, ACCEL_EVENT_CRASH, "the VM ended with unknown exit type %u%s",
-                               info->type, reason);
+            accel_report_event(accel, ACCEL_EVENT_HYPERVISOR,
+                               "the VM ended with unknown exit type %u%s", info->type, reason);
         }
         break;
     case GH_VM_STATUS_CRASHED:
         accel_report_event(accel, ACCEL_EVENT_CRASH, "the VM crashed");
         break;
     default:
-        accel_report_event(accel, ACCEL_EVENT_CRASH, "the VM is in unknown status %u",
+        accel_report_event(accel, ACCEL_EVENT_HYPERVISOR, "the VM is in unknown status %u",
                            page->status.status);
         break;
     }
@@ -82,7 +83,7 @@ static AccelRunResult on_mmio(AccelGunyah *gh, GunyahVcpu *v, const struct gh_vc
     uint64_t wire;
 
     if (len != 1 && len != 2 && len != 4 && len != 8) {
-        accel_report_event(HUMPY_ACCEL(gh), ACCEL_EVENT_CRASH,
+        accel_report_event(HUMPY_ACCEL(gh), ACCEL_EVENT_HYPERVISOR,
                            "vCPU %u: MMIO exit of %u bytes at 0x%" PRIx64, req->origin.vcpu, len,
                            (uint64_t)page->mmio.phys_addr);
         return ACCEL_RUN_DONE;
@@ -108,6 +109,31 @@ static AccelRunResult on_mmio(AccelGunyah *gh, GunyahVcpu *v, const struct gh_vc
     return ACCEL_RUN_ANSWERED;
 }
 
+static const char *fault_advice(int cause)
+{
+    switch (cause) {
+    case ENOMEM:
+        return " (the limit of locked memory is charged while the guest runs: ulimit -l unlimited; "
+               "or the host is out of memory)";
+    case EPERM:
+        return " (the VM belongs to another process, or the page is not the guest's to have)";
+    case ENOENT:
+        return " (no memory was given to the VM there)";
+    case EIO:
+        return " (this kernel wants anonymous or memfd memory)";
+    }
+    return "";
+}
+
+/* What the kernel lacks may be there in a moment. A kick ends the wait. */
+static void pause_before_retry(unsigned repeats)
+{
+    unsigned ms = 1U << MIN(repeats, MAX_FAULT_PAUSE_SHIFT);
+    struct timespec pause = { .tv_nsec = ms * 1000000L };
+
+    nanosleep(&pause, NULL);
+}
+
 /* The kernel could not give the guest a page; entering again tries again. */
 static AccelRunResult on_page_fault(AccelGunyah *gh, GunyahVcpu *v, const struct gh_vcpu_run *page,
                                     IoRequest *req, IoReqStats *stats)
@@ -125,14 +151,14 @@ static AccelRunResult on_page_fault(AccelGunyah *gh, GunyahVcpu *v, const struct
         v->fault_repeats = 1;
     }
     if (v->fault_repeats > MAX_FAULT_REPEATS) {
-        accel_report_event(HUMPY_ACCEL(gh), ACCEL_EVENT_CRASH,
-                           "vCPU %u: no page for the guest at 0x%" PRIx64
-                           " after %d attempts: %s%s",
-                           req->origin.vcpu, addr, MAX_FAULT_REPEATS, g_strerror(cause),
-                           cause == ENOMEM ? " (the limit of locked memory is charged while the "
-                                             "guest runs: ulimit -l unlimited)"
-                                           : "");
+        accel_report_event(
+            HUMPY_ACCEL(gh), ACCEL_EVENT_HYPERVISOR,
+            "vCPU %u: no page for the guest at 0x%" PRIx64 " after %d attempts: %s%s",
+            req->origin.vcpu, addr, MAX_FAULT_REPEATS, g_strerror(cause), fault_advice(cause));
         return ACCEL_RUN_DONE;
+    }
+    if (v->fault_repeats > 1) {
+        pause_before_retry(v->fault_repeats);
     }
     if (gh->features.resume_action) {
         v->run->page_fault.resume_action = GH_VCPU_RESUME_RETRY;
@@ -140,25 +166,36 @@ static AccelRunResult on_page_fault(AccelGunyah *gh, GunyahVcpu *v, const struct
     return ACCEL_RUN_AGAIN;
 }
 
+/* The hypervisor's replies as the driver maps them (facts 1.3). */
+static const char *run_advice(int cause)
+{
+    switch (cause) {
+    case ENODEV:
+        return "the device tree's /cpus has no such vCPU, or the VM is gone";
+    case ENOMEM:
+        return "the hypervisor has no memory left";
+    case EACCES:
+        return "the hypervisor denied it: a capability is gone";
+    case EBUSY:
+        return "the hypervisor says that the vCPU is busy";
+    case EIO:
+        return "the hypervisor met an error of an interrupt or message queue";
+    case EOPNOTSUPP:
+        return "the hypervisor does not know the call: it is older than the driver";
+    case EPERM:
+        return "the VM belongs to another process";
+    }
+    return "an error that is not in the driver's table";
+}
+
 static AccelRunResult on_run_error(AccelGunyah *gh, unsigned index, int cause)
 {
-    Accel *accel = HUMPY_ACCEL(gh);
-
-    switch (cause) {
-    case EINTR:
-    case EAGAIN:
+    if (cause == EINTR || cause == EAGAIN) {
         return ACCEL_RUN_AGAIN;
-    case ENODEV:
-        accel_report_event(accel, ACCEL_EVENT_CRASH,
-                           "vCPU %u: %s (the device tree's /cpus has no such vCPU, or the VM is "
-                           "gone)",
-                           index, g_strerror(cause));
-        break;
-    default:
-        accel_report_event(accel, ACCEL_EVENT_CRASH, "vCPU %u: cannot run: %s", index,
-                           g_strerror(cause));
-        break;
     }
+    accel_report_event(HUMPY_ACCEL(gh), ACCEL_EVENT_HYPERVISOR,
+                       "vCPU %u: cannot run: %s (%s; look for gunyah and gh_ in dmesg)", index,
+                       g_strerror(cause), run_advice(cause));
     return ACCEL_RUN_DONE;
 }
 
@@ -200,7 +237,7 @@ AccelRunResult gunyah_vcpu_run(Accel *accel, AccelVcpu *vcpu)
         }
         break;
     }
-    accel_report_event(accel, ACCEL_EVENT_CRASH, "vCPU %u: unknown exit reason %u", vcpu->index,
-                       page.exit_reason);
+    accel_report_event(accel, ACCEL_EVENT_HYPERVISOR, "vCPU %u: unknown exit reason %u",
+                       vcpu->index, page.exit_reason);
     return ACCEL_RUN_DONE;
 }

@@ -11,11 +11,6 @@
 #include "gunyah-priv.h"
 #include "util/error.h"
 
-enum {
-    RETRY_FIRST_US = 20000,
-    AUTO_RETRIES = 3, /* then a refusal of shared memory is taken to be about that */
-};
-
 /* What the resource manager meant (facts 1.3: its replies as the driver maps them). */
 static const char *start_advice(const AccelGunyah *gh, int cause)
 {
@@ -127,12 +122,25 @@ static bool check_dtb(const GArray *regions, const AccelBootInfo *boot, GError *
     return false;
 }
 
-/* Everything but START. */
-static bool build(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *boot, GError **error)
+/* Everything between memory and START. */
+static bool build(AccelGunyah *gh, const AccelBootInfo *boot, GError **error)
 {
-    return gunyah_memory_register(gh, regions, error) && gunyah_vcpus_create(gh, error) &&
-           gunyah_irqs_create(gh, error) && gunyah_ioeventfds_create(gh, error) &&
-           set_dtb(gh, boot, error) && set_firmware(gh, error) && set_entry(gh, boot, error);
+    return gunyah_vcpus_create(gh, error) && gunyah_irqs_create(gh, error) &&
+           gunyah_ioeventfds_create(gh, error) && set_dtb(gh, boot, error) &&
+           set_firmware(gh, error) && set_entry(gh, boot, error);
+}
+
+/* Which of START's steps it was: the driver says that in the kernel's log only. */
+static char *step_text(const AccelGunyah *gh)
+{
+    g_autofree char *line = gh->dev.ops->log_newest != NULL ? gh->dev.ops->log_newest() : NULL;
+
+    if (line != NULL) {
+        return g_strdup_printf("the kernel log says '%s'", line);
+    }
+    return g_strdup("'dmesg | grep -e gunyah -e gh_' as root names the step: 'Failed to lend "
+                    "parcel', 'Failed to share parcel', 'Failed to configure VM', 'Failed to "
+                    "initialize VM' or 'Failed to start VM'");
 }
 
 /* A refusal that firmware gives which takes lent memory only (facts 2.3). */
@@ -142,29 +150,44 @@ static void note_refusal(AccelGunyah *gh, int cause)
         gh->protect == ACCEL_PROTECT_AUTO && !gh->lending && (cause == ENODEV || cause == EPERM);
 }
 
-/* TRUE: started. *retry: an earlier VM may be in the way. */
-static bool build_and_start(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *boot,
-                            bool *retry, GError **error)
+static bool start_vm(AccelGunyah *gh, GError **error)
 {
-    *retry = false;
-    if (gh->vm_fd < 0 && !gunyah_create_vm(gh, error)) {
-        *retry = errno == EBUSY;
-        return false;
-    }
-    if (!build(gh, regions, boot, error)) {
-        return false;
-    }
-    if (gunyah_vm_ioctl(gh, GH_VM_START, NULL) != 0) {
-        int cause = errno;
+    int cause;
+    g_autofree char *step = NULL;
 
-        *retry = cause == EBUSY || cause == ENODEV;
-        note_refusal(gh, cause);
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST,
-                    "START: %s (%s; the kernel log names the step)", g_strerror(cause),
-                    start_advice(gh, cause));
+    if (gh->dev.ops->log_follow != NULL) {
+        gh->dev.ops->log_follow();
+    }
+    if (gunyah_vm_ioctl(gh, GH_VM_START, NULL) == 0) {
+        return true;
+    }
+    cause = errno;
+    note_refusal(gh, cause);
+    step = step_text(gh);
+    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HYPERVISOR, "START: %s (%s; %s)", g_strerror(cause),
+                start_advice(gh, cause), step);
+    errno = cause;
+    return false;
+}
+
+/* TRUE: started. Else *step is what failed, and errno why. */
+static bool build_and_start(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *boot,
+                            GunyahStep *step, GError **error)
+{
+    *step = GUNYAH_STEP_CREATE;
+    if (gh->vm_fd < 0 && !gunyah_create_vm(gh, error)) {
         return false;
     }
-    return true;
+    *step = GUNYAH_STEP_MEMORY;
+    if (!gunyah_memory_register(gh, regions, error)) {
+        return false;
+    }
+    *step = GUNYAH_STEP_OTHER;
+    if (!build(gh, boot, error)) {
+        return false;
+    }
+    *step = GUNYAH_STEP_START;
+    return start_vm(gh, error);
 }
 
 void gunyah_vm_close(AccelGunyah *gh)
@@ -190,28 +213,17 @@ static void restore_dtb(AccelGunyah *gh, const AccelBootInfo *boot, const void *
     }
 }
 
-/* v17 tears down inside close() and has RAM moved into its files: nothing to wait for. */
-static unsigned max_retries(const AccelGunyah *gh)
-{
-    bool undecided = gh->protect == ACCEL_PROTECT_AUTO && !gh->lending;
-
-    if (gunyah_memory_moves(gh)) {
-        return 0;
-    }
-    return undecided ? MIN(gh->start_retries, AUTO_RETRIES) : gh->start_retries;
-}
-
 bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
 {
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
     g_autofree void *dtb = NULL;
     g_autoptr(GError) first = NULL;
     g_autoptr(GArray) regions = NULL;
-    unsigned retries;
+    GunyahPatience patience;
 
     gunyah_set_lending(gh, boot->protect);
     gh->wants_protection = false;
-    retries = max_retries(gh);
+    gunyah_patience_init(&patience, gh);
     regions = gunyah_memory_plan(gh, boot->ram_base, error);
 
     if (regions == NULL || !check_dtb(regions, boot, error)) {
@@ -219,25 +231,26 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
     }
     dtb = g_malloc(boot->dtb_room);
     address_space_read(gh->info->memory, boot->dtb_gpa, dtb, boot->dtb_room);
-    for (unsigned attempt = 0;; attempt++) {
+    while (true) {
         GError *cause = NULL;
-        bool retry;
+        GunyahStep step;
+        bool hope;
 
-        if (build_and_start(gh, regions, boot, &retry, &cause)) {
+        if (build_and_start(gh, regions, boot, &step, &cause)) {
             break;
         }
+        hope = gunyah_patience_has_hope(&patience, step, errno);
         gunyah_vm_close(gh);
-        g_debug("attempt %u: %s", attempt + 1, cause->message);
+        g_debug("attempt %u: %s", patience.attempt + 1, cause->message);
         if (first == NULL) { /* what later ones meet may be its leftovers */
             first = cause;
         } else {
             g_error_free(cause);
         }
-        if (!retry || attempt == retries) {
+        if (!hope || !gunyah_patience_wait(&patience, gh, first->message)) {
             g_propagate_error(error, g_steal_pointer(&first));
             return false;
         }
-        g_usleep((gulong)RETRY_FIRST_US << attempt);
         restore_dtb(gh, boot, dtb);
     }
     __atomic_store_n(&gh->started, true, __ATOMIC_RELEASE);

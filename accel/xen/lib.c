@@ -52,8 +52,8 @@
 #define EV_FUNCTIONS(X)                                                                            \
     X(xenevtchn_open)                                                                              \
     X(xenevtchn_close)                                                                             \
-    X(xenevtchn_fd)                                                                                \
     X(xenevtchn_bind_interdomain)                                                                  \
+    X(xenevtchn_bind_unbound_port)                                                                 \
     X(xenevtchn_unbind)                                                                            \
     X(xenevtchn_pending)                                                                           \
     X(xenevtchn_unmask)                                                                            \
@@ -373,14 +373,21 @@ static void lib_evtchn_close(void *handle)
     ev.xenevtchn_close(handle);
 }
 
-static int lib_evtchn_fd(void *handle)
-{
-    return ev.xenevtchn_fd(handle);
-}
-
 static int lib_evtchn_bind(void *handle, uint16_t domid, uint32_t remote_port)
 {
     return ev.xenevtchn_bind_interdomain(handle, domid, remote_port);
+}
+
+static int lib_evtchn_bind_self(void *handle, uint32_t *sender)
+{
+    int receiver = ev.xenevtchn_bind_unbound_port(handle, DOMID_SELF);
+    int other = receiver < 0 ? -1 : ev.xenevtchn_bind_interdomain(handle, DOMID_SELF, receiver);
+
+    if (other < 0) {
+        return -1;
+    }
+    *sender = other;
+    return receiver;
 }
 
 static int lib_evtchn_unbind(void *handle, uint32_t port)
@@ -430,8 +437,8 @@ const XenLib xenlib_xen = {
     .unmap_pages = lib_unmap_pages,
     .evtchn_open = lib_evtchn_open,
     .evtchn_close = lib_evtchn_close,
-    .evtchn_fd = lib_evtchn_fd,
     .evtchn_bind = lib_evtchn_bind,
+    .evtchn_bind_self = lib_evtchn_bind_self,
     .evtchn_unbind = lib_evtchn_unbind,
     .evtchn_pending = lib_evtchn_pending,
     .evtchn_unmask = lib_evtchn_unmask,

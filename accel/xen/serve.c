@@ -10,10 +10,8 @@
 #define G_LOG_DOMAIN "humpy-xen"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "util/error.h"
 #include "xen-priv.h"
@@ -173,26 +171,17 @@ static void serve(XenWaiter *w)
 
 /* ---- threads ---- */
 
-/* FALSE: it is over. */
+/* FALSE: it is over. One blocking call: a poll for more than the channels would be a tenth of what
+ * a request takes. */
 static bool wait_for_event(XenWaiter *w, int *port)
 {
-    const XenLib *lib = w->xen->lib;
-    struct pollfd fds[] = {
-        { .fd = lib->evtchn_fd(w->ev), .events = POLLIN },
-        { .fd = w->xen->stop_fd, .events = POLLIN },
-    };
-
-    while (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno == EINTR) {
-    }
-    if (fds[1].revents != 0) {
-        return false;
-    }
-    *port = lib->evtchn_pending(w->ev);
+    do {
+        *port = w->xen->lib->evtchn_pending(w->ev);
+    } while (*port < 0 && errno == EINTR);
     if (*port < 0) {
         xen_report_trouble(w->xen, "cannot wait for requests", errno);
-        return false;
     }
-    return true;
+    return *port >= 0 && *port != w->stop_port;
 }
 
 static gpointer waiter_thread(gpointer data)
@@ -242,7 +231,6 @@ static bool start_threads(AccelXen *xen, GError **error)
 
 void xen_serve_init(AccelXen *xen)
 {
-    xen->stop_fd = -1;
     pthread_mutex_init(&xen->ring_lock, NULL);
     pthread_mutex_init(&xen->pause_lock, NULL);
     pthread_cond_init(&xen->resumed, NULL);
@@ -257,11 +245,6 @@ void xen_serve_clear(AccelXen *xen)
 
 bool xen_serve_open(AccelXen *xen, GError **error)
 {
-    xen->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (xen->stop_fd < 0) {
-        error_set_errno(error, errno, "cannot create an eventfd");
-        return false;
-    }
     xen->n_waiters = xen->n_vcpus + (xen->buffered ? 1 : 0);
     xen->waiters = g_new0(XenWaiter, xen->n_waiters);
     for (unsigned i = 0; i < xen->n_waiters; i++) {
@@ -275,6 +258,11 @@ bool xen_serve_open(AccelXen *xen, GError **error)
         if (w->ev == NULL) {
             error_set_errno(error, errno, "cannot open event channel handle %u of %u", i + 1,
                             xen->n_waiters);
+            return false;
+        }
+        w->stop_port = xen->lib->evtchn_bind_self(w->ev, &w->stop_send);
+        if (w->stop_port < 0) {
+            error_set_errno(error, errno, "cannot bind an event channel of this domain to itself");
             return false;
         }
     }
@@ -323,16 +311,17 @@ static void wait_until_taken(AccelXen *xen)
 
 void xen_serve_stop(AccelXen *xen)
 {
-    uint64_t one = 1;
-
     xen_serve_resume(xen);
-    if (xen->stop_fd >= 0 && write(xen->stop_fd, &one, sizeof(one)) < 0) {
-        g_error("eventfd: %s", g_strerror(errno)); /* it cannot be full */
-    }
     for (unsigned i = 0; i < xen->n_waiters; i++) {
-        if (xen->waiters[i].thread != NULL) {
-            g_thread_join(xen->waiters[i].thread);
+        XenWaiter *w = &xen->waiters[i];
+
+        if (w->thread == NULL) {
+            continue;
         }
+        if (xen->lib->evtchn_notify(w->ev, w->stop_send) != 0) {
+            g_error("evtchn_notify: %s", g_strerror(errno)); /* the port is bound */
+        }
+        g_thread_join(w->thread);
     }
     wait_until_taken(xen);
     for (unsigned i = 0; i < xen->n_waiters; i++) {
@@ -349,7 +338,6 @@ void xen_serve_stop(AccelXen *xen)
     }
     g_clear_pointer(&xen->waiters, g_free);
     xen->n_waiters = 0;
-    fd_clear(&xen->stop_fd);
 }
 
 void xen_serve_pause(AccelXen *xen)

@@ -42,6 +42,8 @@ typedef struct {
     int port; /* local; -1: not bound */
     GThread *thread;
     pthread_mutex_t gate; /* held while a request is served */
+    int stop_port;      /* events here end the thread, ... */
+    uint32_t stop_send; /* ... sent from here */
     IoReqStats stats;
     bool complained; /* [own thread] of what a slot held */
 } XenWaiter;
@@ -92,7 +94,6 @@ struct _AccelXen {
     unsigned n_waiters;
     pthread_mutex_t ring_lock;
     uint32_t buffered_port;
-    Fd stop_fd; /* readable: threads end */
     bool started, paused;
     pthread_mutex_t pause_lock;
     pthread_cond_t resumed;

@@ -179,13 +179,19 @@ static bool open_bootconfig(const char *path, GString *text, GError **error)
     return true;
 }
 
-static bool finish_bootconfig(BootFiles *f, const GString *text, GError **error)
+/* What the text is from: one file, or two in a row. */
+static bool finish_bootconfig(BootFiles *f, const MachineConfig *config, const GString *text,
+                              GError **error)
 {
+    const char *vendor = config->vendor_boot, *own = config->bootconfig;
+
     if (text->len == 0) {
         return true;
     }
     if (!bootconfig_check(text->str, text->len, error)) {
-        g_prefix_error(error, "-android-boot: ");
+        g_prefix_error(error, "-android-boot %s%s%s%s%s: ", vendor != NULL ? "vendor-boot=" : "",
+                       vendor != NULL ? vendor : "", vendor != NULL && own != NULL ? "," : "",
+                       own != NULL ? "bootconfig=" : "", own != NULL ? own : "");
         return false;
     }
     f->tail = bootconfig_tail(text->str, text->len, f->initrd_size);
@@ -226,7 +232,7 @@ bool boot_files_open(const MachineConfig *config, BootFiles *f, GError **error)
     return (config->init_boot == NULL || open_init_boot(f, config->init_boot, error)) &&
            (config->initrd == NULL || open_initrd(f, config->initrd, error)) &&
            (config->bootconfig == NULL || open_bootconfig(config->bootconfig, bootconfig, error)) &&
-           finish_bootconfig(f, bootconfig, error);
+           finish_bootconfig(f, config, bootconfig, error);
 }
 
 char *boot_files_command_line(const BootFiles *f, const char *append)

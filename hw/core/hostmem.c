@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hugepages.h"
 #include "hw/core/device.h" /* DEVICE_DEFINE_TYPE */
 #include "util/error.h"
 #include "util/fd.h"
@@ -65,13 +66,19 @@ static bool backend_complete(UserObject *obj, GError **error)
         return false;
     }
     fd = HUMPY_MEMORY_BACKEND_GET_CLASS(b)->open(b, p, error);
-    if (fd < 0 ||
-        !memory_region_init_ram_fd(mr, NULL, user_object_id(obj), p->size, fd, p->share, error)) {
+    if (fd < 0 || !hugepages_check(fd, p->size, error)) {
+        return false;
+    }
+    if (!memory_region_init_ram_fd(mr, NULL, user_object_id(obj), p->size, fd, p->share, error)) {
+        hugepages_explain(fd, p->size, error);
         return false;
     }
     priv(b)->made = true;
     if (!p->dump) {
         madvise(memory_region_get_ram_ptr(mr), p->size, MADV_DONTDUMP);
+    }
+    if (p->thp && !hugepages_advise(memory_region_get_ram_ptr(mr), p->size, error)) {
+        return false;
     }
     return !p->prealloc || preallocate(b, fd, error);
 }
@@ -140,6 +147,7 @@ static void memory_backend_class_init(MemoryBackendClass *klass)
         PROP_BOOL("share", T, props.share, share_default,                                          \
                   "Other processes can be given the memory, and a file sees what is written"),     \
         PROP_BOOL("prealloc", T, props.prealloc, false, "Get all of it from the host at once"),    \
+        PROP_BOOL("thp", T, props.thp, false, "Advise the host to use transparent huge pages"),    \
         PROP_BOOL("dump", T, props.dump, true, "Have it in core dumps")
 
 static bool require_size(const MemoryBackendProps *p, GError **error)
@@ -161,8 +169,17 @@ static int sized_memfd(MemoryBackend *b, const MemoryBackendProps *p, unsigned f
         return -1;
     }
     fd = memfd_create(name, MFD_CLOEXEC | flags);
+    if (fd < 0 && (flags & MFD_HUGETLB)) {
+        unsigned shift = flags >> MFD_HUGE_SHIFT;
+
+        hugepages_explain_size(shift != 0 ? 1ULL << shift : 0, errno, error);
+        return -1;
+    }
     if (fd < 0) {
         error_set_errno(error, errno, "cannot create memory '%s'", name);
+        return -1;
+    }
+    if (!hugepages_check(fd, p->size, error)) {
         return -1;
     }
     if (ftruncate(fd, p->size) != 0) {
@@ -308,6 +325,14 @@ static int open_path(const char *path, GError **error)
 
     if (fd < 0 && errno == EISDIR) {
         fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    }
+    if (fd < 0 && errno == EOPNOTSUPP) { /* hugetlbfs of older kernels */
+        g_autofree char *name = g_build_filename(path, "humpy-XXXXXX", NULL);
+
+        fd = g_mkstemp_full(name, O_RDWR | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            unlink(name);
+        }
     }
     if (fd < 0) {
         error_set_errno(error, errno, "mem-path: cannot open '%s'", path);

@@ -6,6 +6,7 @@
 #include "hw/core/hostmem.h"
 #include "hw/core/machine.h"
 #include "util/error.h"
+#include "util/keyval.h"
 
 static void add_part(MachineRam *ram, MemoryRegion *mr, MemoryBackend *backend)
 {
@@ -43,6 +44,34 @@ static bool make_own(Machine *m, MachineRam *ram, const char *name, GError **err
     return true;
 }
 
+/* -mem-path and -mem-prealloc: as a back end of its own would be, which lives as long as the
+ * program. */
+static bool make_own_backend(Machine *m, MachineRam *ram, GError **error)
+{
+    static const char id[] = "mem-path";
+    const MachineConfig *config = machine_config(m);
+    g_autoptr(GString) text =
+        g_string_new(config->mem_path != NULL ? "memory-backend-file" : "memory-backend-memfd");
+    g_autoptr(KeyVal) kv = NULL;
+
+    if (user_object_find(id, TYPE_MEMORY_BACKEND, NULL) == NULL) {
+        g_string_append_printf(text, ",id=%s,size=%" G_GUINT64_FORMAT ",prealloc=%s", id,
+                               config->ram_size, config->mem_prealloc ? "on" : "off");
+        if (config->mem_path != NULL) {
+            g_auto(GStrv) parts = g_strsplit(config->mem_path, ",", -1);
+            g_autofree char *path = g_strjoinv(",,", parts);
+
+            g_string_append_printf(text, ",mem-path=%s", path);
+        }
+        kv = keyval_parse(text->str, "qom-type", error);
+        if (kv == NULL || user_object_add(kv, error) == NULL) {
+            g_prefix_error(error, config->mem_path != NULL ? "-mem-path: " : "-mem-prealloc: ");
+            return false;
+        }
+    }
+    return add_backend(ram, id, error);
+}
+
 static bool take_nodes(Machine *m, MachineRam *ram, GError **error)
 {
     const Numa *numa = machine_numa(m);
@@ -74,6 +103,13 @@ static bool make_parts(Machine *m, const char *name, GError **error)
     bool ok;
 
     g_assert(ram->parts == NULL);
+    if (config->mem_path != NULL &&
+        (config->memory_backend != NULL || machine_numa(m)->n_nodes > 0)) {
+        g_set_error(
+            error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+            "-mem-path: excludes -machine memory-backend= and -numa, which name the memory");
+        return false;
+    }
     ram->parts = g_array_new(FALSE, FALSE, sizeof(MachineRamPart));
     if (machine_numa(m)->n_nodes > 0) {
         ok = take_nodes(m, ram, error);
@@ -82,6 +118,8 @@ static bool make_parts(Machine *m, const char *name, GError **error)
         if (!ok) {
             g_prefix_error(error, "-machine memory-backend=%s: ", config->memory_backend);
         }
+    } else if (config->mem_path != NULL || config->mem_prealloc) {
+        ok = make_own_backend(m, ram, error);
     } else {
         ok = make_own(m, ram, name, error);
     }

@@ -49,6 +49,7 @@ static void config_clear(MachineConfig *config)
     g_free((char *)config->cpu_type);
     g_free((char *)config->name);
     g_free((char *)config->memory_backend);
+    g_free((char *)config->mem_path);
     *config = (MachineConfig){};
 }
 
@@ -122,6 +123,8 @@ void machine_set_config(Machine *m, const MachineConfig *config)
         .smp = config->smp,
         .name = g_strdup(config->name),
         .memory_backend = g_strdup(config->memory_backend),
+        .mem_path = g_strdup(config->mem_path),
+        .mem_prealloc = config->mem_prealloc,
         .topology = config->topology,
     };
 }
@@ -477,12 +480,19 @@ static void collect_classes(GType type, GPtrArray *classes)
     }
 }
 
-static GType find_type(const char *name, GError **error)
+GPtrArray *machine_classes(void)
 {
-    g_autoptr(GPtrArray) classes = g_ptr_array_new();
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GPtrArray *classes = g_ptr_array_new();
 
     collect_classes(TYPE_MACHINE, classes);
+    return classes;
+}
+
+static GType find_type(const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) classes = machine_classes();
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
     for (unsigned i = 0; i < classes->len; i++) {
         MachineClass *mc = g_ptr_array_index(classes, i);
 
@@ -508,10 +518,9 @@ Machine *machine_new(const char *type, GError **error)
 
 char *machine_help(void)
 {
-    g_autoptr(GPtrArray) classes = g_ptr_array_new();
+    g_autoptr(GPtrArray) classes = machine_classes();
     GString *out = g_string_new("Supported machines are:\n");
 
-    collect_classes(TYPE_MACHINE, classes);
     for (unsigned i = 0; i < classes->len; i++) {
         MachineClass *mc = g_ptr_array_index(classes, i);
 

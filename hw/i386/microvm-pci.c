@@ -9,20 +9,8 @@
 IoReqResult microvm_pci_config(void *opaque, IoRequest *req)
 {
     MicrovmMachine *s = opaque;
-    unsigned devfn = PCI_MAKE_DEVFN(req->pci.dev, req->pci.fn);
 
-    if (s->pci == NULL || req->pci.segment != 0 || req->pci.dev >= 32 || req->pci.fn >= 8 ||
-        req->pci.reg >= PCIE_CONFIG_SIZE || req->pci.reg % req->size != 0) {
-        return IOREQ_FAULT;
-    }
-    if (req->is_write) {
-        pci_root_config_write(gpex_bus(s->pci), req->pci.bus, devfn, req->pci.reg, req->data,
-                              req->size);
-    } else {
-        req->data =
-            pci_root_config_read(gpex_bus(s->pci), req->pci.bus, devfn, req->pci.reg, req->size);
-    }
-    return IOREQ_HANDLED;
+    return s->pci != NULL ? gpex_config_request(s->pci, req) : IOREQ_FAULT;
 }
 
 /* Messages are for local APICs, or writes that mean nothing. [any] */

@@ -73,6 +73,22 @@ static void ecam_write(void *opaque, hwaddr offset, uint64_t value, unsigned siz
     pci_root_config_write(s->bus, offset >> 20, offset >> 12 & 0xff, offset & 0xfff, value, size);
 }
 
+IoReqResult gpex_config_request(Gpex *s, IoRequest *req)
+{
+    unsigned devfn = PCI_MAKE_DEVFN(req->pci.dev, req->pci.fn);
+
+    if (req->pci.segment != 0 || req->pci.dev >= 32 || req->pci.fn >= 8 ||
+        req->pci.reg >= PCIE_CONFIG_SIZE || req->pci.reg % req->size != 0) {
+        return IOREQ_FAULT;
+    }
+    if (req->is_write) {
+        pci_root_config_write(s->bus, req->pci.bus, devfn, req->pci.reg, req->data, req->size);
+    } else {
+        req->data = pci_root_config_read(s->bus, req->pci.bus, devfn, req->pci.reg, req->size);
+    }
+    return IOREQ_HANDLED;
+}
+
 /* Without a lock: the function that is meant has its own. */
 static const MemoryRegionOps ecam_ops = {
     .read = ecam_read,

@@ -52,19 +52,8 @@ DEVICE_DEFINE_TYPE(XenDevicesMachine, xen_devices_machine, "xen-devices-machine"
 static IoReqResult xen_pci_config(void *opaque, IoRequest *req)
 {
     XenDevicesMachine *s = opaque;
-    unsigned devfn = PCI_MAKE_DEVFN(req->pci.dev, req->pci.fn);
 
-    if (s->pci == NULL || req->pci.segment != 0 || req->pci.reg % req->size != 0) {
-        return IOREQ_FAULT;
-    }
-    if (req->is_write) {
-        pci_root_config_write(gpex_bus(s->pci), req->pci.bus, devfn, req->pci.reg, req->data,
-                              req->size);
-    } else {
-        req->data =
-            pci_root_config_read(gpex_bus(s->pci), req->pci.bus, devfn, req->pci.reg, req->size);
-    }
-    return IOREQ_HANDLED;
+    return s->pci != NULL ? gpex_config_request(s->pci, req) : IOREQ_FAULT;
 }
 
 static void send_msi(void *opaque, uint64_t addr, uint32_t data)

@@ -115,6 +115,9 @@ void accel_register_type(GType type);
  * the formatted message, later ones only the debug log. fmt may be NULL. [any] */
 void accel_report_event(Accel *accel, AccelEvent event, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
+/* [main] Serves the main context for ms milliseconds. FALSE: accel_cancel_wait() was called. */
+bool accel_wait(unsigned ms);
+
 /* [main] From open: this instance lacks some of its class's capabilities. */
 void accel_drop_caps(Accel *accel, uint64_t caps);
 
@@ -125,6 +128,5 @@ void accel_set_kick_flag(uint8_t *flag);
 /* Sends one kick, if the thread runs; it may come before the entry that it is meant for. [any] */
 void accel_vcpu_kick(AccelVcpu *vcpu);
 
-/* Number of vCPUs, and one of them; borrowed. Between setup and teardown. [any] */
-unsigned accel_n_vcpus(Accel *accel);
+/* One of accel_n_vcpus(); borrowed. Between setup and teardown. [any] */
 AccelVcpu *accel_vcpu(Accel *accel, unsigned index);

@@ -180,6 +180,12 @@ bool accel_fixed_entry(Accel *accel, uint64_t region_base, uint64_t *entry);
  * hypervisor's devices are as after power-on, memory keeps what is in it, and the guest starts
  * anew with accel_resume(). [main] */
 bool accel_start(Accel *accel, const AccelBootInfo *boot, GError **error);
+/* Before accel_start(): this program has had a VM that has just ended, which the hypervisor may
+ * still be taking down; the start waits for that, within bounds. [main] */
+void accel_set_relaunch(Accel *accel);
+bool accel_is_relaunch(Accel *accel);
+/* Makes an accel_start() that waits give up, now and from now on. [any] */
+void accel_cancel_wait(void);
 
 /* ---- running ---- */
 void accel_pause(Accel *accel);  /* [main] returns when every vCPU has left the guest */
@@ -193,7 +199,8 @@ typedef enum {
     ACCEL_EVENT_SHUTDOWN, /* guest powered itself off */
     ACCEL_EVENT_RESET,    /* guest asked for reset */
     ACCEL_EVENT_WATCHDOG,
-    ACCEL_EVENT_CRASH, /* hypervisor error, unknown exit, page fault: message says which */
+    ACCEL_EVENT_CRASH,      /* the guest's fault: message says which */
+    ACCEL_EVENT_HYPERVISOR, /* the hypervisor's: error, unknown exit, a page it cannot give */
     ACCEL_EVENT_LOAD_FAILED,
     ACCEL_EVENT_STOPPED, /* force-stopped from outside */
 } AccelEvent;
@@ -206,6 +213,8 @@ unsigned accel_irq_lines(Accel *accel);
 uint64_t accel_irq_changes(Accel *accel);
 uint64_t accel_msis(Accel *accel); /* messages, since setup */
 
+/* Between setup and teardown, else 0. [any] */
+unsigned accel_n_vcpus(Accel *accel);
 /* The kernel's number of a vCPU's thread; 0: there is none. [main] */
 int accel_vcpu_tid(Accel *accel, unsigned index);
 /* Per-vCPU exit counters, for statistics. */

@@ -21,6 +21,13 @@ typedef struct {
     int (*close)(int fd);
     /* Bytes this process may pin: RLIMIT_MEMLOCK, or UINT64_MAX with CAP_IPC_LOCK. */
     uint64_t (*memlock_limit)(void);
+    /* (optional) The node, for a descriptor of it that another process has opened; a new one, or -1
+     * and errno: EINVAL says that it is none. Without: a duplicate will do. */
+    int (*adopt)(int fd);
+    /* (optional, both or none) From now on the driver's log is followed. [main] */
+    void (*log_follow)(void);
+    /* Its newest line since then; NULL: there is none, or it cannot be read. New string. [main] */
+    char *(*log_newest)(void);
 } HostDevOps;
 
 typedef enum { HOSTDEV_AUTO, HOSTDEV_KERNEL, HOSTDEV_MODEL } HostDevChoice;
@@ -28,7 +35,8 @@ typedef enum { HOSTDEV_AUTO, HOSTDEV_KERNEL, HOSTDEV_MODEL } HostDevChoice;
 extern const HostDevOps hostdev_kernel_ops;
 
 /* Models register at start-up for the node they stand in for; ops borrowed for ever, every member
- * set. A second registration for the same path replaces the first. [any] */
+ * set but those that are optional. A second registration for the same path replaces the first.
+ * [any] */
 void hostdev_register_model(const char *path, const HostDevOps *ops);
 
 typedef struct {
@@ -40,6 +48,10 @@ typedef struct {
  * line on stderr; a node that exists but cannot be opened is an error. FALSE: *error names path
  * and cause, errno is the cause. The caller closes dev->fd with hostdev_close(). [any] */
 bool hostdev_open(const char *path, HostDevChoice choice, HostDev *dev, GError **error);
+
+/* The same for a descriptor of the node that somebody else has opened and passed on. fd stays the
+ * caller's; dev->fd is another one. FALSE: *error says what fd is instead. [main] */
+bool hostdev_adopt(int fd, const char *path, HostDevChoice choice, HostDev *dev, GError **error);
 
 static inline int hostdev_ioctl(const HostDevOps *ops, int fd, unsigned long request, uintptr_t arg)
 {

@@ -60,12 +60,14 @@ typedef struct {
     void *(*map_pages)(void *xen, int prot, size_t n, const uint64_t *gfns, int *errors);
     int (*unmap_pages)(void *xen, void *addr, size_t n);
 
-    /* Event channels: a handle for each thread that waits. pending and unmask are for that thread,
-     * after evtchn_fd has become readable. */
+    /* Event channels: a handle for each thread that waits. pending, which blocks until there is an
+     * event, and unmask are for that thread. */
     void *(*evtchn_open)(void);
     void (*evtchn_close)(void *ev);
-    int (*evtchn_fd)(void *ev);
     int (*evtchn_bind)(void *ev, uint16_t domid, uint32_t remote_port); /* the local port */
+    /* A channel from the handle to itself: the port where what is sent at *sender arrives. Only
+     * before restrict_all. */
+    int (*evtchn_bind_self)(void *ev, uint32_t *sender);
     int (*evtchn_unbind)(void *ev, uint32_t port);
     int (*evtchn_pending)(void *ev); /* a port */
     int (*evtchn_unmask)(void *ev, uint32_t port);

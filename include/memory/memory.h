@@ -223,6 +223,11 @@ uint64_t memory_discard(void *host, uint64_t len);
 void memory_discard_inhibit(void);
 void memory_discard_allow(void);
 bool memory_discard_is_inhibited(void);
+/* For who can be asked to let go: fn is called with whole pages before they are given back, which
+ * are kept when it says FALSE. One call at a time, none any more once it was replaced. NULL: nobody
+ * is asked. One at most. [main] */
+typedef bool (*MemoryDiscardFn)(void *opaque, void *host, uint64_t len);
+void memory_discard_set_gate(MemoryDiscardFn fn, void *opaque);
 
 /* ---- listeners ---- */
 typedef struct {

@@ -16,7 +16,8 @@ typedef enum {
     HUMPY_ERROR_RANGE,       /* value outside what is allowed */
     HUMPY_ERROR_CONFLICT,    /* clashes with something given or existing */
     HUMPY_ERROR_UNSUPPORTED, /* the accelerator, machine or kernel cannot do this */
-    HUMPY_ERROR_HOST,        /* the host refused: file, system call, hypervisor */
+    HUMPY_ERROR_HOST,        /* the host refused: file, system call */
+    HUMPY_ERROR_HYPERVISOR,  /* the hypervisor refused to build or start the VM */
     /* The classes that QMP clients tell apart; every other code is a GenericError there. */
     HUMPY_ERROR_COMMAND_NOT_FOUND,
     HUMPY_ERROR_DEVICE_NOT_FOUND,  /* no device or back end of that id */

@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "hv-priv.h"
-#include "util/spin.h"
 
 enum {
-    LOOKS = 500, /* for an answer, before the vCPU is put to sleep: some 10 to 20 us */
+    /* A vCPU that waits for an answer stays awake so long, leaving its core to whoever has work:
+     * waking it costs ten times what a request does. */
+    AWAKE_US = 500,
     PM1A_CONTROL = 0x404,
     PM1A_SLEEP_ENABLE = 1 << 13,
     PM1A_S5 = 5 << 10,
@@ -123,6 +124,7 @@ static bool is_complete(const struct acrn_io_request *slot)
 static bool wait_complete(HvVcpu *v, const struct acrn_io_request *slot)
 {
     HvVm *vm = v->vm;
+    int64_t until;
 
     if (vm->polling) {
         while (!is_complete(slot) && !is_leaving(vm)) {
@@ -130,8 +132,9 @@ static bool wait_complete(HvVcpu *v, const struct acrn_io_request *slot)
         }
         return is_complete(slot);
     }
-    for (unsigned i = 0; i < LOOKS && !is_complete(slot) && !is_leaving(vm); i++) {
-        spin_pause();
+    until = g_get_monotonic_time() + AWAKE_US;
+    while (!is_complete(slot) && !is_leaving(vm) && g_get_monotonic_time() < until) {
+        sched_yield();
     }
     pthread_mutex_lock(&vm->lock);
     while (!is_complete(slot) && !vm->leaving) {

@@ -59,6 +59,8 @@ static void G_GNUC_PRINTF(3, 0)
         state->log = g_string_new(NULL);
     }
     g_string_append_printf(state->log, "%s\n", line);
+    g_free(state->newest);
+    state->newest = g_strdup(line);
     if (state->log->len > LOG_MAX) {
         g_string_erase(state->log, 0, LOG_MAX / 2);
     }
@@ -95,4 +97,21 @@ char *model_take_log(ModelState *state)
     state->log = NULL;
     pthread_mutex_unlock(&state->lock);
     return text;
+}
+
+void model_log_follow(ModelState *state)
+{
+    pthread_mutex_lock(&state->lock);
+    g_clear_pointer(&state->newest, g_free);
+    pthread_mutex_unlock(&state->lock);
+}
+
+char *model_log_newest(ModelState *state)
+{
+    char *line;
+
+    pthread_mutex_lock(&state->lock);
+    line = g_strdup(state->newest);
+    pthread_mutex_unlock(&state->lock);
+    return line;
 }

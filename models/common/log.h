@@ -21,6 +21,7 @@ typedef struct {
     pthread_mutex_t lock; /* knobs and what follows */
     bool configured;
     GString *log;
+    char *newest; /* line since it is followed, or NULL */
 } ModelState;
 
 /* Replaces all knobs; NULL: those of the environment. FALSE: *error says why and nothing has
@@ -35,6 +36,9 @@ void model_logf(ModelState *state, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The same, and to stderr whatever the knob says: nothing else tells why the guest stands still. */
 void model_fatalf(ModelState *state, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 char *model_take_log(ModelState *state);
+/* The newest line since follow was called, also if the log was taken; NULL: none. New string. */
+void model_log_follow(ModelState *state);
+char *model_log_newest(ModelState *state);
 
 /* Counters are unsigned, in a struct of which tests get copies. */
 #define MODEL_ADD(counter)  ((void)__atomic_fetch_add(&(counter), 1, __ATOMIC_RELAXED))

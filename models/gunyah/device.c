@@ -6,6 +6,7 @@
  * kernel would serve.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -52,6 +53,22 @@ static int device_open(const char *path, int flags)
         return -1;
     }
     return fd;
+}
+
+/* What open() gives in another process that has this model (models/preload), by its looks: here it
+ * is no object of ours, and what counts is that it was allowed to open the node. */
+static int device_adopt(int fd)
+{
+    static const char name[] = "/memfd:gunyah (deleted)";
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
+    g_autofree char *link = g_file_read_link(path, NULL);
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    if (g_strcmp0(link, name) != 0 || seals < 0 || !(seals & F_SEAL_SEAL)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return device_open(GUNYAH_MODEL_PATH, O_RDWR | O_CLOEXEC);
 }
 
 static int install_memory(int kind, const char *name, uint64_t size)
@@ -193,6 +210,16 @@ static uint64_t model_memlock_limit(void)
     return model_knobs(&gunyah_model, &knobs) ? knobs.memlock : UINT64_MAX;
 }
 
+static void model_follow(void)
+{
+    model_log_follow(&gunyah_model);
+}
+
+static char *model_newest(void)
+{
+    return model_log_newest(&gunyah_model);
+}
+
 bool gunyah_model_owns(int fd)
 {
     Object *obj = object_get(&gunyah_model_ops, fd);
@@ -235,4 +262,7 @@ const HostDevOps gunyah_model_ops = {
     .munmap = model_munmap,
     .close = model_close,
     .memlock_limit = model_memlock_limit,
+    .adopt = device_adopt,
+    .log_follow = model_follow,
+    .log_newest = model_newest,
 };

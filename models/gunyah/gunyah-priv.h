@@ -36,6 +36,8 @@ typedef enum { REV_B2, REV_ANDROID14, REV_ANDROID15, REV_V17 } Revision;
 enum { HAZARD_H1 = 1, HAZARD_H2 = 2, HAZARD_H3 = 4, HAZARD_EAGAIN = 8 };
 enum { POLICY_ANY, POLICY_LEND, POLICY_SHARE };
 
+typedef enum { END_OFF, END_WATCHDOG, END_ABORT, END_STOPPED, END_CRASH, END_LOAD } End;
+
 /* Where the resource manager can be told to fail; also the words of dmesg. */
 typedef enum {
     STEP_NONE,
@@ -60,6 +62,7 @@ typedef struct {
     uint32_t fail_code;
     int pin_errno; /* 0: none */
     int run_errno; /* 0: none */
+    int end;       /* End: how a guest's SYSTEM_OFF is told */
     unsigned hazards;
     unsigned page_faults;
     int extension;

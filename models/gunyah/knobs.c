@@ -47,6 +47,13 @@ static const Word run_errors[] = { { "nomem", ENOMEM },
                                    { "retry", EOPNOTSUPP },
                                    { "arg", EINVAL },
                                    {} };
+static const Word ends[] = { { "off", END_OFF },
+                             { "watchdog", END_WATCHDOG },
+                             { "abort", END_ABORT },
+                             { "stopped", END_STOPPED },
+                             { "crash", END_CRASH },
+                             { "load", END_LOAD },
+                             {} };
 static const Word on_off[] = { { "on", 1 }, { "off", 0 }, {} };
 
 static bool find_word(const char *knob, const char *text, const Word *words, int *value,
@@ -141,6 +148,7 @@ WORD_KNOB(set_rev, "rev", revisions, rev, Revision)
 WORD_KNOB(set_policy, "policy", policies, policy, int)
 WORD_KNOB(set_pin, "pin", pins, pin_errno, int)
 WORD_KNOB(set_run_error, "run-error", run_errors, run_errno, int)
+WORD_KNOB(set_end, "end", ends, end, int)
 WORD_KNOB(set_share_exec, "share-exec", on_off, share_exec, bool)
 WORD_KNOB(set_log, "log", on_off, log, bool)
 NUMBER_KNOB(set_teardown, "teardown-ms", 60000, teardown_ms, unsigned)
@@ -199,6 +207,7 @@ static const struct {
     { "fail", set_fail },
     { "pin", set_pin },
     { "run-error", set_run_error },
+    { "end", set_end },
     { "hazard", set_hazards },
     { "page-fault", set_page_faults },
     { "extension", set_extension },

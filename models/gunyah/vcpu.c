@@ -176,8 +176,19 @@ static bool interrupted(void *opaque)
 static void run_engine(GhVcpu *vcpu)
 {
     const EngineRunHooks hooks = { interrupted, vcpu, vcpu->signals, &vcpu->caller_mask };
+    static const struct {
+        VmStatus status;
+        int type;
+    } ends[] = {
+        [END_OFF] = { VM_EXITED, GH_RM_EXIT_TYPE_PSCI_SYSTEM_OFF },
+        [END_WATCHDOG] = { VM_EXITED, GH_RM_EXIT_TYPE_WDT_BITE },
+        [END_ABORT] = { VM_EXITED, GH_RM_EXIT_TYPE_ASYNC_EXT_ABORT },
+        [END_STOPPED] = { VM_EXITED, GH_RM_EXIT_TYPE_VM_FORCE_STOPPED },
+        [END_CRASH] = { VM_CRASHED, 0 },
+        [END_LOAD] = { VM_INIT_FAILED, 0 },
+    };
+    const int end = vcpu->vm->knobs.end;
     static const int psci_types[] = {
-        [ENGINE_EXIT_SYSTEM_OFF] = GH_RM_EXIT_TYPE_PSCI_SYSTEM_OFF,
         [ENGINE_EXIT_SYSTEM_RESET] = GH_RM_EXIT_TYPE_PSCI_SYSTEM_RESET,
         [ENGINE_EXIT_SYSTEM_RESET2] = GH_RM_EXIT_TYPE_PSCI_SYSTEM_RESET2,
     };
@@ -185,6 +196,8 @@ static void run_engine(GhVcpu *vcpu)
     vcpu->vm->ops->vcpu_run(vcpu->engine, &vcpu->exit, &hooks);
     switch (vcpu->exit.kind) {
     case ENGINE_EXIT_SYSTEM_OFF:
+        vm_down(vcpu->vm, ends[end].status, ends[end].type, NULL, 0);
+        break;
     case ENGINE_EXIT_SYSTEM_RESET:
     case ENGINE_EXIT_SYSTEM_RESET2:
         vm_down(vcpu->vm, VM_EXITED, psci_types[vcpu->exit.kind], NULL, 0);

@@ -50,11 +50,6 @@ void model_evtchn_close(void *handle)
     g_free(ev);
 }
 
-int model_evtchn_fd(void *ev)
-{
-    return ((Evtchn *)ev)->fd;
-}
-
 void model_send(Port *port)
 {
     if (port->end == NULL || port->masked) {
@@ -118,6 +113,25 @@ static Port *find_local(Evtchn *ev, uint32_t local)
     return NULL;
 }
 
+/* Both ends are the handle's: self is where events arrive, the number behind it where they are
+ * sent. */
+int model_evtchn_bind_self(void *handle, uint32_t *sender)
+{
+    Evtchn *ev = handle;
+    int local = -1;
+
+    pthread_mutex_lock(&model_lock);
+    if (!model_fails("evtchn_bind_self")) {
+        local = ev->next_local;
+        ev->next_local += 2;
+        ev->self = (Port){ .local = local, .end = ev };
+        *sender = local + 1;
+        g_ptr_array_add(ev->ports, &ev->self);
+    }
+    pthread_mutex_unlock(&model_lock);
+    return local;
+}
+
 int model_evtchn_unbind(void *handle, uint32_t local)
 {
     Port *port;
@@ -168,13 +182,19 @@ int model_evtchn_unmask(void *handle, uint32_t local)
     return port != NULL ? 0 : -1;
 }
 
-/* Towards the vCPU whose channel it is. */
+/* Towards the vCPU whose channel it is, or ourselves. */
 int model_evtchn_notify(void *handle, uint32_t local)
 {
+    Evtchn *ev = handle;
     Port *port;
 
     pthread_mutex_lock(&model_lock);
-    port = model_fails("evtchn_notify") ? NULL : find_local(handle, local);
+    if (ev->self.end != NULL && local == ev->self.local + 1) {
+        port = &ev->self;
+        model_send(port);
+    } else {
+        port = model_fails("evtchn_notify") ? NULL : find_local(ev, local);
+    }
     if (port != NULL) {
         port->notified++;
     }

@@ -78,6 +78,7 @@ typedef struct Evtchn {
     GQueue queue;
     GPtrArray *ports; /* of Port, bound */
     uint32_t next_local;
+    Port self; /* from the handle to itself */
 } Evtchn;
 
 extern pthread_mutex_t model_lock;
@@ -113,7 +114,7 @@ struct buffered_iopage *model_ring(Server *s);
 /* evtchn.c */
 void *model_evtchn_open(void);
 void model_evtchn_close(void *ev);
-int model_evtchn_fd(void *ev);
+int model_evtchn_bind_self(void *ev, uint32_t *sender);
 int model_evtchn_bind(void *ev, uint16_t domid, uint32_t remote);
 int model_evtchn_unbind(void *ev, uint32_t local);
 int model_evtchn_pending(void *ev);

@@ -39,6 +39,11 @@ def man(dump):
         names = ", ".join(f"\\fB{roff(name)}\\fR" for name in spellings(flag))
         yield names + (f" {roff(flag['arg'])}" if "arg" in flag else "")
         yield roff(f"{flag['fate'].capitalize()}: {flag['what']}.")
+    yield ".SH EXIT STATUS"
+    for row in dump["exit-status"]:
+        yield ".TP"
+        yield str(row["detailed"])
+        yield roff(row["meaning"][0].upper() + row["meaning"][1:] + ".")
 
 
 def words_of(dump, command):
@@ -92,21 +97,30 @@ def zsh(dump):
     yield "esac"
 
 
+def fish_option(command, option, text):
+    """A line for one option of the command, which is two words of the line already."""
+    group, name = command.split()
+    letter = f" -s {option['letter']}" if "letter" in option else ""
+    value = " -r" if "arg" in option else ""
+    text = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"complete -c humpy -n '__fish_seen_subcommand_from {group}; and " \
+        f"__fish_seen_subcommand_from {name}' -l {option['name']}{letter}{value} -d '{text}'"
+
+
 def fish(dump):
     yield "# SPDX-License-Identifier: GPL-2.0-or-later"
     yield "# Completion of humpy, made from its own table."
-    for group, names in groups(dump).items():
+    for group in [*groups(dump), "help", "version"]:
         yield f"complete -c humpy -n __fish_use_subcommand -f -a {group}"
+    for group, names in groups(dump).items():
         yield f"complete -c humpy -n '__fish_seen_subcommand_from {group}; and not " \
             f"__fish_seen_subcommand_from {' '.join(names)}' -f -a '{' '.join(names)}'"
     for command in dump["commands"]:
-        name = command["name"].split()[1]
         for option in command["options"]:
-            letter = f" -s {option['letter']}" if "letter" in option else ""
-            value = " -r" if "arg" in option else ""
-            text = option["summary"].replace("'", "\\'")
-            yield f"complete -c humpy -n '__fish_seen_subcommand_from {name}' -l " \
-                f"{option['name']}{letter}{value} -d '{text}'"
+            yield fish_option(command["name"], option, option["summary"])
+    for flag in dump["crosvm"]:
+        if flag["fate"] != "refused":
+            yield fish_option("crosvm run", flag, flag["what"])
 
 
 def main():

@@ -87,6 +87,12 @@ class Run:
         self._proc.stdout.close()
 
 
+def proportional(pid):
+    """Bytes of memory of the process, its share of what is shared with others (PSS)."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("Pss:")) * 1024
+
+
 def resident_beyond_ram(pid):
     """Resident bytes of the process that are not guest RAM (memfd mappings)."""
     total, ram, in_ram = 0, 0, False

@@ -50,6 +50,13 @@ def type_lines(title, option, types):
             yield from property_lines(prop)
 
 
+def status_lines(rows):
+    for row in rows:
+        yield ".TP"
+        yield f"{row['plain']}, {row['detailed']}"
+        yield sentence(row["meaning"])
+
+
 SYSTEM = "humpy-system-"
 GUESTS = {"aarch64": "arm64", "x86_64": "x86"}
 
@@ -69,15 +76,8 @@ On a serial port with mux=on, which includes \fB\-nographic\fR, Ctrl\-A and a le
 h lists them, x leaves, b sends a break, t switches time stamps, c is kept for the monitor, and
 Ctrl\-A sends itself.
 .SH EXIT STATUS
-.TP
-0
-The guest powered off, was reset under \fB\-no\-reboot\fR, or the user ended the program with
-SIGTERM, SIGINT, SIGHUP or Ctrl\-A x.
-.TP
-1
-An error on the command line, of the host or of the hypervisor, or the hypervisor says that the guest
-crashed. One line on stderr names the option and the cause. A kernel panic is the guest's own affair:
-with panic=\-1 on its command line it becomes a reset."""
+The first number is the one without \fB\-exit\-status\fR detailed. A kernel panic that the guest tells
+nobody of is its own affair: with panic=\-1 on its command line it becomes a reset."""
 
 
 EXPORT_BEFORE = r""".SH NAME
@@ -117,6 +117,8 @@ def main():
     lines += type_lines("MACHINES", "-machine", dump["machines"])
     lines += type_lines("DEVICES", "-device", dump["devices"])
     lines.append(after)
+    if dump["program"].startswith(SYSTEM):
+        lines += status_lines(dump["exit-status"])
     print("\n".join(lines))
 
 

@@ -168,6 +168,14 @@ class Tests:
         """Exports attached to a real kernel, in a machine that QEMU emulates."""
         self.gcc_suite("vduse-real")
 
+    def suite_pool_kernel(self):
+        """Protected guests of a kernel that has restricted DMA pools."""
+        script = os.path.join(ROOT, "scripts", "pool-kernel")
+        if self.run("scripts/pool-kernel builds the kernel", [script]):
+            os.environ["HUMPY_POOL_KERNEL"] = subprocess.run(
+                [script], check=True, capture_output=True, text=True).stdout.strip()
+            self.gcc_suite("pool-kernel")
+
     def suite_docs(self):
         self.gcc_suite("docs")
 
@@ -192,7 +200,7 @@ class Tests:
                  ["clang-format", "--dry-run", "-Werror", *files])
 
     def suite_scripts(self):
-        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "test", "vduse", "xen",
+        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "pool-kernel", "test", "vduse", "xen",
                      "guest/init", "lib/initrd.sh", "dom0/domu", "dom0/toolstack", "lib/steps.sh"):
             self.run(f"scripts/{name} is valid shell",
                      ["bash", "-n", os.path.join(ROOT, "scripts", name)])
@@ -243,6 +251,12 @@ class Tests:
             else:
                 self.fail(f"soak: {name}", f"status {process.returncode}")
 
+    def suite_launch_crash(self):
+        """500 launches that are killed, and as many good ones; a few are in functional."""
+        path = self.gcc()
+        if path:
+            self.meson_tests(path, ["launch-crash"])
+
     def suite_fuzz(self):
         path = self.build("fuzz", ["-Dfuzz=true", "-Db_sanitize=address,undefined",
                                    "-Db_lundef=false"], {"CC": "clang", "CXX": "clang++"})
@@ -253,10 +267,14 @@ class Tests:
                          if n.startswith("fuzz-") and not n.endswith(".p"))
         if not targets:
             self.skip("fuzz", "no targets in this build")
+        seeds = os.path.join(path, "seeds")
+        if not self.run("fuzz: seeds", [os.path.join(ROOT, "tests", "fuzz", "seeds.py"), seeds]):
+            return
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(lambda name: self.run(
                 f"{name} for {FUZZ_SECONDS} s",
-                [os.path.join(folder, name), f"-max_total_time={FUZZ_SECONDS}",
+                [os.path.join(folder, name), *filter(os.path.isdir, [os.path.join(seeds, name)]),
+                 f"-max_total_time={FUZZ_SECONDS}",
                  "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
                  f"-artifact_prefix={folder}/"]), targets))
 
@@ -287,7 +305,7 @@ class Tests:
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
               ("nested", False), ("xen-real", False), ("vduse-real", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
-    ON_REQUEST = ("soak",)  # not part of a run without --suite
+    ON_REQUEST = ("soak", "launch-crash", "pool-kernel")  # not part of a run without --suite
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]

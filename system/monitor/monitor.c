@@ -12,7 +12,7 @@
 static GPtrArray *qmps; /* of QmpMonitor; changed before the thread starts and after it ends */
 static GPtrArray *hmps; /* of HmpMonitor; [main] */
 static GMainContext *context;
-static GMainLoop *loop;
+static gint closing; /* atomic; the thread ends */
 static GThread *thread;
 static GSource *pump; /* in the main context: ready when a command may wait */
 static unsigned turn;
@@ -125,7 +125,9 @@ bool monitor_close_fd(const char *name)
 static gpointer run_thread(gpointer data)
 {
     g_main_context_push_thread_default(context);
-    g_main_loop_run(loop);
+    while (!g_atomic_int_get(&closing)) {
+        g_main_context_iteration(context, TRUE);
+    }
     g_main_context_pop_thread_default(context);
     return NULL;
 }
@@ -173,7 +175,7 @@ static void start(void)
     hmps = g_ptr_array_new();
     named_fds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     context = g_main_context_new();
-    loop = g_main_loop_new(context, FALSE);
+    g_atomic_int_set(&closing, 0);
     pump = g_source_new(&pump_funcs, sizeof(GSource));
     g_source_set_callback(pump, run_next, NULL, NULL);
     g_source_set_can_recurse(pump, TRUE);
@@ -238,7 +240,8 @@ void monitors_close(void)
     }
     monitors_set_phase(MONITOR_WAIT);
     if (thread != NULL) {
-        g_main_loop_quit(loop);
+        g_atomic_int_set(&closing, 1);
+        g_main_context_wakeup(context);
         g_thread_join(g_steal_pointer(&thread));
     }
     g_ptr_array_foreach(qmps, (GFunc)(void (*)(void))qmp_monitor_free, NULL);
@@ -247,7 +250,6 @@ void monitors_close(void)
     g_clear_pointer(&hmps, g_ptr_array_unref);
     g_source_destroy(pump);
     g_clear_pointer(&pump, g_source_unref);
-    g_clear_pointer(&loop, g_main_loop_unref);
     g_clear_pointer(&context, g_main_context_unref);
     close_fds();
 }

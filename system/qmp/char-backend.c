@@ -81,6 +81,8 @@ static char *backend_text(JsonObject *args)
     add_string(text, data, "out", "path");
     add_string(text, data, "in", "input-path");
     add_bool(text, data, "append");
+    add_string(text, data, "logfile", "logfile");
+    add_bool(text, data, "logappend");
     add_bool(text, data, "signal");
     add_int(text, data, "size");
     return g_string_free(text, FALSE);

@@ -33,25 +33,14 @@ static void add_machine(JsonArray *all, MachineClass *mc)
     json_array_add_object_element(all, info);
 }
 
-static void add_machines(JsonArray *all, GType type)
-{
-    g_autofree GType *children = g_type_children(type, NULL);
-
-    if (!G_TYPE_IS_ABSTRACT(type)) {
-        g_autoptr(GTypeClass) klass = g_type_class_ref(type);
-
-        add_machine(all, HUMPY_MACHINE_CLASS(klass));
-    }
-    for (GType *child = children; *child != 0; child++) {
-        add_machines(all, *child);
-    }
-}
-
 JsonNode *qmp_query_machines(JsonObject *args, GError **error)
 {
+    g_autoptr(GPtrArray) classes = machine_classes();
     JsonArray *all = json_array_new();
 
-    add_machines(all, TYPE_MACHINE);
+    for (unsigned i = 0; i < classes->len; i++) {
+        add_machine(all, g_ptr_array_index(classes, i));
+    }
     return node_array(all);
 }
 

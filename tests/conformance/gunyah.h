@@ -68,7 +68,7 @@ typedef struct {
     struct {
         uint32_t label;
         uint64_t base;
-    } shms[2];
+    } shms[8];
     unsigned n_shms;
     void (*edit)(void *fdt); /* last touch; the tree has room */
 } DtSpec;
@@ -146,3 +146,4 @@ void add_teardown_tests(void);
 void add_android15_tests(void);
 void add_v17_tests(void);
 void add_protected_tests(void);
+void add_lend_random_tests(void);

@@ -11,6 +11,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "functional"))
+import shells                             # noqa: E402
 import tap                                # noqa: E402
 from tap import check_equal, test         # noqa: E402
 
@@ -35,6 +36,18 @@ def first_cells(text, heading):
 def commands():
     check_equal(set(first_cells(read("docs", "humpy-vm.md"), "Commands")),
                 {c["name"] for c in dump["commands"] if c["name"].startswith("vm ")})
+
+
+@test("docs/vm-life.md and the manual have the table of exit statuses")
+def exit_status():
+    cells = first_cells(read("docs", "vm-life.md"), "Exit status")
+    rows = {row["name"]: f"| `{row['name']}` | {row['plain']} | {row['detailed']} | "
+            f"{row['meaning']} |" for row in dump["exit-status"]}
+    check_equal(cells, rows)
+    with open(os.path.join(BUILT, "humpy.1"), encoding="utf-8") as page:
+        text = page.read().replace("\\-", "-").split(".SH EXIT STATUS", 1)[1]
+    for row in dump["exit-status"]:
+        check_equal(f".TP\n{row['detailed']}\n" in text, True, row["name"])
 
 
 @test("docs/crosvm.md has each flag with its fate")
@@ -62,30 +75,21 @@ def manual():
     check_equal((done.returncode, told), (0, []))
 
 
-def complete(*words):
-    script = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _humpy; ' \
-        'printf "%s\\n" "${COMPREPLY[@]}"'
-    done = subprocess.run(["bash", "-c", script, os.path.join(BUILT, "humpy"), "humpy", *words],
-                          capture_output=True, text=True, check=True)
-    check_equal(done.stderr, "")
-    return set(done.stdout.split())
+def offers(shell, name, *words):
+    return shell(os.path.join(BUILT, name), "humpy", *words)
 
 
-@test("bash completes commands, their options and crosvm's flags")
+@test("each shell completes commands, their options and crosvm's flags")
 def completion():
-    check_equal(complete("v"), {"vm", "version"})
-    check_equal(complete("vm", "run"), {"run", "run-linux"})
-    check_equal(complete("vm", "run-linux", "--disk", "x", "--sw"), {"--swiotlb"})
-    check_equal(complete("crosvm", "run", "--rwd"), {"--rwdisk"})
-
-
-@test("the completions of zsh and fish name each command")
-def other_shells():
-    for name in ("_humpy", "humpy.fish"):
-        with open(os.path.join(BUILT, name), encoding="utf-8") as script:
-            text = script.read()
-        for command in dump["commands"]:
-            check_equal(command["name"].split()[1] in text, True, f"{command['name']} in {name}")
+    for shell, name in ((shells.bash, "humpy"), (shells.zsh, "_humpy"), (shells.fish, "humpy.fish")):
+        check_equal(offers(shell, name, "v"), {"vm", "version"}, name)
+        check_equal(offers(shell, name, "vm", "run"), {"run", "run-linux"}, name)
+        check_equal(offers(shell, name, "vm", "run-linux", "--disk", "x", "--sw"), {"--swiotlb"}, name)
+        check_equal(offers(shell, name, "crosvm", "run", "--rwd"), {"--rwdisk"}, name)
+        for group in {command["name"].split()[0] for command in dump["commands"]}:
+            check_equal(offers(shell, name, group, ""),
+                        {c["name"].split()[1] for c in dump["commands"]
+                         if c["name"].split()[0] == group}, f"{group} in {name}")
 
 
 tap.main()

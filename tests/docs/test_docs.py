@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Documentation and program agree, in both directions. Arguments: the JSON of -dump-options, the
-manual page and bash's completion made from it."""
+manual page and the completions made from it, for bash, zsh and fish."""
 import glob
 import json
 import os
@@ -13,11 +13,12 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "functional"))
+import shells                             # noqa: E402
 import tap                                # noqa: E402
 from tap import check_equal, test         # noqa: E402
 
-DUMP, MANUAL, COMPLETION = (os.path.abspath(name) for name in sys.argv[1:4])
-del sys.argv[1:4]
+DUMP, MANUAL, BASH, ZSH, FISH = (os.path.abspath(name) for name in sys.argv[1:6])
+del sys.argv[1:6]
 with open(DUMP, encoding="utf-8") as dump_file:
     dump = json.load(dump_file)
 OPTIONS = {}
@@ -101,17 +102,11 @@ def manual_formats():
 
 
 def complete(*words):
-    """What bash offers for the last of the words, which it has taken apart already."""
-    script = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); ' \
-        f'_{dump["program"].replace("-", "_")}; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    done = subprocess.run(["bash", "-c", script, COMPLETION, dump["program"], *words],
-                          capture_output=True, text=True, check=True)
-    check_equal(done.stderr, "")
-    return set(done.stdout.split())
+    return shells.bash(BASH, dump["program"], *words)
 
 
 @test("bash completes options, types and their properties")
-def completion():
+def bash():
     check_equal(complete(""), set(OPTIONS))
     check_equal(complete("-nographic", "-kern"), {"-kernel"})
     check_equal(complete("-accel", ""), {"help"} | {a["name"] for a in dump["accelerators"]})
@@ -120,6 +115,33 @@ def completion():
     check_equal(complete("-device", "virtio-rng-device,period", "=", "5,max"), {"5,max-bytes="})
     check_equal(complete("-kernel", os.path.join(ROOT, "LICEN")), {os.path.join(ROOT, "LICENSE")})
     check_equal(complete("-kernel", "a", "-append"), {"-append"})
+
+
+@test("zsh completes options, types and their properties")
+def zsh():
+    def offers(*words):
+        return shells.zsh(ZSH, dump["program"], *words)
+    check_equal(offers(""), set(OPTIONS))
+    check_equal(offers("-nographic", "-kern"), {"-kernel"})
+    check_equal(offers("-accel", ""), {"help"} | {a["name"] for a in dump["accelerators"]})
+    check_equal(offers("--machine", "no"), {"none"})
+    check_equal(offers("-device", "virtio-rng-device,period=5,max"), {"max-bytes="})
+    check_equal(offers("-kernel", ""), {"FILES"})
+    check_equal(offers("-append", ""), set())
+
+
+@test("fish completes options, types and their properties")
+def fish():
+    def offers(*words):
+        return shells.fish(FISH, dump["program"], *words)
+    check_equal(set(OPTIONS) - offers("-"), set())
+    check_equal(offers("-nographic", "-kern"), {"-kernel"})
+    check_equal(offers("-accel", ""), {"help"} | {a["name"] for a in dump["accelerators"]})
+    check_equal(offers("-machine", "no"), {"none"})
+    check_equal(offers("-device", "virtio-rng-device,period=5,max"),
+                {"virtio-rng-device,period=5,max-bytes="})
+    check_equal(offers("-kernel", os.path.join(ROOT, "LICEN")), {os.path.join(ROOT, "LICENSE")})
+    check_equal(offers("-append", ""), set())
 
 
 @test("examples use options that exist")

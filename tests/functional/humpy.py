@@ -20,7 +20,7 @@ GUEST_FILES = os.path.join(ROOT, "scripts", "guest-files")
 INIT_LINE = "humpy-guest: init reached"
 PROMPT = "guest# "
 ACCEL = ["-accel", "gunyah,host=model"]
-LONGEST = 100  # seconds until a test gives up on a guest that hangs
+LONGEST = int(os.environ.get("HUMPY_LONGEST", "100"))  # seconds until a test gives up on a guest that hangs
 
 
 def need_guest(kernel="cloud"):

@@ -247,6 +247,37 @@ def memlock():
             env={"HUMPY_MODEL_GUNYAH": "engine=script,memlock=64M"})
 
 
+# What the resource manager answers, as the driver passes it on (models/gunyah), and what helps.
+for _code, _advice in (("unimplemented", "does not implement a call"),
+                       ("1", "less RAM, fewer vCPUs, or a larger chunk-size"),
+                       ("2", "try protected=on"), ("3", "try lend=on"),
+                       ("4", "the device tree must lie inside"), ("5", "try again later"),
+                       ("6", "refused the configuration"), ("8", "refused the configuration"),
+                       ("10", "refused the configuration"), ("17", "refused the configuration"),
+                       ("18", "an error the driver does not know"),
+                       ("99", "an error the driver does not know")):
+    for _step, _said in (("vmid", "allocate VMID"), ("parcel", "share parcel"),
+                         ("configure", "configure VM"), ("init", "initialize VM"),
+                         ("resources", "get hypervisor resources"), ("start", "start VM")):
+        test(f"START refused at {_step} with {_code}")(
+            lambda code=_code, step=_step, said=_said, advice=_advice: refused(
+                ["-accel", "gunyah,host=model,start-retries=0", *BASE[2:], "-kernel", KERNEL],
+                "-accel gunyah", "START: ", advice, "the kernel log says 'Failed to " + said,
+                env={"HUMPY_MODEL_GUNYAH": f"engine=script,fail={step}:{code}"}))
+
+
+@test("vCPUs that the device tree does not have")
+def other_vcpus():
+    name = path("one.dtb")
+    dumped = humpy.run(["-accel", "qtest", "-machine", f"virt,dumpdtb={name}"])
+    check_equal((dumped.returncode, dumped.stderr), (0, ""))
+    try:
+        refused([*BASE, "-smp", "2", "-kernel", KERNEL, "-dtb", name], "device tree: /cpus has 1",
+                "2 vCPUs")
+    finally:
+        os.unlink(name)
+
+
 def kernel_refused(rule, data, *parts):
     def body():
         name = write("bad-kernel", data)

@@ -124,6 +124,14 @@ def cpu_models():
             check_in(why, vm.client.error("query-cpu-model-expansion", type="full", model=model)[1])
 
 
+@test("query-machines has the machines of -M help, and no other target's")
+def machines():
+    helped = {line.split()[0] for line in humpy.run(["-M", "help"]).stdout.splitlines()[1:]}
+    with Qmp(*NONE) as vm:
+        told = vm.client.execute("query-machines")
+    check_equal({m["name"] for m in told} | {m["alias"] for m in told if "alias" in m}, helped)
+
+
 @test("each CPU's thread-id is the host's thread that runs it")
 def thread_ids():
     if not os.path.exists(KERNEL):

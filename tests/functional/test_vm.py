@@ -7,13 +7,13 @@ import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import tempfile
 import time
 
 import humpy
 import tap
+from android import HOLE, RAW, boot_img, chunk, pad, sparse_img, vendor_boot_img
 from tap import check_equal, check_in, test
 
 humpy.need_guest()
@@ -173,23 +173,6 @@ def names():
         wait_gone("vm0")
 
 
-def pad(data, page=4096):
-    return data + bytes(-len(data) % page)
-
-
-def boot_img(kernel, ramdisk, cmdline=b"", version=4):
-    head = b"ANDROID!" + struct.pack("<IIII16xI", len(kernel), len(ramdisk), 0, 1584, version)
-    return pad(head + cmdline) + pad(kernel) + pad(ramdisk)
-
-
-def vendor_boot_img(ramdisk, cmdline, bootconfig):
-    entry = struct.pack("<III96x", len(ramdisk), 0, 1)
-    head = b"VNDRBOOT" + struct.pack("<IIIII", 4, 4096, 0, 0, len(ramdisk)) + cmdline
-    head = head.ljust(2096, b"\0") + struct.pack("<IIQIIII", 2128, 0, 0, len(entry), 1, 108,
-                                                 len(bootconfig))
-    return pad(head) + pad(ramdisk) + pad(entry) + pad(bootconfig)
-
-
 def cpio(name, data):
     """One file, as an archive of its own."""
     def member(name, data, mode):
@@ -237,14 +220,9 @@ def android():
 
 
 def sparse(blocks):
-    """An Android sparse image with these blocks of 4 KiB; None: nothing there."""
-    out = struct.pack("<IHHHHIIII", 0xed26ff3a, 1, 0, 28, 12, 4096, len(blocks), len(blocks), 0)
-    for block in blocks:
-        if block is None:
-            out += struct.pack("<HHII", 0xcac3, 0, 1, 12)
-        else:
-            out += struct.pack("<HHII", 0xcac1, 0, 1, 12 + 4096) + block.ljust(4096, b"\0")
-    return out
+    """A sparse image with these blocks of 4 KiB; None: nothing there."""
+    return sparse_img([chunk(HOLE, 1) if block is None else chunk(RAW, 1, block.ljust(4096, b"\0"))
+                       for block in blocks], len(blocks))
 
 
 @test("partitions, sparse images, overlays and qcow2 images are what the guest sees")

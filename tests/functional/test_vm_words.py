@@ -178,11 +178,15 @@ def unknown_member():
 def no_json():
     file = write("bad.json", b"[" * 100000)
     refused(f"{file}: is nested more than 16 levels deep", "vm", "run", file)
+    file = write("bad.json", b'{"a": "\\\\", "b": ' + b"[" * 100000)  # the string ends
+    refused(f"{file}: is nested more than 16 levels deep", "vm", "run", file)
     file = write("bad.json", b"[]")
     refused(f"{file}: is not a JSON object", "vm", "run", file)
     refused(f"{config(cpu_topology='a' + chr(10))}: cpu_topology: CPU topology 'a?' is not known "
             "(valid: one_cpu, match_host, cpu_count=N)", "vm", "run", path("config.json"))
-    for text in (b"{", b'{"a": "\xff"}', b"", b"\0"):
+    deep = b"[" * 100000
+    for text in (b"{", b'{"a": "\xff"}', b"", b"\0", b'{/*"*/ "b": ' + deep, b"{'\"': " + deep,
+                 b'{//"\n"b": ' + deep, b'{#"\n"b": ' + deep, b'{"a": 1}}', b'{"a": 1} x'):
         done = launch("vm", "run", write("bad.json", text))
         check_equal((done.returncode, done.stderr.count("\n")), (1, 1), text)
 
@@ -205,6 +209,30 @@ def crosvm():
     check_equal((after(argv, "-accel"), after(argv, "-append")),
                 (["gunyah,protected=on,pvmfw=on,swiotlb-size=64M"],
                  ["console=ttyAMA0 root=/dev/vda rw"]))
+
+
+@test("words about CPUs, huge pages and logs come out as the program's")
+def host_words():
+    argv = words("vm", "run-linux", KERNEL, "--cpus", "2", "--cpu-affinity", "0=1,3:1=2",
+                 "--boost-uclamp", "--sched", "core=vm", "--hugepages", "--log", "a,b", "--log-size",
+                 "2M", "--log-count", "3")
+    check_equal((after(argv, "-vcpu-sched"), after(argv, "-machine"), after(argv, "-object")),
+                (["affinity.0=1:3,affinity.1=2,uclamp-min=1024,core=vm"],
+                 ["virt,memory-backend=ram0"], ["memory-backend-memfd,id=ram0,thp=on,size=512M"]))
+    check_equal(after(argv, "-chardev")[-1], "hub,id=console,chardevs.0=terminal,logfile=a,,b,"
+                "logappend=on,logrotate-size=2097152,logrotate-count=3")
+    check_equal((after(argv, "-exit-status"), "pvpanic-mmio" in after(argv, "-device")),
+                (["detailed"], True))
+    argv = words("crosvm", "run", "--cpu-affinity", "0,2-3", "--core-scheduling", "true",
+                 "--hugepages", "--boost-uclamp", KERNEL)
+    check_equal(after(argv, "-vcpu-sched"), ["affinity=0:2-3,core=vcpu,uclamp-min=1024"])
+    for message, args in [
+            ("--cpu-affinity a: 'a' is neither CPUs such as 0,2-3 nor VCPU=CPUS with colons between "
+             "them", ["--cpu-affinity", "a"]),
+            ("log-size and log-count are about a log (see --log)", ["--log-size", "1M"])]:
+        done = launch("vm", "run-linux", KERNEL, *args)
+        check_equal((done.returncode != 0, done.stderr.count("\n")), (True, 1), done.stderr)
+        check_in(message, done.stderr)
 
 
 @test("crosvm's words that cannot be obeyed are refused with the reason")

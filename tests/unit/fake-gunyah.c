@@ -171,6 +171,9 @@ static int vm_ioctl(unsigned long request, uintptr_t arg)
             k->spoilt_before = *k->start_spoils == 0xee;
             *k->start_spoils = 0xee;
         }
+    } else if (request == GH_VM_RECLAIM_REGION) {
+        note("reclaim");
+        k->reclaimed = *(const struct gh_address_range *)arg;
     } else if (request == GH_VM_REMOVE_FUNCTION) {
         return remove_function((const void *)arg);
     } else {

@@ -75,8 +75,9 @@ typedef struct {
     unsigned n_irqfds;
     GArray *ioeventfds; /* of struct gh_fn_ioeventfd_arg */
     unsigned n_vms, n_starts, open_fds;
-    bool spoilt_before;          /* the last START found what an earlier one had written */
-    bool eventfds_open_at_close; /* an irqfd's eventfd outlived the VM descriptor */
+    struct gh_address_range reclaimed; /* the last one */
+    bool spoilt_before;                /* the last START found what an earlier one had written */
+    bool eventfds_open_at_close;       /* an irqfd's eventfd outlived the VM descriptor */
     size_t mapped;
 
     /* vCPU 0's script; the others sleep. */

@@ -429,6 +429,29 @@ static void test_overlay_refused(void)
     check_refused(&o, HUMPY_ERROR_RANGE, "is cut short");
 }
 
+/* Whoever made it was killed after the header, which comes first. */
+static void test_overlay_interrupted(void)
+{
+    g_autofree char *base = make_file("base7", 4096, 1), *over = path_of("over7");
+    BlockOptions image = { .filename = base, .locking = true };
+    BlockOptions o = {
+        .driver = BLOCK_DRIVER_OVERLAY, .filename = over, .image = &image, .locking = true
+    };
+    BlockBackend *blk = open_ok(&o);
+    uint8_t buf[512];
+
+    block_unref(blk);
+    g_assert_cmpint(truncate(over, 24), ==, 0);
+    for (unsigned i = 0; i < 2; i++) { /* as it was, and made again */
+        blk = open_ok(&o);
+        g_assert_cmpint(transfer(blk, 0, buf, 512, false), ==, 0);
+        g_assert_cmpuint(buf[0], ==, i == 0 ? 1 : 0x77);
+        memset(buf, 0x77, sizeof(buf));
+        g_assert_cmpint(transfer(blk, 0, buf, 512, true), ==, 0);
+        block_unref(blk);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int result;
@@ -444,6 +467,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block/overlay/threads", test_overlay_threads);
     g_test_add_func("/block/overlay/temporary", test_overlay_temporary);
     g_test_add_func("/block/overlay/refused", test_overlay_refused);
+    g_test_add_func("/block/overlay/interrupted-making", test_overlay_interrupted);
     result = g_test_run();
     {
         g_autoptr(GDir) dir = g_dir_open(scratch, 0, NULL);

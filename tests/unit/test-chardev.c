@@ -262,6 +262,70 @@ static void test_full_file_drops_and_counts(void)
     chardev_cleanup();
 }
 
+static void expect_file(const char *path, const char *expected)
+{
+    g_autofree char *found = NULL;
+
+    g_assert_true(g_file_get_contents(path, &found, NULL, NULL));
+    g_assert_cmpstr(found, ==, expected);
+}
+
+/* What the back end loses is in the log; what will be tried again is there once. */
+static void test_log_has_what_the_back_end_lost(void)
+{
+    g_autofree char *path = path_of("device.log");
+    g_autofree char *text = g_strdup_printf("file,id=f,path=/dev/full,logfile=%s", path);
+    g_autofree char *append = g_strdup_printf("null,id=f,logfile=%s,logappend=on", path);
+    GError *error = NULL;
+    Chardev *chr = chardev_new(text, &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpuint(chardev_write(chr, "abc", 3), ==, 0);
+    g_assert_cmpuint(chardev_try_write(chr, "de", 2), ==, 0);
+    chardev_cleanup();
+    expect_file(path, "abc");
+    chr = chardev_new(append, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(chardev_try_write(chr, "de", 2), ==, 2);
+    chardev_cleanup();
+    expect_file(path, "abcde");
+}
+
+static void test_log_rotation_splits_exactly(void)
+{
+    g_autofree char *path = path_of("turn.log"), *first = path_of("turn.log.1");
+    g_autofree char *second = path_of("turn.log.2"), *third = path_of("turn.log.3");
+    g_autofree char *text =
+        g_strdup_printf("null,id=f,logfile=%s,logrotate-size=512,logrotate-count=2", path);
+    g_autofree char *a = g_strnfill(512, 'a'), *b = g_strnfill(512, 'b');
+    g_autofree char *all = g_strconcat("lost", a + 4, a, b, "end", NULL);
+    GError *error = NULL;
+    Chardev *chr = chardev_new(text, &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpuint(chardev_write(chr, all, strlen(all)), ==, strlen(all));
+    chardev_cleanup();
+    expect_file(second, a);
+    expect_file(first, b);
+    expect_file(path, "end");
+    g_assert_false(g_file_test(third, G_FILE_TEST_EXISTS));
+}
+
+static void test_log_errors(void)
+{
+    check_error("null,logappend=on", HUMPY_ERROR_MISSING, "logappend needs logfile");
+    check_error("null,logfile=/nonexistent/x", HUMPY_ERROR_HOST,
+                "logfile: cannot open '/nonexistent/x' for writing: No such file or directory");
+    check_error("null,logfile=/dev/null,logrotate-size=1M", HUMPY_ERROR_CONFLICT,
+                "logfile: '/dev/null' is no regular file, which logrotate-size needs");
+    check_error("null,logfile=/dev/null,logrotate-count=1", HUMPY_ERROR_MISSING,
+                "logrotate-count needs logrotate-size");
+    check_error("null,logfile=/dev/null,logrotate-size=5", HUMPY_ERROR_RANGE,
+                "logrotate-size is '5' but must be 512 or more");
+    check_error("null,logfile=/dev/null,logrotate-size=1M,logrotate-count=0", HUMPY_ERROR_RANGE,
+                "logrotate-count is '0' but must be 1 to 1000");
+}
+
 /* ---- sockets and the front end ---- */
 
 /* open() would wait for a reader, with all signals for Humpy waiting behind it. */
@@ -914,6 +978,9 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/short/errors", test_short_form_errors);
     g_test_add_func("/chardev/file/append-keeps-content", test_file_append_keeps_content);
     g_test_add_func("/chardev/file/full-drops-and-counts", test_full_file_drops_and_counts);
+    g_test_add_func("/chardev/log/has-what-the-back-end-lost", test_log_has_what_the_back_end_lost);
+    g_test_add_func("/chardev/log/rotation-splits-exactly", test_log_rotation_splits_exactly);
+    g_test_add_func("/chardev/log/errors", test_log_errors);
     g_test_add_func("/chardev/file/pipe-without-reader-is-refused",
                     test_pipe_without_reader_is_refused);
     g_test_add_func("/chardev/file/pipe-with-reader-is-written", test_pipe_with_reader_is_written);

@@ -261,7 +261,7 @@ static void endless_page_faults(World *w, gconstpointer data)
 {
     model("rev=v17,page-fault=100000", "off");
     boot(w, "", 1);
-    ends(w, ACCEL_EVENT_CRASH);
+    ends(w, ACCEL_EVENT_HYPERVISOR);
     g_assert_nonnull(strstr(w->message, "no page for the guest at 0x"));
 }
 
@@ -278,21 +278,23 @@ static void run_error(World *w, gconstpointer data)
 {
     model("rev=android14,run-error=denied", "off");
     boot(w, "", 1);
-    ends(w, ACCEL_EVENT_CRASH);
-    g_assert_cmpstr(w->message, ==, "vCPU 0: cannot run: Permission denied");
+    ends(w, ACCEL_EVENT_HYPERVISOR);
+    g_assert_cmpstr(w->message, ==,
+                    "vCPU 0: cannot run: Permission denied (the hypervisor denied it: a capability "
+                    "is gone; look for gunyah and gh_ in dmesg)");
 }
 
 static void failed_steps(World *w, gconstpointer data)
 {
     static const struct {
-        const char *knobs, *says;
+        const char *knobs, *says, *step;
     } rows[] = {
-        { "fail=vmid:1", "out of memory" },
-        { "fail=parcel:3", "denied" },
-        { "fail=configure:unimplemented", "does not implement" },
-        { "fail=init:5", "earlier VM" },
-        { "fail=start:9", "refused the configuration" },
-        { "fail=resources:200", "does not know" },
+        { "fail=vmid:1", "out of memory", "'Failed to allocate VMID: -12'" },
+        { "fail=parcel:3", "denied", "'Failed to share parcel 1: -1'" },
+        { "fail=configure:unimplemented", "does not implement", "'Failed to configure VM: -95'" },
+        { "fail=init:5", "earlier VM", "'Failed to initialize VM: -16'" },
+        { "fail=start:9", "refused the configuration", "'Failed to start VM: -22'" },
+        { "fail=resources:200", "does not know", "hypervisor resources for VM: -74'" },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -305,6 +307,8 @@ static void failed_steps(World *w, gconstpointer data)
         world_write_tree(w, 1);
         g_assert_false(accel_start(w->accel, &w->boot, &error));
         world_assert_says(error, rows[i].says);
+        world_assert_says(error, rows[i].step);
+        g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_HYPERVISOR);
         accel_irq_set(w->accel, 4, true);
         g_clear_object(&w->accel);
     }

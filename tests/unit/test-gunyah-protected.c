@@ -357,7 +357,7 @@ static bool snoop_once(World *w, GRand *rand)
     uint8_t bytes[64] = { 0 };
     const uint8_t *host;
 
-    switch (g_rand_int_range(rand, 0, 5)) {
+    switch (g_rand_int_range(rand, 0, 8)) {
     case 0:
         address_space_read(w->as, gpa, bytes, sizeof(bytes));
         break;
@@ -379,6 +379,12 @@ static bool snoop_once(World *w, GRand *rand)
             return true; /* nor may it write there */
         }
         break;
+    case 4:
+        return is_lent(w, gpa, 64) && address_space_set(w->as, gpa, PUBLIC, 64) == MEMTX_OK;
+    case 5:
+        return is_lent(w, gpa, 8) && address_space_st(w->as, gpa, 8, 0) == MEMTX_OK;
+    case 6: /* from the one into the other */
+        return is_lent(w, gpa, 1) && address_space_access_valid(w->as, gpa, 64, true);
     default:
         if (sigsetjmp(snoop_env, 1) == 0) { /* behind the memory API's back */
             memcpy(bytes, host_at(w, gpa), sizeof(bytes));
@@ -390,24 +396,31 @@ static bool snoop_once(World *w, GRand *rand)
 
 /* The guest puts secrets where only it may read and other things into the window, and makes the
  * device (whose accesses are the world's, in the vCPU's thread) look around in between. */
-static char *random_script(World *w, GRand *rand)
+static void add_random_steps(World *w, GRand *rand, unsigned vcpu, GString *s)
 {
-    GString *s = g_string_new(NULL);
-
     for (unsigned i = 0; i < N_STEPS; i++) {
         uint64_t gpa = any_gpa(rand);
         bool lent = is_lent(w, gpa, 8);
 
         if (g_rand_int_range(rand, 0, 4) == 0) {
-            g_string_append_printf(s, "w4 0xa000000 %u;", g_rand_int_range(rand, 0, 1 << 16));
+            g_string_append_printf(s, "%u: w4 0xa000000 %u;", vcpu,
+                                   g_rand_int_range(rand, 0, 1 << 16));
         } else if (gpa + 64 > w->boot.dtb_gpa && gpa < w->boot.dtb_gpa + w->boot.dtb_room) {
             continue;
         } else {
-            g_string_append_printf(s, "w8 0x%" G_GINT64_MODIFIER "x 0x%s;", gpa,
+            g_string_append_printf(s, "%u: w8 0x%" G_GINT64_MODIFIER "x 0x%s;", vcpu, gpa,
                                    lent ? "a5a5a5a5a5a5a5a5" : "3c3c3c3c3c3c3c3c");
         }
     }
-    g_string_append(s, "off");
+}
+
+static char *random_script(World *w, GRand *rand)
+{
+    GString *s = g_string_new("0: on 1;");
+
+    add_random_steps(w, rand, 1, s);
+    add_random_steps(w, rand, 0, s);
+    g_string_append(s, "0: off");
     return g_string_free(s, FALSE);
 }
 
@@ -447,7 +460,8 @@ static void one_round(GRand *rand)
     static const char *const revs[] = { "android14", "android15", "v17" };
     const char *rev = revs[g_rand_int_range(rand, 0, G_N_ELEMENTS(revs))];
     g_autofree char *knobs = g_strdup_printf("rev=%s", rev);
-    g_autofree char *text = g_strdup_printf(",protected=on,chunk-size=%uM",
+    bool window = g_rand_int_range(rand, 0, 4) != 0;
+    g_autofree char *text = g_strdup_printf(",%s=on,chunk-size=%uM", window ? "protected" : "lend",
                                             (unsigned)g_rand_int_range(rand, 6, 20) * 2);
     g_autofree char *script = NULL;
     MemoryRegion device;
@@ -457,15 +471,18 @@ static void one_round(GRand *rand)
 
     init(&w, NULL);
     snoop.w = &w;
-    w.window_size = (uint64_t)g_rand_int_range(rand, 1, 9) * 2 * MIB;
+    w.window_size = window ? (uint64_t)g_rand_int_range(rand, 1, 9) * 2 * MIB : 0;
     w.window_base = RAM_BASE + RAM_SIZE - w.window_size;
+    w.boot.protect = window;
     w.boot.dtb_gpa = RAM_BASE + 0x200000;
     w.boot.dtb_room = 0x80000;
     memory_region_init_io(&device, NULL, &snoop_ops, &snoop, "snoop", DEVICE_SIZE);
     memory_region_add_subregion_overlap(&w.root, DEVICE_BASE, &device, 1);
     script = random_script(&w, rand);
     model(knobs, script);
-    boot(&w, text);
+    world_setup(&w, text, 2);
+    world_write_tree(&w, 2);
+    world_start(&w);
     sigaction(SIGBUS, &(struct sigaction){ .sa_handler = on_fault }, NULL); /* until teardown */
     for (unsigned i = 0; i < N_PROBES; i++) {
         g_assert_false(snoop_once(&w, rand));

@@ -121,7 +121,7 @@ static void bad_length(World *w, gconstpointer data)
     world_setup(w, "", 1);
     world_start(w);
     world_wait_event(w);
-    g_assert_cmpint(w->event, ==, ACCEL_EVENT_CRASH);
+    g_assert_cmpint(w->event, ==, ACCEL_EVENT_HYPERVISOR);
     g_assert_cmpstr(w->message, ==, "vCPU 0: MMIO exit of 3 bytes at 0xa000000");
 }
 
@@ -258,10 +258,10 @@ static void status_table(World *w, gconstpointer data)
         { GH_RM_EXIT_TYPE_PSCI_SYSTEM_RESET, ACCEL_EVENT_RESET, "PSCI SYSTEM_RESET" },
         { GH_RM_EXIT_TYPE_PSCI_SYSTEM_RESET2, ACCEL_EVENT_RESET, "PSCI SYSTEM_RESET2" },
         { GH_RM_EXIT_TYPE_WDT_BITE, ACCEL_EVENT_WATCHDOG, "the watchdog bit" },
-        { GH_RM_EXIT_TYPE_HYP_ERROR, ACCEL_EVENT_CRASH, "hypervisor error" },
-        { GH_RM_EXIT_TYPE_ASYNC_EXT_ABORT, ACCEL_EVENT_CRASH, "asynchronous external abort" },
+        { GH_RM_EXIT_TYPE_HYP_ERROR, ACCEL_EVENT_HYPERVISOR, "hypervisor error" },
+        { GH_RM_EXIT_TYPE_ASYNC_EXT_ABORT, ACCEL_EVENT_HYPERVISOR, "asynchronous external abort" },
         { GH_RM_EXIT_TYPE_VM_FORCE_STOPPED, ACCEL_EVENT_STOPPED, "force-stopped" },
-        { 8, ACCEL_EVENT_CRASH, "the VM ended with unknown exit type 8" },
+        { 8, ACCEL_EVENT_HYPERVISOR, "the VM ended with unknown exit type 8" },
     };
     FakeTurn turn;
 
@@ -274,7 +274,7 @@ static void status_table(World *w, gconstpointer data)
     turn = status_turn(GH_VM_STATUS_CRASHED, 0);
     ends_with(w, &turn, ACCEL_EVENT_CRASH, "the VM crashed");
     turn = status_turn(9, 0);
-    ends_with(w, &turn, ACCEL_EVENT_CRASH, "the VM is in unknown status 9");
+    ends_with(w, &turn, ACCEL_EVENT_HYPERVISOR, "the VM is in unknown status 9");
 }
 
 static void reason_bytes(World *w, gconstpointer data)
@@ -283,22 +283,25 @@ static void reason_bytes(World *w, gconstpointer data)
 
     turn.status.reason_size = 1000; /* more than there are */
     turn.status.reason[1] = 0xab;
-    ends_with(w, &turn, ACCEL_EVENT_CRASH, "hypervisor error, reason 00ab000000000000");
+    ends_with(w, &turn, ACCEL_EVENT_HYPERVISOR, "hypervisor error, reason 00ab000000000000");
 }
 
 static void run_errors(World *w, gconstpointer data)
 {
     FakeTurn turn = { .err = ENODEV };
 
-    ends_with(w, &turn, ACCEL_EVENT_CRASH,
-              "vCPU 0: No such device (the device tree's /cpus has no such vCPU, or the VM is "
-              "gone)");
+    ends_with(
+        w, &turn, ACCEL_EVENT_HYPERVISOR,
+        "vCPU 0: cannot run: No such device (the device tree's /cpus has no such vCPU, or the "
+        "VM is gone; look for gunyah and gh_ in dmesg)");
     turn.err = EIO;
-    ends_with(w, &turn, ACCEL_EVENT_CRASH, "vCPU 0: cannot run: Input/output error");
+    ends_with(w, &turn, ACCEL_EVENT_HYPERVISOR,
+              "vCPU 0: cannot run: Input/output error (the hypervisor met an error of an interrupt "
+              "or message queue; look for gunyah and gh_ in dmesg)");
     turn = (FakeTurn){ .reason = 17 };
-    ends_with(w, &turn, ACCEL_EVENT_CRASH, "vCPU 0: unknown exit reason 17");
+    ends_with(w, &turn, ACCEL_EVENT_HYPERVISOR, "vCPU 0: unknown exit reason 17");
     turn = (FakeTurn){ .reason = 0 };
-    ends_with(w, &turn, ACCEL_EVENT_CRASH, "vCPU 0: unknown exit reason 0");
+    ends_with(w, &turn, ACCEL_EVENT_HYPERVISOR, "vCPU 0: unknown exit reason 0");
 }
 
 static FakeTurn fault_turn(uint64_t addr)
@@ -316,7 +319,7 @@ static void page_fault_bounded(World *w, gconstpointer data)
     world_setup(w, "", 1);
     world_start(w);
     world_wait_event(w);
-    g_assert_cmpint(w->event, ==, ACCEL_EVENT_CRASH);
+    g_assert_cmpint(w->event, ==, ACCEL_EVENT_HYPERVISOR);
     g_assert_true(g_str_has_prefix(w->message, "vCPU 0: no page for the guest at 0x40001000 after "
                                                "16 attempts: Cannot allocate memory"));
     g_assert_cmpuint(seen(1).fault_resume, ==, GH_VCPU_RESUME_RETRY);

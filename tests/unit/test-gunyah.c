@@ -366,7 +366,7 @@ static void start_errors(World *w, gconstpointer data)
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         fake_gunyah_fail(GH_VM_START, 0, rows[i].err, 1);
         world_setup(w, ",start-retries=0", 1);
-        fails_to_start(w, HUMPY_ERROR_HOST, rows[i].says);
+        fails_to_start(w, HUMPY_ERROR_HYPERVISOR, rows[i].says);
     }
     fake_gunyah_fail(GH_VM_SET_DTB_CONFIG, 0, EOVERFLOW, 1);
     world_setup(w, "", 1);
@@ -405,16 +405,81 @@ static void relaunch_is_bounded(World *w, gconstpointer data)
 {
     fake_gunyah_fail(GH_VM_START, 0, EBUSY, 100);
     world_setup(w, ",start-retries=2", 1);
-    fails_to_start(w, HUMPY_ERROR_HOST, "START: ");
+    fails_to_start(w, HUMPY_ERROR_HYPERVISOR, "START: ");
     g_assert_cmpuint(k->n_starts, ==, 3);
+}
+
+/* What this program's own VM before still holds will be given back: waited for by the clock, and
+ * pinned memory counts as well. */
+static void relaunch_waits_longer(World *w, gconstpointer data)
+{
+    fake_gunyah_fail(GH_VM_START, 0, EBUSY, 3);
+    fake_gunyah_fail(GH_VM_SET_USER_MEM_REGION, 0, ENOMEM, 2);
+    world_setup(w, ",start-retries=0", 1);
+    accel_set_relaunch(w->accel);
+    world_start(w);
+    g_assert_cmpuint(k->n_starts, ==, 4);
+}
+
+static void relaunch_ends_by_the_clock(World *w, gconstpointer data)
+{
+    fake_gunyah_fail(GH_VM_START, 0, ENODEV, 100);
+    world_setup(w, ",relaunch-timeout=0", 1);
+    accel_set_relaunch(w->accel);
+    fails_to_start(w, HUMPY_ERROR_HYPERVISOR, "START: ");
+    g_assert_cmpuint(k->n_starts, ==, 1);
+}
+
+/* Newer drivers are done when close() returns: there is nothing to wait for. */
+static void relaunch_does_not_wait_for_newer_drivers(World *w, gconstpointer data)
+{
+    k->reclaim = true;
+    fake_gunyah_fail(GH_VM_START, 0, ENODEV, 100);
+    world_setup(w, ",start-retries=1", 1);
+    accel_set_relaunch(w->accel);
+    fails_to_start(w, HUMPY_ERROR_HYPERVISOR, "START: ");
+    g_assert_cmpuint(k->n_starts, ==, 2);
 }
 
 static void no_retry_without_hope(World *w, gconstpointer data)
 {
     fake_gunyah_fail(GH_VM_START, 0, EINVAL, 100);
     world_setup(w, "", 1);
-    fails_to_start(w, HUMPY_ERROR_HOST, "START: ");
+    fails_to_start(w, HUMPY_ERROR_HYPERVISOR, "START: ");
     g_assert_cmpuint(k->n_starts, ==, 1);
+}
+
+/* Android 15: the driver lets go of a page before the host does, or both keep it. */
+static void reclaim_before_discard(World *w, gconstpointer data)
+{
+    uint8_t *host = memory_region_get_ram_ptr(&w->ram);
+    uint64_t page = sysconf(_SC_PAGESIZE);
+
+    k->reclaim = true;
+    world_setup(w, "", 1);
+    host[5 * page] = 7;
+    g_assert_cmpuint(memory_discard(host + 5 * page, page), ==, 0); /* not started yet */
+    world_start(w);
+    fake_gunyah_fail(GH_VM_RECLAIM_REGION, 0, EBUSY, 1);
+    g_assert_cmpuint(memory_discard(host + 5 * page, page), ==, 0);
+    g_assert_cmpuint(host[5 * page], ==, 7);
+    g_assert_cmpuint(memory_discard(host + 5 * page - 1, 2 * page), ==, page);
+    g_assert_cmpuint(host[5 * page], ==, 0);
+    g_assert_cmphex(k->reclaimed.guest_phys_addr, ==, RAM_BASE + 5 * page);
+    g_assert_cmphex(k->reclaimed.size, ==, page);
+    g_assert_cmpuint(memory_discard(&page, sizeof(page)), ==, 0); /* no guest's */
+    g_clear_object(&w->accel);
+    g_assert_cmpuint(memory_discard(host + 5 * page, page), ==, page);
+}
+
+static void pinned_memory_is_not_discarded(World *w, gconstpointer data)
+{
+    uint8_t *host = memory_region_get_ram_ptr(&w->ram);
+    uint64_t page = sysconf(_SC_PAGESIZE);
+
+    world_setup(w, "", 1);
+    world_start(w);
+    g_assert_cmpuint(memory_discard(host + page, page), ==, 0);
 }
 
 static void v17_files(World *w, gconstpointer data)
@@ -630,10 +695,15 @@ int main(int argc, char **argv)
     ADD("start/ram-is-shared-and-dtb-told", share_and_dtb);
     ADD("start/boot-context-only-for-another-entry", entry_elsewhere);
     ADD("start/v17-moves-ram-into-the-drivers-file", v17_files);
+    ADD("memory/reclaim-comes-before-discard", reclaim_before_discard);
+    ADD("memory/pinned-memory-is-not-discarded", pinned_memory_is_not_discarded);
     ADD("start/errors-name-step-and-what-to-try", start_errors);
     ADD("start/relaunch-uses-a-new-vm", relaunch);
     ADD("start/relaunch-has-the-tree-as-it-was", relaunch_has_the_tree_as_it_was);
     ADD("start/relaunch-is-bounded", relaunch_is_bounded);
+    ADD("start/relaunch-waits-longer", relaunch_waits_longer);
+    ADD("start/relaunch-ends-by-the-clock", relaunch_ends_by_the_clock);
+    ADD("start/relaunch-does-not-wait-for-newer-drivers", relaunch_does_not_wait_for_newer_drivers);
     ADD("start/only-leftovers-are-retried", no_retry_without_hope);
     ADD("memory/chunks-have-unique-labels", chunks);
     ADD("memory/default-chunks-fit-64-parcels", default_chunks);

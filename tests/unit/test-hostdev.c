@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../../accel/hostdev-priv.h"
 #include "util/error.h"
 
 static int model_errno;
@@ -204,6 +205,18 @@ static void memlock_limit(void)
     g_assert_cmpuint(hostdev_kernel_ops.memlock_limit(), ==, 65536);
 }
 
+static void log_record(void)
+{
+    g_autofree char *driver = hostdev_kernel_log_message(
+        "3,1190,99,-;gunyah_rsc_mgr rm: Failed to configure VM: -22\n SUBSYSTEM=platform\n");
+    g_autofree char *old = hostdev_kernel_log_message("3,1,9,-;gh_rsc_mgr: Failed");
+
+    g_assert_cmpstr(driver, ==, "gunyah_rsc_mgr rm: Failed to configure VM: -22");
+    g_assert_cmpstr(old, ==, "gh_rsc_mgr: Failed");
+    g_assert_null(hostdev_kernel_log_message("6,2,9,-;usb 1-1: new device\n DRIVER=gunyah\n"));
+    g_assert_null(hostdev_kernel_log_message("gunyah"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -216,6 +229,7 @@ int main(int argc, char **argv)
     ADD("model-error-is-named", model_that_refuses);
     ADD("last-registration-counts", last_registration);
     g_test_add_func("/accel/hostdev/no-model-is-an-error", no_model);
+    g_test_add_func("/accel/hostdev/log-line-is-the-drivers-alone", log_record);
     g_test_add_func("/accel/hostdev/memlock-limit-heeds-rlimit-and-cap-ipc-lock", memlock_limit);
     return g_test_run();
 }

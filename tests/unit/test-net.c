@@ -417,6 +417,7 @@ static void test_reconnect(void)
     g_rmdir(dir);
 }
 
+#ifdef HAVE_SLIRP
 /* ---- user ---- */
 
 /* RFC 826: who has 10.0.2.2? */
@@ -474,6 +475,8 @@ static void test_user_options(void)
     net_cleanup();
 }
 
+#endif
+
 /* ---- the rest ---- */
 
 static void test_macs(void)
@@ -504,8 +507,10 @@ int main(int argc, char **argv)
     g_test_add_func("/net/stream/reconnect", test_reconnect);
     g_test_add_func("/net/socket/tcp", test_tcp);
     g_test_add_func("/net/socket/udp", test_udp);
+#ifdef HAVE_SLIRP
     g_test_add_func("/net/user/answers-arp-after-backpressure", test_user_answers_arp);
     g_test_add_func("/net/user/options", test_user_options);
+#endif
     g_test_add_func("/net/mac-text", test_macs);
     return g_test_run();
 }

@@ -94,10 +94,30 @@ static void bad_objects(void)
     fails("memory-backend-ram,id=m1,size=16E", HUMPY_ERROR_RANGE, "size");
     fails("memory-backend-ram,id=m1,size=1M,siez=1", HUMPY_ERROR_UNKNOWN, "size");
     fails("memory-backend-memfd,id=m1,size=2M,hugetlbsize=2M", HUMPY_ERROR_CONFLICT, "hugetlb=on");
+    fails("memory-backend-memfd,id=m1,size=1T,hugetlb=on,hugetlbsize=4K", HUMPY_ERROR_UNSUPPORTED,
+          "no huge pages of 4 KiB");
     fails("memory-backend-file,id=m1,size=1M", HUMPY_ERROR_MISSING, "mem-path");
     fails("memory-backend-file,id=m1,size=1M,mem-path=/nonesuch/x", HUMPY_ERROR_HOST,
           "/nonesuch/x");
     del_ok("m0");
+}
+
+/* What a host without enough of them says names their number and where they come from. */
+static void huge_pages(void)
+{
+    g_autofree char *text = NULL;
+
+    if (!g_file_get_contents("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", &text,
+                             NULL, NULL)) {
+        g_test_skip("this host has no huge pages of 2 MiB");
+        return;
+    }
+    fails("memory-backend-memfd,id=m1,size=3M,hugetlb=on,hugetlbsize=2M", HUMPY_ERROR_RANGE,
+          "multiple of the huge page size, 2097152");
+    fails("memory-backend-memfd,id=m1,size=64T,hugetlb=on,hugetlbsize=2M", HUMPY_ERROR_HOST,
+          "33554432 huge pages of 2048 KiB are needed and ");
+    add_ok("memory-backend-memfd,id=m1,size=4M,thp=on");
+    del_ok("m1");
 }
 
 /* From JSON each value has its property's type. */
@@ -396,6 +416,7 @@ int main(int argc, char **argv)
     hw_register_types();
     g_test_add_func("/object/add-find-use-delete", add_and_delete);
     g_test_add_func("/object/bad-input-is-refused", bad_objects);
+    g_test_add_func("/object/huge-pages", huge_pages);
     g_test_add_func("/object/json-is-typed", from_json);
     g_test_add_func("/object/not-changed-later", not_changed_later);
     g_test_add_func("/memory-backend/has-one-user", one_user);

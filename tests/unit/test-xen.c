@@ -36,6 +36,7 @@ static const Refusal refusals[] = {
     { "map_range", ENOMEM, "", true, { "cannot claim memory", "no more ranges" } },
     { "server_info", EPERM, "", true, { "event channel of buffered requests", "permitted" } },
     { "set_server_state", ENOENT, "", true, { "enable the ioreq server", "No such" } },
+    { "evtchn_bind_self", ENOSPC, "", false, { "event channel of this domain", "No space" } },
     { "evtchn_bind", EINVAL, "", true, { "bind event channel", "Invalid" } },
 };
 

@@ -4,22 +4,9 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
-typedef struct {
-    const char *name;
-    uint64_t value; /* of a constant, or offset << 32 | size */
-} AbiRow;
+#include "abi.h"
 
 /* clang-format off */
-#define FIELD(type, field)                                                                         \
-    { #type "." #field,                                                                            \
-      (uint64_t)offsetof(struct type, field) << 32 | sizeof(((struct type *)0)->field) }
-#define START(type, field) { #type "." #field, offsetof(struct type, field) } /* without a size */
-#define SIZE(type) { #type, sizeof(struct type) }
-#define NUMBER(name) { #name, (uint64_t)(name) }
-
 #define ABI_ROWS                                                                                   \
     NUMBER(VDUSE_BASE), \
     NUMBER(VDUSE_API_VERSION), \

@@ -15,7 +15,7 @@ G_DECLARE_DERIVABLE_TYPE(MemoryBackend, memory_backend, HUMPY, MEMORY_BACKEND, U
 /* Properties that all kinds have: a field of their struct and rows of their table. */
 typedef struct {
     uint64_t size;
-    bool share, prealloc, dump;
+    bool share, prealloc, dump, thp;
 } MemoryBackendProps;
 
 struct _MemoryBackendClass {

@@ -28,6 +28,8 @@ typedef struct {
     unsigned smp;                                     /* 0: 1 */
     const char *name;
     const char *memory_backend; /* id of what the RAM is, or NULL */
+    const char *mem_path;       /* file or directory for RAM of the machine's own, or NULL */
+    bool mem_prealloc;          /* that RAM is got from the host at once */
     CpuTopology topology;       /* sockets 0: one socket of single-threaded cores */
 } MachineConfig;
 
@@ -62,6 +64,9 @@ struct _MachineClass {
 
 GType none_machine_get_type(void);
 
+/* Of MachineClass: the types that this program's target has. The array is the caller's, the classes
+ * live for ever. [main] */
+GPtrArray *machine_classes(void);
 /* type is a name or an alias. UNKNOWN names the nearest. After hw_register_types(). */
 Machine *machine_new(const char *type, GError **error);
 char *machine_help(void);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "accel/ioreq.h"
 #include "hw/pci/pci.h"
 
 #define TYPE_GPEX gpex_get_type()
@@ -38,5 +39,9 @@ void gpex_set_msi_target(Gpex *gpex, void (*send)(void *opaque, uint64_t addr, u
 void gpex_set_pin_target(Gpex *gpex,
                          void (*set)(void *opaque, unsigned dev, unsigned pin, int level),
                          void *opaque);
+/* A configuration access of a hypervisor that tells bus, device and function itself (an
+ * IoReqPciConfigFn but for its first argument). IOREQ_FAULT: it is none of segment 0, or of no
+ * register. [any] After realize. */
+IoReqResult gpex_config_request(Gpex *gpex, IoRequest *req);
 /* The root bus; borrowed. After realize. */
 PciBus *gpex_bus(Gpex *gpex);

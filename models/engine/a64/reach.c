@@ -84,16 +84,15 @@ A64Jit *reach_new_jit(const A64JitOps *ops, A64Vcpu *v, A64Mode mode)
 {
     A64Jit *unlucky[MAX_TRIES], *j;
     unsigned n = 0;
-    uint64_t before;
+    uint64_t before, now;
 
     pthread_mutex_lock(&lock);
     if (n_zones == 0) {
         dl_iterate_phdr(add_library, NULL);
     }
-    before = misplaced();
-    for (;;) {
-        j = ops->new_jit(v, mode);
-        if (!j || misplaced() == before) {
+    for (before = misplaced(); (j = ops->new_jit(v, mode)) != NULL; before = now) {
+        now = misplaced();
+        if (now == before) {
             break;
         }
         if (n == MAX_TRIES) {
@@ -102,7 +101,6 @@ A64Jit *reach_new_jit(const A64JitOps *ops, A64Vcpu *v, A64Mode mode)
             break;
         }
         unlucky[n++] = j;
-        before = misplaced();
     }
     while (n > 0) {
         ops->free_jit(unlucky[--n]);
