@@ -3,6 +3,8 @@
  * with PSCI 0.2 (all but the first start powered off), and the registers the boot protocol asks
  * for. No ITS: devices have wired interrupts.
  */
+#define G_LOG_DOMAIN "humpy-kvm"
+
 #include <errno.h>
 #include <inttypes.h>
 
@@ -16,10 +18,15 @@ enum {
 };
 
 struct KvmArch {
-    int gic_fd; /* -1: none */
+    int gic_fd;     /* -1: none */
+    uint64_t count; /* of the virtual counter, while held */
+    bool count_is_held;
+    bool warned_nisv; /* atomic */
 };
 
 const unsigned kvm_arch_target = TARGET_AARCH64;
+const char kvm_arch_no_node[] =
+    " (was the kernel started at EL2? a hypervisor below it keeps KVM away)";
 const uint64_t kvm_arch_caps = 0;
 const AccelCapReason kvm_arch_missing_caps[] = {
     { ACCEL_CAP_RESET_IN_PLACE, "KVM has no call that resets its GIC; a new VM is made instead" },
@@ -75,11 +82,27 @@ static bool gic_set(AccelKvm *kvm, uint32_t group, uint64_t attr, const void *va
     return true;
 }
 
+/* Both or none: an exit for what KVM cannot decode is only good with a way to answer it. */
+static bool ask_for_undecoded(AccelKvm *kvm, GError **error)
+{
+    struct kvm_enable_cap arg = { .cap = KVM_CAP_ARM_NISV_TO_USER };
+
+    if (kvm_check(kvm, KVM_CAP_ARM_NISV_TO_USER) == 0 ||
+        kvm_check(kvm, KVM_CAP_ARM_INJECT_EXT_DABT) == 0) {
+        return true;
+    }
+    if (kvm_vm_ioctl(kvm, KVM_ENABLE_CAP, &arg) != 0) {
+        error_set_errno(error, errno, "ENABLE_CAP ARM_NISV_TO_USER");
+        return false;
+    }
+    return true;
+}
+
 bool kvm_arch_setup(AccelKvm *kvm, GError **error)
 {
     kvm->arch = g_new0(KvmArch, 1);
     kvm->arch->gic_fd = -1;
-    return true;
+    return ask_for_undecoded(kvm, error);
 }
 
 /* The redistributors are one region for all vCPUs, so these must be there. */
@@ -182,11 +205,61 @@ char *kvm_arch_where(AccelKvm *kvm, KvmVcpu *v)
     return g_strdup_printf("at PC 0x%" PRIx64, pc);
 }
 
-/* The generic timer goes on counting, as on a machine whose CPUs are held by a debugger. */
+/* A device is touched by an instruction (a pair, a write-back, a vector) whose syndrome does not
+ * say what it would have done: the bus ends it with an abort. */
+static AccelRunResult on_undecoded(AccelKvm *kvm, unsigned index, const struct kvm_run *run)
+{
+    struct kvm_vcpu_events events = { .exception.ext_dabt_pending = 1 };
+
+    if (!__atomic_exchange_n(&kvm->arch->warned_nisv, true, __ATOMIC_RELAXED)) {
+        g_autofree char *where = kvm_arch_where(kvm, kvm->vcpus[index]);
+
+        g_warning("vCPU %u: an instruction that KVM cannot decode touches a device at 0x%" PRIx64
+                  " %s; this and further ones abort",
+                  index, (uint64_t)run->arm_nisv.fault_ipa, where);
+    }
+    if (kvm_vcpu_ioctl(kvm, kvm->vcpus[index], KVM_SET_VCPU_EVENTS, &events) != 0) {
+        accel_report_event(HUMPY_ACCEL(kvm), ACCEL_EVENT_CRASH,
+                           "vCPU %u: cannot abort its access to 0x%" PRIx64 ": %s", index,
+                           (uint64_t)run->arm_nisv.fault_ipa, g_strerror(errno));
+        return ACCEL_RUN_DONE;
+    }
+    return ACCEL_RUN_AGAIN;
+}
+
+bool kvm_arch_exit(AccelKvm *kvm, unsigned index, const struct kvm_run *run, AccelRunResult *result)
+{
+    if (run->exit_reason != KVM_EXIT_ARM_NISV) {
+        return false;
+    }
+    *result = on_undecoded(kvm, index, run);
+    return true;
+}
+
+/* ---- pause ---- */
+
+/* The virtual counter is the VM's: setting one vCPU's sets all. */
 void kvm_arch_pause(AccelKvm *kvm)
 {
+    KvmArch *arch = kvm->arch;
+    struct kvm_one_reg reg = { .id = KVM_REG_ARM_TIMER_CNT, .addr = (uintptr_t)&arch->count };
+
+    if (arch->count_is_held) {
+        return;
+    }
+    arch->count_is_held = kvm_vcpu_ioctl(kvm, kvm->vcpus[0], KVM_GET_ONE_REG, &reg) == 0;
+    if (!arch->count_is_held) {
+        g_debug("the virtual counter goes on: %s", g_strerror(errno));
+    }
 }
 
 void kvm_arch_resume(AccelKvm *kvm)
 {
+    KvmArch *arch = kvm->arch;
+    struct kvm_one_reg reg = { .id = KVM_REG_ARM_TIMER_CNT, .addr = (uintptr_t)&arch->count };
+
+    if (arch->count_is_held && kvm_vcpu_ioctl(kvm, kvm->vcpus[0], KVM_SET_ONE_REG, &reg) != 0) {
+        g_warning("cannot set the virtual counter back: %s", g_strerror(errno));
+    }
+    arch->count_is_held = false;
 }

@@ -150,6 +150,7 @@ bool kvm_vcpu_settle(AccelKvm *kvm, unsigned index, GError **error);
 /* The architecture's part. */
 extern const uint64_t kvm_arch_caps; /* beside those that all have */
 extern const unsigned kvm_arch_target;
+extern const char kvm_arch_no_node[]; /* what may be behind a missing node, for its message */
 extern const AccelCapReason kvm_arch_missing_caps[];
 /* [main] Before the VM exists: its type for CREATE_VM. */
 unsigned long kvm_arch_vm_type(AccelKvm *kvm);
@@ -168,6 +169,9 @@ void kvm_arch_clear(AccelKvm *kvm);
 bool kvm_arch_line(AccelKvm *kvm, unsigned gsi, uint32_t *number, GError **error);
 /* Where a vCPU is, for a message: "at RIP 0x7c00". Free with g_free(). */
 char *kvm_arch_where(AccelKvm *kvm, KvmVcpu *v);
+/* [vcpu] An exit that no other architecture has. FALSE: not known, nothing is done. */
+bool kvm_arch_exit(AccelKvm *kvm, unsigned index, const struct kvm_run *run,
+                   AccelRunResult *result);
 /* No vCPU is inside: the guest's clock stands still from one to the other. */
 void kvm_arch_pause(AccelKvm *kvm);
 void kvm_arch_resume(AccelKvm *kvm);

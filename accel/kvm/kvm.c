@@ -46,8 +46,7 @@ static const char *open_advice(int cause)
 {
     switch (cause) {
     case ENOENT:
-        return " (is the module kvm-intel or kvm-amd loaded, and virtualization switched on in the "
-               "firmware?)";
+        return kvm_arch_no_node;
     case EACCES:
     case EPERM:
         return " (add the user to the group that owns the node, often 'kvm')";

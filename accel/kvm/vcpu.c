@@ -138,6 +138,8 @@ static AccelRunResult on_system_event(AccelKvm *kvm, unsigned index, const struc
 
 static AccelRunResult on_other(AccelKvm *kvm, unsigned index, const struct kvm_run *run)
 {
+    AccelRunResult result;
+
     switch (run->exit_reason) {
     case KVM_EXIT_INTR:
     case KVM_EXIT_IRQ_WINDOW_OPEN:
@@ -155,6 +157,9 @@ static AccelRunResult on_other(AccelKvm *kvm, unsigned index, const struct kvm_r
     case KVM_EXIT_UNKNOWN:
         return crash(kvm, index, "unknown hardware exit", run->hw.hardware_exit_reason);
     }
+    if (kvm_arch_exit(kvm, index, run, &result)) {
+        return result;
+    }
     return crash(kvm, index, "unknown exit", run->exit_reason);
 }
 
@@ -162,16 +167,21 @@ static AccelRunResult on_run_error(AccelKvm *kvm, unsigned index, int cause)
 {
     struct kvm_run *run = kvm->vcpus[index]->run;
     g_autofree char *where = NULL;
+    const char *advice = "";
 
     if (cause == EINTR || cause == EAGAIN) {
         /* A kick that comes from here on is for what the thread will look at before it enters. */
         __atomic_store_n(&run->immediate_exit, 0, __ATOMIC_RELAXED);
         return ACCEL_RUN_AGAIN;
     }
+    if (cause == EFAULT) {
+        advice = " (guest memory that the host does not back)";
+    } else if (cause == ENOSYS) {
+        advice = " (an instruction that KVM cannot decode touches a device)";
+    }
     where = kvm_arch_where(kvm, kvm->vcpus[index]);
     accel_report_event(HUMPY_ACCEL(kvm), ACCEL_EVENT_CRASH, "vCPU %u: cannot run: %s%s %s", index,
-                       g_strerror(cause),
-                       cause == EFAULT ? " (guest memory that the host does not back)" : "", where);
+                       g_strerror(cause), advice, where);
     return ACCEL_RUN_DONE;
 }
 

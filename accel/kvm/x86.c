@@ -24,6 +24,8 @@ enum {
 #define TSS_ADDR          0xfeffd000UL
 
 const unsigned kvm_arch_target = TARGET_X86_64;
+const char kvm_arch_no_node[] = " (is the module kvm-intel or kvm-amd loaded, and virtualization "
+                                "switched on in the firmware?)";
 const uint64_t kvm_arch_caps = ACCEL_CAP_RESET_IN_PLACE | ACCEL_CAP_MSI | ACCEL_CAP_PIT;
 const AccelCapReason kvm_arch_missing_caps[] = {
     { ACCEL_CAP_MIGRATION, "no dirty log is kept and no vCPU state is saved" },
@@ -236,6 +238,11 @@ char *kvm_arch_where(AccelKvm *kvm, KvmVcpu *v)
     }
     return g_strdup_printf("at CS base 0x%" PRIx64 " RIP 0x%" PRIx64, (uint64_t)sregs.cs.base,
                            (uint64_t)regs.rip);
+}
+
+bool kvm_arch_exit(AccelKvm *kvm, unsigned index, const struct kvm_run *run, AccelRunResult *result)
+{
+    return false;
 }
 
 /* kvmclock is held, and a guest that uses it is told not to blame its CPUs for the gap; for one
