@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -27,16 +28,23 @@ enum {
     REDIST_COUNT_SHIFT = 52,
 };
 
-/* An interrupt that stays pending until the guest has ended it: KVM lowers the line and tells the
- * second descriptor, which nobody needs to hear. */
+/* An interrupt that stays pending until the guest has ended it: KVM then lowers the line and tells
+ * the second descriptor. A bell that rings while the guest is still at the one before would be
+ * lowered along with it, so it is rung again. Of a line that the guest has made edge-triggered KVM
+ * tells nothing, and there each ring counts. */
 typedef struct {
     int signal, ended;
+    bool raised, again;
 } Spi;
 
 struct KvmArchVm {
     int gic;
     pthread_mutex_t lock; /* spis */
     Spi spis[MAX_SPIS];
+    int events; /* epoll: the spis' second descriptors, by number, and stop */
+    int stop;
+    bool watching;
+    pthread_t watcher;
 };
 
 struct KvmArchVcpu {
@@ -54,16 +62,23 @@ unsigned long ekvm_arch_vm_type(int dev)
 
 bool ekvm_arch_vm_init(EngineVm *vm, GError **error)
 {
-    static const int needed[] = {
-        KVM_CAP_DEVICE_CTRL,    KVM_CAP_ARM_PSCI_0_2,        KVM_CAP_IRQFD,
-        KVM_CAP_IRQFD_RESAMPLE, KVM_CAP_ARM_INJECT_EXT_DABT, KVM_CAP_READONLY_MEM
+    static const struct {
+        int number;
+        const char *name;
+    } needed[] = {
+        { KVM_CAP_DEVICE_CTRL, "KVM_CAP_DEVICE_CTRL" },
+        { KVM_CAP_ARM_PSCI_0_2, "KVM_CAP_ARM_PSCI_0_2" },
+        { KVM_CAP_IRQFD, "KVM_CAP_IRQFD" },
+        { KVM_CAP_IRQFD_RESAMPLE, "KVM_CAP_IRQFD_RESAMPLE" },
+        { KVM_CAP_ARM_INJECT_EXT_DABT, "KVM_CAP_ARM_INJECT_EXT_DABT" },
+        { KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM" },
     };
     struct kvm_enable_cap nisv = { .cap = KVM_CAP_ARM_NISV_TO_USER };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(needed); i++) {
-        if (ioctl(vm->fd, KVM_CHECK_EXTENSION, needed[i]) <= 0) {
+        if (ioctl(vm->fd, KVM_CHECK_EXTENSION, needed[i].number) <= 0) {
             g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                        "engine kvm: this host's KVM lacks capability %d", needed[i]);
+                        "engine kvm: this host's KVM lacks %s", needed[i].name);
             return false;
         }
     }
@@ -75,9 +90,15 @@ bool ekvm_arch_vm_init(EngineVm *vm, GError **error)
     }
     vm->arch = g_new0(KvmArchVm, 1);
     vm->arch->gic = -1;
+    vm->arch->stop = eventfd(0, EFD_CLOEXEC);
+    vm->arch->events = epoll_create1(EPOLL_CLOEXEC);
     pthread_mutex_init(&vm->arch->lock, NULL);
     for (unsigned i = 0; i < MAX_SPIS; i++) {
-        vm->arch->spis[i] = (Spi){ -1, -1 };
+        vm->arch->spis[i] = (Spi){ .signal = -1, .ended = -1 };
+    }
+    if (vm->arch->stop < 0 || vm->arch->events < 0) {
+        error_set_errno(error, errno, "engine kvm: cannot make descriptors for interrupts");
+        return false;
     }
     return true;
 }
@@ -91,9 +112,16 @@ static void close_fd(int fd)
 
 void ekvm_arch_vm_fini(EngineVm *vm)
 {
+    const uint64_t one = 1;
+
     if (!vm->arch) {
         return;
     }
+    if (vm->arch->watching && write(vm->arch->stop, &one, sizeof(one)) == (ssize_t)sizeof(one)) {
+        pthread_join(vm->arch->watcher, NULL);
+    }
+    close_fd(vm->arch->events);
+    close_fd(vm->arch->stop);
     for (unsigned i = 0; i < MAX_SPIS; i++) {
         close_fd(vm->arch->spis[i].signal);
         close_fd(vm->arch->spis[i].ended);
@@ -105,14 +133,20 @@ void ekvm_arch_vm_fini(EngineVm *vm)
 
 /* ---- GICv3 ---- */
 
-static bool set_gic(EngineVm *vm, uint32_t group, uint64_t attribute, void *value)
+static bool set_gic(EngineVm *vm, uint32_t group, uint64_t attribute, void *value, const char *what,
+                    GError **error)
 {
     struct kvm_device_attr attr = { .group = group, .attr = attribute, .addr = (uintptr_t)value };
 
-    return ekvm_ioctl(vm->arch->gic, KVM_SET_DEVICE_ATTR, &attr) == 0;
+    if (ekvm_ioctl(vm->arch->gic, KVM_SET_DEVICE_ATTR, &attr) < 0) {
+        error_set_errno(error, errno, "engine kvm: GICv3: %s", what);
+        return false;
+    }
+    return true;
 }
 
-static bool make_gic(EngineVm *vm)
+/* Two frames for each vCPU in one region. */
+static bool make_gic(EngineVm *vm, GError **error)
 {
     struct kvm_create_device create = { .type = KVM_DEV_TYPE_ARM_VGIC_V3 };
     uint64_t dist = vm->config.gicd_base;
@@ -120,22 +154,86 @@ static bool make_gic(EngineVm *vm)
     uint32_t n_irqs = FIRST_SPI + vm->config.n_spis;
 
     if (ekvm_ioctl(vm->fd, KVM_CREATE_DEVICE, &create) < 0) {
+        error_set_errno(error, errno,
+                        "engine kvm: cannot make a GICv3 (a host with a GICv2 only has none)");
         return false;
     }
     vm->arch->gic = (int)create.fd;
-    return set_gic(vm, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &n_irqs) &&
-           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &dist) &&
-           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION, &redist) &&
-           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+    return set_gic(vm, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &n_irqs, "number of interrupts", error) &&
+           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &dist,
+                   "address of the distributor", error) &&
+           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION, &redist,
+                   "address of the redistributors", error) &&
+           set_gic(vm, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL, "init", error);
+}
+
+/* ---- doorbells ---- */
+
+/* [locked] */
+static bool ring(Spi *s)
+{
+    const uint64_t one = 1;
+
+    return write(s->signal, &one, sizeof(one)) == (ssize_t)sizeof(one);
+}
+
+/* The guest has ended an interrupt. */
+static void on_ended(KvmArchVm *arch, unsigned spi)
+{
+    Spi *s = &arch->spis[spi];
+    uint64_t count;
+
+    pthread_mutex_lock(&arch->lock);
+    if (read(s->ended, &count, sizeof(count)) == (ssize_t)sizeof(count)) {
+        s->raised = s->again && ring(s);
+        s->again = false;
+    }
+    pthread_mutex_unlock(&arch->lock);
+}
+
+static void *watch(void *data)
+{
+    KvmArchVm *arch = data;
+    struct epoll_event events[16];
+
+    for (;;) {
+        int n = epoll_wait(arch->events, events, G_N_ELEMENTS(events), -1);
+
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.u32 == MAX_SPIS) {
+                return NULL;
+            }
+            on_ended(arch, events[i].data.u32);
+        }
+    }
+}
+
+/* The program's signals are for its own threads. */
+static bool start_watching(KvmArchVm *arch, GError **error)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = MAX_SPIS };
+    sigset_t all, before;
+    int cause;
+
+    if (epoll_ctl(arch->events, EPOLL_CTL_ADD, arch->stop, &event) < 0) {
+        error_set_errno(error, errno, "engine kvm: cannot watch for the end of interrupts");
+        return false;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    cause = pthread_create(&arch->watcher, NULL, watch, arch);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (cause != 0) {
+        error_set_errno(error, cause, "engine kvm: cannot create the thread for interrupts");
+        return false;
+    }
+    arch->watching = true;
+    return true;
 }
 
 bool ekvm_arch_vm_complete(EngineVm *vm, GError **error)
 {
-    if (!make_gic(vm)) {
-        error_set_errno(error, errno, "engine kvm: cannot make a GICv3");
-        return false;
-    }
-    return true;
+    return make_gic(vm, error) && start_watching(vm->arch, error);
 }
 
 /* [locked] */
@@ -143,6 +241,7 @@ static bool wire_spi(EngineVm *vm, unsigned spi)
 {
     Spi *s = &vm->arch->spis[spi];
     struct kvm_irqfd irqfd = { .gsi = spi, .flags = KVM_IRQFD_FLAG_RESAMPLE };
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = spi };
 
     if (s->signal >= 0) {
         return true;
@@ -151,12 +250,14 @@ static bool wire_spi(EngineVm *vm, unsigned spi)
     s->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     irqfd.fd = (uint32_t)s->signal;
     irqfd.resamplefd = (uint32_t)s->ended;
-    if (s->signal >= 0 && s->ended >= 0 && ekvm_ioctl(vm->fd, KVM_IRQFD, &irqfd) == 0) {
+    if (s->signal >= 0 && s->ended >= 0 &&
+        epoll_ctl(vm->arch->events, EPOLL_CTL_ADD, s->ended, &event) == 0 &&
+        ekvm_ioctl(vm->fd, KVM_IRQFD, &irqfd) == 0) {
         return true;
     }
     close_fd(s->signal);
-    close_fd(s->ended);
-    *s = (Spi){ -1, -1 };
+    close_fd(s->ended); /* which takes it out of events */
+    *s = (Spi){ .signal = -1, .ended = -1 };
     return false;
 }
 
@@ -165,15 +266,17 @@ void ekvm_arm64_vm_pend_spi(EngineVm *vm, unsigned spi)
     struct kvm_irq_level edge = {
         .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (FIRST_SPI + spi), .level = 1
     };
-    const uint64_t one = 1;
+    Spi *s;
     bool wired;
 
     if (spi >= vm->config.n_spis || spi >= MAX_SPIS) {
         return;
     }
+    s = &vm->arch->spis[spi];
     pthread_mutex_lock(&vm->arch->lock);
-    wired = wire_spi(vm, spi) &&
-            write(vm->arch->spis[spi].signal, &one, sizeof(one)) == (ssize_t)sizeof(one);
+    s->again = s->raised;
+    wired = wire_spi(vm, spi) && ring(s);
+    s->raised = wired;
     pthread_mutex_unlock(&vm->arch->lock);
     if (!wired) {
         /* Out of descriptors: a pulse is as good for all that the guest has made edge-triggered. */

@@ -31,7 +31,7 @@ int ekvm_ioctl(int fd, unsigned long request, void *arg)
 
 static bool open_kvm(EngineVm *vm, GError **error)
 {
-    int version, slots;
+    int version, slots, run_size;
 
     vm->dev = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (vm->dev < 0) {
@@ -39,15 +39,27 @@ static bool open_kvm(EngineVm *vm, GError **error)
         return false;
     }
     version = ioctl(vm->dev, KVM_GET_API_VERSION, 0);
+    if (version < 0) {
+        error_set_errno(error, errno, "engine kvm: /dev/kvm does not answer GET_API_VERSION");
+        return false;
+    }
     if (version != KVM_API) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                     "engine kvm: /dev/kvm speaks version %d, not %d", version, KVM_API);
         return false;
     }
-    vm->fd = ioctl(vm->dev, KVM_CREATE_VM, ekvm_arch_vm_type(vm->dev));
-    vm->run_size = (size_t)MAX(0, ioctl(vm->dev, KVM_GET_VCPU_MMAP_SIZE, 0));
-    if (vm->fd < 0 || vm->run_size < sizeof(struct kvm_run)) {
-        error_set_errno(error, errno, "engine kvm: cannot make a VM");
+    run_size = ioctl(vm->dev, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if (run_size < (int)sizeof(struct kvm_run)) {
+        error_set_errno(error, run_size < 0 ? errno : ERANGE,
+                        "engine kvm: cannot learn the size of a vCPU's page");
+        return false;
+    }
+    vm->run_size = (size_t)run_size;
+    do {
+        vm->fd = ioctl(vm->dev, KVM_CREATE_VM, ekvm_arch_vm_type(vm->dev));
+    } while (vm->fd < 0 && errno == EINTR);
+    if (vm->fd < 0) {
+        error_set_errno(error, errno, "engine kvm: CREATE_VM");
         return false;
     }
     slots = ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
