@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * payload-run [--smp N] FILE: runs a flat bare-metal image on the arm64 engine and exits with the
- * status that it writes to its exit port; 3 if it ends in any other way. What it prints is TAP.
+ * payload-run [--engine NAME] [--smp N] FILE: runs a flat bare-metal image on an arm64 engine and
+ * exits with the status that it writes to its exit port; 3 if it ends in any other way. What it
+ * prints is TAP. Where the engine is KVM and there is none, it says that it is skipped.
  */
 #include "payload-vm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const char *const end_names[] = { [PAYLOAD_END_STATUS] = "exit status",
                                          [PAYLOAD_END_OFF] = "system off",
@@ -16,8 +18,11 @@ static const char *const end_names[] = { [PAYLOAD_END_STATUS] = "exit status",
 int main(int argc, char **argv)
 {
     gint smp = 1;
+    g_autofree char *engine = g_strdup("a64");
     const GOptionEntry options[] = {
-        { "smp", 0, 0, G_OPTION_ARG_INT, &smp, "Number of vCPUs", "N" }, { NULL }
+        { "engine", 0, 0, G_OPTION_ARG_STRING, &engine, "a64 (the default) or kvm", "NAME" },
+        { "smp", 0, 0, G_OPTION_ARG_INT, &smp, "Number of vCPUs", "N" },
+        { NULL },
     };
     g_autoptr(GOptionContext) context = g_option_context_new("FILE");
     g_autoptr(GError) error = NULL;
@@ -28,10 +33,15 @@ int main(int argc, char **argv)
     if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 2 || smp < 1 ||
         smp > PAYLOAD_MAX_CPUS) {
         fprintf(stderr, "%s\n",
-                error != NULL ? error->message : "usage: payload-run [--smp 1-8] FILE");
+                error != NULL ? error->message
+                              : "usage: payload-run [--engine NAME] [--smp 1-8] FILE");
         return 2;
     }
-    vm = payload_vm_new(smp, &error);
+    if (g_str_equal(engine, "kvm") && access("/dev/kvm", R_OK | W_OK) != 0) {
+        printf("1..0 # SKIP no /dev/kvm\n");
+        return 0;
+    }
+    vm = payload_vm_new(engine, smp, &error);
     if (vm == NULL || !payload_vm_load(vm, argv[1], PAYLOAD_ENTRY, &error)) {
         fprintf(stderr, "%s\n", error->message);
         return 2;

@@ -19,6 +19,7 @@ enum {
     PORT_SCRATCH = 0x09003000,
     PORT_LAST_LEN = 0x09004000,
     PORT_FAULT = 0x09005000,
+    PORT_ENGINE = 0x09006000,
     N_SPIS = 64,
 };
 
@@ -105,6 +106,15 @@ static void port_write(PayloadVm *vm, const EngineExit *exit)
     }
 }
 
+/* What PORT_ENGINE tells. */
+static unsigned engine_kind(PayloadVm *vm)
+{
+    if (!g_str_equal(vm->ops->name, "kvm")) {
+        return 0;
+    }
+    return g_getenv("HUMPY_KVM_ON_TCG") == NULL ? 1 : 2;
+}
+
 static uint64_t port_read(PayloadVm *vm, const EngineExit *exit)
 {
     uint64_t value = 0;
@@ -115,6 +125,8 @@ static uint64_t port_read(PayloadVm *vm, const EngineExit *exit)
         vm->last_len = exit->len;
     } else if (exit->gpa == PORT_LAST_LEN) {
         value = vm->last_len;
+    } else if (exit->gpa == PORT_ENGINE) {
+        value = engine_kind(vm);
     }
     g_mutex_unlock(&vm->lock);
     return value;
@@ -157,9 +169,9 @@ static gpointer cpu_thread(gpointer data)
     return NULL;
 }
 
-PayloadVm *payload_vm_new(unsigned n_cpus, GError **error)
+PayloadVm *payload_vm_new(const char *engine, unsigned n_cpus, GError **error)
 {
-    const EngineOps *ops = engine_get("a64", error);
+    const EngineOps *ops = engine_get(engine, error);
     EngineVmConfig config = { .n_vcpus = n_cpus,
                               .n_spis = N_SPIS,
                               .gicd_base = GICD_BASE,

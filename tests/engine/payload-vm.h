@@ -29,8 +29,8 @@ typedef struct {
     const char *text; /* of ERROR; valid until payload_vm_free() */
 } PayloadResult;
 
-/* NULL with *error if this build has no engine, or the engine refuses. */
-PayloadVm *payload_vm_new(unsigned n_cpus, GError **error);
+/* NULL with *error if this build has no such engine ("a64", "kvm"), or the engine refuses. */
+PayloadVm *payload_vm_new(const char *engine, unsigned n_cpus, GError **error);
 void payload_vm_free(PayloadVm *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PayloadVm, payload_vm_free)
 

@@ -41,7 +41,7 @@ enum {
 static PayloadVm *new_vm(unsigned n_cpus, const uint32_t *code, gsize size)
 {
     g_autoptr(GError) error = NULL;
-    PayloadVm *vm = payload_vm_new(n_cpus, &error);
+    PayloadVm *vm = payload_vm_new("a64", n_cpus, &error);
     uint8_t *entry;
 
     g_assert_no_error(error);

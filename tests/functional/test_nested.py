@@ -4,42 +4,19 @@
 (scripts/nested): devices over PCI and over virtio-mmio, two processors, power-off."""
 import os
 import shutil
-import subprocess
 
 import humpy
+import nested
 import tap
 
-NESTED = os.path.join(humpy.ROOT, "scripts", "nested")
 BINARY = os.environ.get("HUMPY_X86",
                         os.path.join(humpy.ROOT, "build", "system", "humpy-system-x86_64"))
 
-# Runs in the inner guest. Each line that a test looks for starts with "inner:".
-INNER = r"""
-echo "inner: cpus $(grep -c ^processor /proc/cpuinfo)"
-mount /dev/disk /mnt && echo "inner: $(cat /mnt/README)"
-dd if=/dev/urandom of=/mnt/data bs=64k count=64 2>/dev/null
-sync
-before=$(sha256sum </mnt/data)
-umount /mnt
-echo 3 >/proc/sys/vm/drop_caches
-mount /dev/disk /mnt
-[ "$before" = "$(sha256sum </mnt/data)" ] && echo "inner: the disk keeps data"
-ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0
-wget -q -O - http://10.0.2.2:8080/payload | sha256sum | sed 's/^/inner: got /'
-umount /mnt
-exit 7
-"""
-
-# Runs in the outer machine, with ACCEL and DEVICES replaced. The inner guest's exit status is on
-# its job disk. Under emulation a guest without KVM's clock cannot measure its own: it is told the
-# rate that the outer kernel found.
-OUTER = r"""
+# Runs in the outer machine, with ACCEL and DEVICES replaced. Under emulation a guest without KVM's
+# clock cannot measure its own: it is told the rate that the outer kernel found.
+OUTER = nested.SERVE + r"""
 load-modules kvm-amd || exit 90
-ifconfig lo 127.0.0.1 up
-dd if=/dev/urandom of=/guest/payload bs=64k count=64 2>/dev/null
-sha256sum </guest/payload | sed 's/^/outer: sent /'
 khz=$(dmesg | sed -n 's/.*tsc: Detected \([0-9]*\)\.\([0-9]*\) MHz.*/\1\2/p')
-httpd -p 127.0.0.1:8080 -h /guest || exit 91
 timeout 400 humpy-system-x86_64 -M microvm,pcie=on -accel ACCEL -smp 2 -m 256M -no-reboot \
     -display none -serial stdio -monitor none \
     -kernel /guest/vmlinuz -initrd /guest/initrd \
@@ -48,8 +25,7 @@ timeout 400 humpy-system-x86_64 -M microvm,pcie=on -accel ACCEL -smp 2 -m 256M -
     -drive file=/guest/job,format=raw,if=none,id=job \
     -netdev user,id=net DEVICES </dev/null
 echo "outer: the program ended with $?"
-exit $(head -c 512 /guest/job | tr -d '\0' | sed -n 's/^status \([0-9]*\)$/\1/p')
-"""
+""" + nested.STATUS
 
 # Both kinds of transports under each accelerator, and each device once on either.
 DEVICES = {
@@ -62,16 +38,9 @@ DEVICES = {
 
 def boot(accel):
     outer = OUTER.replace("ACCEL", accel).replace("DEVICES", DEVICES[accel])
-    done = subprocess.run([NESTED, "--binary", BINARY, "--inner", INNER, outer],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
-    text = done.stdout.decode("latin1").replace("\r", "")
-    for line in ("inner: cpus 2", "inner: This is the disk that scripts/nested made.",
-                 "inner: the disk keeps data", "outer: the program ended with 0"):
-        tap.check_in(line, text)
-    sent = next(line for line in text.splitlines() if line.startswith("outer: sent "))
-    tap.check_in(sent.replace("outer: sent", "inner: got"), text)
-    tap.check_equal(done.returncode, 7, "exit status of the inner guest's job")
+    status, text = nested.run(outer, nested.INNER, "--binary", BINARY)
+    nested.check_inner(text, 2)
+    tap.check_equal(status, 7, "exit status of the inner guest's job")
 
 
 def register(accel):
@@ -126,10 +95,7 @@ cat /tmp/console
 
 @tap.test("Debian restarts in the same machine, and a PCI device comes and goes")
 def restart_and_hot_plug():
-    done = subprocess.run([NESTED, "--binary", BINARY, "--inner", AGAIN, PLUG],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
-    text = done.stdout.decode("latin1").replace("\r", "")
+    _, text = nested.run(PLUG, AGAIN, "--binary", BINARY)
     for line in ("inner: restart", "inner: again, with 2 cpus", "inner: plugged 0x1af4",
                  "inner: unplugged", "outer: the program ended with 0"):
         tap.check_in(line, text)

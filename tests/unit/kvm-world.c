@@ -87,19 +87,27 @@ static const MemoryRegionOps tell_ops = {
     .impl = { 1, 4, true },
 };
 
-void world_init(World *w, gconstpointer data)
+#if defined(__aarch64__)
+static void init_arch(World *w)
+{
+    target_set(TARGET_AARCH64);
+    memory_region_init_io(&w->tell, NULL, &tell_ops, w, "tell", 4);
+    memory_region_add_subregion(&w->root, TELL_BASE, &w->tell);
+    w->boot.entry = CODE_ADDR;
+}
+
+static void clear_arch(World *w)
+{
+    memory_region_del_subregion(&w->root, &w->tell);
+    memory_region_destroy(&w->tell);
+}
+#else
+static void init_arch(World *w)
 {
     static const AccelX86Segment code = { .attributes = 0x9b, .limit = 0xffff };
     static const AccelX86Segment flat = { .attributes = 0x93, .limit = 0xffff };
 
-    memset(w, 0, sizeof(*w));
     target_set(TARGET_X86_64);
-    memory_region_init(&w->root, NULL, "root", UINT64_MAX);
-    g_assert_true(memory_region_init_ram(&w->ram, NULL, "ram", RAM_SIZE, NULL));
-    memory_region_add_subregion(&w->root, 0, &w->ram);
-    memory_region_init_io(&w->device, NULL, &device_ops, w, "device", DEVICE_SIZE);
-    memory_region_add_subregion(&w->root, DEVICE_BASE, &w->device);
-    w->as = address_space_new(&w->root, "memory");
     memory_region_init(&w->io_root, NULL, "io", 0x10000);
     memory_region_init_io(&w->ports, NULL, &device_ops, w, "ports", PORT_SIZE);
     memory_region_add_subregion(&w->io_root, PORT_BASE, &w->ports);
@@ -108,6 +116,29 @@ void world_init(World *w, gconstpointer data)
     w->io = address_space_new(&w->io_root, "io");
     w->x86 = (AccelX86State){ .rip = CODE_ADDR, .cr0 = 0x10, .cs = code, .data = flat };
     w->boot.x86 = &w->x86;
+}
+
+static void clear_arch(World *w)
+{
+    address_space_free(w->io);
+    memory_region_del_subregion(&w->io_root, &w->ports);
+    memory_region_del_subregion(&w->io_root, &w->tell);
+    memory_region_destroy(&w->ports);
+    memory_region_destroy(&w->tell);
+    memory_region_destroy(&w->io_root);
+}
+#endif
+
+void world_init(World *w, gconstpointer data)
+{
+    memset(w, 0, sizeof(*w));
+    memory_region_init(&w->root, NULL, "root", UINT64_MAX);
+    g_assert_true(memory_region_init_ram(&w->ram, NULL, "ram", RAM_SIZE, NULL));
+    memory_region_add_subregion(&w->root, RAM_BASE, &w->ram);
+    memory_region_init_io(&w->device, NULL, &device_ops, w, "device", DEVICE_SIZE);
+    memory_region_add_subregion(&w->root, DEVICE_BASE, &w->device);
+    w->as = address_space_new(&w->root, "memory");
+    init_arch(w);
     w->told = g_array_new(false, false, sizeof(uint32_t));
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->cond, NULL);
@@ -117,17 +148,12 @@ void world_clear(World *w, gconstpointer data)
 {
     g_clear_object(&w->accel);
     address_space_free(w->as);
-    address_space_free(w->io);
+    clear_arch(w);
     memory_region_del_subregion(&w->root, &w->device);
     memory_region_del_subregion(&w->root, &w->ram);
-    memory_region_del_subregion(&w->io_root, &w->ports);
-    memory_region_del_subregion(&w->io_root, &w->tell);
     memory_region_destroy(&w->device);
     memory_region_destroy(&w->ram);
     memory_region_destroy(&w->root);
-    memory_region_destroy(&w->ports);
-    memory_region_destroy(&w->tell);
-    memory_region_destroy(&w->io_root);
     g_array_unref(w->told);
     g_free(w->message);
     pthread_mutex_destroy(&w->lock);
@@ -157,6 +183,10 @@ void world_setup(World *w, const char *text, unsigned n_vcpus)
         .io = w->io,
         .n_vcpus = n_vcpus,
         .vm_name = "test-vm",
+#if defined(__aarch64__)
+        .gicd_base = GICD_BASE,
+        .gicr_base = GICR_BASE,
+#endif
     };
     GError *error = NULL;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * A small PC for tests of accel/kvm on the host's own /dev/kvm: RAM below 640K, a recording device
- * in memory and one in I/O ports, and real-mode payloads that are assembled into the test.
+ * A small machine for tests of accel/kvm on the host's own /dev/kvm: RAM, a recording device in
+ * memory (on x86 one in I/O ports too), and payloads that are assembled into the test, for real
+ * mode or for EL1 with the MMU off.
  *
  *     PAYLOAD(store, "movb $1, 0x2000; hlt");
  *     world_load(w, PAYLOAD_OF(store));
  *
  * The device keeps the last writes in order. A payload tells the test something by writing to
- * PORT_TELL, and the test waits for it.
+ * PORT_TELL or TELL_BASE, and the test waits for it.
  */
 #pragma once
 
@@ -15,7 +16,21 @@
 #include "accel/accel.h"
 #include "util/error.h"
 
+#if defined(__aarch64__)
 enum {
+    RAM_BASE = 0x40000000,
+    RAM_SIZE = 0x100000,
+    CODE_ADDR = RAM_BASE + 0x1000,
+    GICD_BASE = 0x08000000,
+    GICR_BASE = 0x080a0000,
+    DEVICE_BASE = 0x0a000000,
+    DEVICE_SIZE = 0x2000,
+    TELL_BASE = 0x0b000000,
+    MAX_SEEN = 256,
+};
+#else
+enum {
+    RAM_BASE = 0,
     RAM_SIZE = 0xa0000,
     CODE_ADDR = 0x1000,
     DEVICE_BASE = 0xd0000,
@@ -25,12 +40,22 @@ enum {
     PORT_TELL = 0x600, /* size 4 */
     MAX_SEEN = 256,
 };
+#endif
 
+#if defined(__aarch64__)
+/* Code of a payload, for PC = CODE_ADDR at EL1 with the MMU off. Global labels: binutils 2.40 finds
+ * a local one by the GOT at its section's start. */
+#define PAYLOAD(name, text)                                                                        \
+    extern const uint8_t payload_##name[], payload_##name##_end[];                                 \
+    __asm__(".pushsection .rodata\n.globl payload_" #name ", payload_" #name "_end\n"              \
+            ".balign 8\npayload_" #name ":\n" text "\npayload_" #name "_end:\n.popsection\n")
+#else
 /* Code of a payload, for CS = DS = ES = SS = 0 and IP = CODE_ADDR. */
 #define PAYLOAD(name, text)                                                                        \
     extern const uint8_t payload_##name[], payload_##name##_end[];                                 \
     __asm__(".pushsection .rodata\n.code16\npayload_" #name ":\n" text "\npayload_" #name          \
             "_end:\n.code64\n.popsection\n")
+#endif
 #define PAYLOAD_OF(name) payload_##name, payload_##name##_end - payload_##name
 
 typedef struct {

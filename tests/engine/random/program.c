@@ -206,7 +206,7 @@ static void build_tables(PayloadVm *vm, unsigned el)
 uint8_t *program_run_engine(const Program *program, const char *harness, unsigned el,
                             unsigned iterations, GError **error)
 {
-    g_autoptr(PayloadVm) vm = payload_vm_new(1, error);
+    g_autoptr(PayloadVm) vm = payload_vm_new("a64", 1, error);
     gsize size = (gsize)program->count * 2 * STATE_SIZE;
     PayloadResult result;
     uint8_t *image;
