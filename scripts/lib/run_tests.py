@@ -57,15 +57,16 @@ class Tests:
 
     # ---- builds and their tests ----
 
-    def build(self, name, options=(), env=None):
-        """Sets up and builds folder NAME with warnings as errors; its path, or None."""
+    def build(self, name, options=(), env=None, targets=()):
+        """Sets up and builds folder NAME with warnings as errors, all of it unless targets are
+        named; its path, or None."""
         path = os.path.join(self.args.build, name)
         if not os.path.exists(os.path.join(path, "build.ninja")):
             shutil.rmtree(path, ignore_errors=True)
             if not self.run(f"{name}: meson setup",
                             ["meson", "setup", path, "-Dwerror=true", *options], env):
                 return None
-        if not self.run(f"{name}: builds without warnings", ["ninja", "-C", path], env):
+        if not self.run(f"{name}: builds without warnings", ["ninja", "-C", path, *targets], env):
             return None
         return path
 
@@ -127,6 +128,13 @@ class Tests:
                 self.skip(name, "the whole test says so")
             else:
                 self.ok(name)
+
+    def tap(self, name, argv):
+        """Runs a program that speaks TAP and counts its tests."""
+        done = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              text=True, errors="replace")
+        self.count("", {"name": name, "stdout": done.stdout,
+                        "result": "OK" if done.returncode == 0 else "FAIL"})
 
     # ---- suites ----
 
@@ -191,6 +199,54 @@ class Tests:
     def suite_clang(self):
         self.build("clang", env={"CC": "clang", "CXX": "clang++"})
 
+    def sysroot(self, *options):
+        """What scripts/sysroot prints, or None."""
+        done = subprocess.run([os.path.join(ROOT, "scripts", "sysroot"), *options], cwd=ROOT,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        name = " ".join(["scripts/sysroot", *options])
+        if done.returncode != 0:
+            self.fail(name, f"status {done.returncode}")
+            return None
+        self.ok(name)
+        return done.stdout.strip()
+
+    def arm64(self):
+        cross = self.sysroot()
+        return cross and self.build("arm64", ["--cross-file", cross, "-Dauto_features=enabled",
+                                              "-Dengine_a64=disabled"])
+
+    def suite_cross(self):
+        """The arm64 build and its tests below qemu-aarch64; programs that need no library."""
+        path = self.arm64()
+        if path:
+            self.meson_tests(path, ["unit", "conformance"], "arm64: ", None, 5)
+        cross = self.sysroot("--static")
+        path = cross and self.build("arm64-static", ["--cross-file", cross, "-Dstatic=true"],
+                                    targets=["launch/humpy", "system/humpy-system-aarch64"])
+        if path:
+            self.meson_tests(path, ["static"], "arm64-static: ")
+
+    def suite_cross_full(self):
+        """What else of the arm64 build's tests qemu-aarch64 carries."""
+        path = self.arm64()
+        if path:
+            self.meson_tests(path, ["qtest", "soak", "smoke"], "arm64: ", None, 10)
+
+    def suite_packages(self):
+        """scripts/package, twice: what it makes, and that it makes the same again."""
+        folders = [os.path.join(self.args.build, name) for name in ("packages", "packages-again")]
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+            if not self.run(f"scripts/package to {os.path.basename(folder)}",
+                            [os.path.join(ROOT, "scripts", "package"), "--output", folder]):
+                return
+            # What a build leaves behind must not matter.
+            shutil.rmtree(os.path.join(ROOT, "build-package"), ignore_errors=True)
+        self.run("the same packages are made again", ["diff", "-r", *folders])
+        self.tap("packages", [sys.executable,
+                              os.path.join(ROOT, "tests", "functional", "test_packages.py"),
+                              folders[0], self.sysroot("--root")])
+
     def suite_format(self):
         files = sorted(os.path.join(folder, name)
                        for top in sorted(os.listdir(ROOT)) if not top.startswith((".", "build"))
@@ -200,7 +256,8 @@ class Tests:
                  ["clang-format", "--dry-run", "-Werror", *files])
 
     def suite_scripts(self):
-        for name in ("boot-linux", "guest-files", "nested", "peer-clients", "pool-kernel", "test", "vduse", "xen",
+        for name in ("boot-linux", "guest-files", "nested", "package", "peer-clients", "pool-kernel",
+                     "sysroot", "test", "vduse", "xen", "lib/apt.sh",
                      "guest/init", "lib/initrd.sh", "dom0/domu", "dom0/toolstack", "lib/steps.sh"):
             self.run(f"scripts/{name} is valid shell",
                      ["bash", "-n", os.path.join(ROOT, "scripts", name)])
@@ -305,7 +362,8 @@ class Tests:
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
               ("nested", False), ("xen-real", False), ("vduse-real", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
-    ON_REQUEST = ("soak", "launch-crash", "pool-kernel")  # not part of a run without --suite
+    # not part of a run without --suite
+    ON_REQUEST = ("soak", "launch-crash", "pool-kernel", "cross", "cross-full", "packages")
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]

@@ -87,10 +87,12 @@ build_packages=(
 guest_packages=(apt ca-certificates cpio dpkg e2fsprogs fdisk mtools util-linux xz-utils)
 # The first line: for QEMU's test programs (scripts/peer-clients), and an NBD server. QEMU itself is
 # the machine below the suites nested, nested-arm64, xen-real and vduse-real, its storage daemon the reference of the latter.
+# The last line: for the suites docs and packages, and arm64 builds (scripts/sysroot).
 test_packages=(
     dpkg-dev libattr1-dev libcap-ng-dev libpixman-1-dev nbdkit
     clang clang-format device-tree-compiler file gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     acpica-tools libclang-rt-14-dev man-db python3
     qemu-system-arm qemu-system-x86 qemu-user qemu-utils lz4
     fio iproute2 qemu-system-common
+    binutils binutils-aarch64-linux-gnu debian-archive-keyring fish zsh
 )
