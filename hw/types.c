@@ -82,6 +82,7 @@ static GType (*const types[])(void) = {
     virtio_rng_get_type,
     virtio_serial_get_type,
     virtio_vsock_get_type,
+    vhost_vsock_get_type,
     virtio_keyboard_get_type,
     virtio_mouse_get_type,
     virtio_tablet_get_type,

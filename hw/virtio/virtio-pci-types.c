@@ -22,6 +22,8 @@ static const VirtIOPciRow rows[] = {
       "virtio memory balloon" },
     { "virtio-9p", NULL, VIRTIO_ID_9P, 0x1009, 0x0002, 2, "virtio 9p file system" },
     { "virtio-vsock", NULL, VIRTIO_ID_VSOCK, 0, PCI_CLASS_COMMUNICATION, AUTO, "virtio sockets" },
+    { "vhost-vsock", NULL, VIRTIO_ID_VSOCK, 0, PCI_CLASS_COMMUNICATION, AUTO,
+      "sockets to the host's kernel" },
     { "virtio-gpu", NULL, VIRTIO_ID_GPU, 0, PCI_CLASS_DISPLAY, AUTO, "virtio display" },
     { "virtio-keyboard", NULL, VIRTIO_ID_INPUT, 0, PCI_CLASS_INPUT_KEYBOARD, 2, "virtio keyboard" },
     { "virtio-mouse", NULL, VIRTIO_ID_INPUT, 0, PCI_CLASS_INPUT_MOUSE, 2, "virtio mouse" },

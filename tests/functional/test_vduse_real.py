@@ -16,6 +16,8 @@ BINARY = os.environ.get("HUMPY_EXPORT", os.path.join(humpy.ROOT, "build", "syste
 RINGS = os.environ.get("HUMPY_RINGS", os.path.join(humpy.ROOT, "build", "tests", "functional",
                                                    "vduse-rings"))
 
+VSOCK = os.environ.get("HUMPY_VSOCK", os.path.join(os.path.dirname(RINGS), "vhost-vsock-real"))
+
 # Daemon, part, the rule.
 PARTS = (
     ("humpy", "options", "the driver sees what the options say"),
@@ -49,7 +51,8 @@ def output():
             calls.append(f"bash /vduse/guest.sh {daemon} {parts}")
         command = [VDUSE, "--binary", BINARY, "--add", "/bin/bash=/bin/bash",
                    "--add", f"{shutil.which('blkdiscard', path='/usr/sbin:/sbin')}=/bin/blkdiscard",
-                   "--add", f"{RINGS}=/vduse/rings"]
+                   "--add", f"{RINGS}=/vduse/rings", "--add", f"{VSOCK}=/vduse/vsock"]
+        calls.append("load-modules vhost_vsock && /vduse/vsock | sed s/^/vsock:/")
         for name in ("guest.sh", "parts-data.sh", "parts-control.sh"):
             command += ["--add", f"{os.path.join(GUEST, name)}=/vduse/{name}"]
         command.append(" && ".join(calls))
@@ -80,6 +83,15 @@ def register(daemon, part, rule):
 
 for each in PARTS:
     register(*each)
+
+
+@tap.test("vhost-vsock-device carries streams between its guest and AF_VSOCK sockets of the host")
+def vhost_vsock():
+    lines = [line for line in output().splitlines() if line.startswith("vsock:")]
+    tap.check_equal([line.split()[2] for line in lines if line.startswith("vsock:ok ")],
+                    [f"/vhost-vsock-real/{name}" for name in (
+                        "address-in-use", "guest-connects", "reset-and-nobody-listens")],
+                    "\n".join(lines))
 
 
 @tap.test("the driver sees the same disk from both daemons")

@@ -149,5 +149,6 @@ GType virtio_rng_get_type(void);
 GType virtio_serial_get_type(void);
 GType virtio_tablet_get_type(void);
 GType virtio_vsock_get_type(void);
+GType vhost_vsock_get_type(void);
 GType virtserialport_get_type(void);
 GType virtconsole_get_type(void);
