@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's UEFI firmware on Gunyah: from the reset vector to a login, and what it keeps."""
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from tap import check_equal, check_in, test
 
 EFI_FILES = os.path.join(humpy.ROOT, "scripts", "efi-files")
 WORK = tempfile.mkdtemp(prefix="humpy-efi-")
+os.environ["HUMPY_RUNTIME_DIR"] = WORK
+MODEL = ["--accel", "gunyah,host=model"]
 VARIABLE = "Humpy-12345678-1234-1234-1234-123456789abc"
 EFIVARS = "/sys/firmware/efi/efivars"
 # GRUB writes through UEFI's console, the kernel through its own driver.
@@ -99,6 +102,33 @@ def shell():
         at = process.expect("Shell> ", at)
         process.type("reset -s\r")
         check_equal(process.wait(), 0, "exit status")
+
+
+@test("'humpy vm run' starts a bootloader")
+def vm_run():
+    config = {"name": "uefi", "platform_version": "~1.0", "bootloader": path("firmware"),
+              "memory_mib": 512, "disks": [{"image": path("disk"), "writable": True}]}
+    with open(path("vm.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    words = ["vm", "run", *MODEL, path("vm.json")]
+    with humpy.Process(words, binary=humpy.LAUNCH) as process:
+        log_in(process)
+        process.type("poweroff -f\n")
+        check_equal(process.wait(), 0, "exit status")
+
+
+@test("'humpy crosvm run' starts --bios, on an interface that lets accesses fail")
+def crosvm_run():
+    os.environ["HUMPY_MODEL_GUNYAH"] = "rev=v17"
+    words = ["crosvm", "run", "--hypervisor", "gunyah", "--mem", "512", "--bios", path("firmware"),
+             "--block", path("disk")]
+    try:
+        with humpy.Process(words, binary=humpy.LAUNCH) as process:
+            log_in(process)
+            process.type("poweroff -f\n")
+            check_equal(process.wait(), 0, "exit status")
+    finally:
+        del os.environ["HUMPY_MODEL_GUNYAH"]
 
 
 # ---- what is refused ----
