@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import socket
+import time
 
 import humpy
 import tap
@@ -151,6 +152,38 @@ while [ $(total) -gt 300 ]; do sleep 0.1; done
         wait_event(client, "BALLOON_CHANGE", lambda d: d["actual"] == 512 * MIB)
         client.execute("balloon", value=256 * MIB)
         end(guest, process)
+
+
+def ram_bytes(pid):
+    """What the guest's memory takes of the host."""
+    fds = f"/proc/{pid}/fd"
+    sizes = [os.stat(os.path.join(fds, fd)) for fd in os.listdir(fds)
+             if os.readlink(os.path.join(fds, fd)).startswith("/memfd:")]
+    return max(sizes, key=lambda st: st.st_size).st_blocks * 512
+
+
+@test("a driver that pages on demand gives back what the balloon and free page reporting find")
+def reclaim():
+    job = """load-modules virtio_balloon || exit 90
+dd if=/dev/zero of=/tmp/fill bs=1M count=250 2>/dev/null
+echo "reclaim: filled"; read go; rm /tmp/fill; echo "reclaim: free"; read go
+"""
+    os.environ["HUMPY_MODEL_GUNYAH"] = "rev=android15,share-exec=on"
+    try:
+        with humpy.Guest(job) as guest, \
+                humpy.Process(guest.args("-device", "virtio-balloon-device,free-page-reporting=on")) \
+                as process:
+            process.expect("\nreclaim: filled")
+            full = ram_bytes(process.process.pid)
+            process.type("\n")
+            process.expect("\nreclaim: free")
+            while ram_bytes(process.process.pid) > full - 150 * MIB:
+                if process.process.poll() is not None or time.monotonic() > process.deadline:
+                    raise AssertionError("the host does not get the memory back")
+            process.type("\n")
+            check_equal((process.wait(), guest.job_status()), (0, 0), process.stderr())
+    finally:
+        del os.environ["HUMPY_MODEL_GUNYAH"]
 
 
 @test("programs on both sides connect to each other through vsock")
