@@ -24,6 +24,7 @@
 #include "hw/misc/debug-exit.h"
 #include "hw/misc/pc-testdev.h"
 #include "hw/misc/pvpanic.h"
+#include "hw/misc/vcpu-stall.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/pci/gpex.h"
 #include "hw/rtc/mc146818.h"
@@ -69,6 +70,7 @@ static GType (*const types[])(void) = {
     pl061_get_type,
     pvpanic_isa_get_type,
     pvpanic_mmio_get_type,
+    vcpu_stall_get_type,
     ramfb_get_type,
     pci_ports_get_type,
     pc_testdev_get_type,

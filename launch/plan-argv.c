@@ -280,6 +280,9 @@ static void add_devices(GPtrArray *argv, const Plan *plan, const Board *board,
     if (!plan->no_pvpanic) {
         add_pair(argv, "-device", board->pvpanic);
     }
+    if (plan->watchdog) {
+        add_pair(argv, "-device", "vcpu-stall-detector");
+    }
     if (!plan->no_rng) {
         add_pair(argv, "-device", "virtio-rng-device");
     }

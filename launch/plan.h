@@ -45,7 +45,7 @@ typedef struct {
     unsigned log_count;    /* how many are kept besides; 0: the program's default */
     char *dump_dtb;
     bool background, dry_run;
-    bool no_rng, no_balloon, no_reboot, no_console_word, no_pvpanic;
+    bool no_rng, no_balloon, no_reboot, no_console_word, no_pvpanic, watchdog;
     uint64_t vsock_cid; /* 0: none */
     GString *sched;     /* what stands after -vcpu-sched; empty: nothing */
     bool hugepages;

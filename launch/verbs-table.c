@@ -50,6 +50,7 @@ FLAG_OPTION(no_balloon)
 FLAG_OPTION(no_reboot)
 FLAG_OPTION(no_pvpanic)
 FLAG_OPTION(hugepages)
+FLAG_OPTION(watchdog)
 FLAG_OPTION(no_console_word)
 PLAN_OPTION(disk, plan_add_disk_text)
 PLAN_OPTION(net, plan_add_net)
@@ -192,6 +193,8 @@ static const VerbOption machine_options[] = {
     { "no-reboot", NULL, NULL, "end when the guest reboots", take_no_reboot },
     { "no-pvpanic", NULL, NULL, "no device in which the guest's kernel reports a panic",
       take_no_pvpanic },
+    { "watchdog", NULL, NULL, "a watchdog for each CPU (arm64 guests that have the driver)",
+      take_watchdog },
     { "no-rng", NULL, NULL, "no entropy device", take_no_rng },
     { "no-balloon", NULL, NULL, "no memory balloon", take_no_balloon },
     { "dump-device-tree", NULL, "FILE", "write the device tree to FILE and end", take_dump_dtb },

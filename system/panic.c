@@ -54,6 +54,9 @@ static void hear(void *opaque, MachineGuestReport report)
     case MACHINE_GUEST_EXIT: /* main asks for the status */
         runstate_request(RUN_QUIT, CAUSE_GUEST_SHUTDOWN, NULL);
         break;
+    case MACHINE_GUEST_WATCHDOG:
+        runstate_accel_event(NULL, ACCEL_EVENT_WATCHDOG, NULL);
+        break;
     case MACHINE_GUEST_RESET:
         runstate_request(RUN_RESET, CAUSE_GUEST_RESET, NULL);
         break;

@@ -14,6 +14,7 @@
 
 #include "hw/arm/virt.h"
 #include "hw/misc/pvpanic.h"
+#include "hw/misc/vcpu-stall.h"
 #include "hw/nvram/fw-cfg.h"
 #include "hw/virtio/virtio-mmio.h"
 
@@ -283,6 +284,14 @@ static void platform(void *fdt, const VirtFdtInfo *info)
         begin(fdt, "pvpanic@c000000");
         string(fdt, "compatible", "qemu,pvpanic-mmio");
         reg(fdt, VIRT_PANIC, PVPANIC_SIZE);
+        end(fdt);
+    }
+    if (info->stall) {
+        begin(fdt, "vcpu-stall-detector@c001000");
+        string(fdt, "compatible", "qemu,vcpu-stall-detector");
+        reg(fdt, VIRT_STALL, VCPU_STALL_SIZE);
+        CELLS(fdt, "clock-frequency", VCPU_STALL_CLOCK_HZ);
+        CELLS(fdt, "timeout-sec", VCPU_STALL_TIMEOUT);
         end(fdt);
     }
     begin(fdt, "pl061@9030000");

@@ -8,6 +8,7 @@
 #include "hw/gpio/pl061.h"
 #include "hw/intc/arm-gicv3.h"
 #include "hw/misc/pvpanic.h"
+#include "hw/misc/vcpu-stall.h"
 #include "util/error.h"
 #include "virt-priv.h"
 
@@ -155,22 +156,26 @@ void virt_powerdown(Machine *m)
 
 /* ---- -device on the board itself ---- */
 
-static bool plug_panic(VirtMachine *v, Device *dev, GError **error)
+/* One of a kind, at its own place. */
+static bool plug_at(VirtMachine *v, Device *dev, Device **slot, hwaddr addr, GError **error)
 {
-    if (v->panic != NULL) {
+    if (*slot != NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT, "there already is a '%s'",
                     device_type(dev));
         return false;
     }
-    device_map(dev, 0, machine_system_memory(HUMPY_MACHINE(v)), VIRT_PANIC);
-    v->panic = dev;
+    device_map(dev, 0, machine_system_memory(HUMPY_MACHINE(v)), addr);
+    *slot = dev;
     return true;
 }
 
 bool virt_plug_into_board(VirtMachine *v, Device *dev, GError **error)
 {
     if (HUMPY_IS_PVPANIC_MMIO(dev)) {
-        return plug_panic(v, dev, error);
+        return plug_at(v, dev, &v->panic, VIRT_PANIC, error);
+    }
+    if (HUMPY_IS_VCPU_STALL(dev)) {
+        return plug_at(v, dev, &v->stall, VIRT_STALL, error);
     }
     if (HUMPY_IS_RAMFB(dev)) {
         return ramfb_connect(HUMPY_RAMFB(dev), v->fw_cfg, machine_memory(HUMPY_MACHINE(v)), error);

@@ -36,7 +36,7 @@ struct _VirtMachine {
     EfiStore *store;
     Device *gic; /* or NULL: the accelerator's */
     Device *power_button;
-    Device *panic;
+    Device *panic, *stall;
     FwCfg *fw_cfg;
     Gpex *pcie;
     bool pcie_wired;

@@ -135,7 +135,7 @@ static void virt_finish(Machine *m)
     v->fw_cfg = NULL;
     v->gic = NULL;
     v->power_button = NULL;
-    v->panic = NULL;
+    v->panic = v->stall = NULL;
     v->pcie = NULL;
 }
 
@@ -173,6 +173,7 @@ static void *build_fdt(void *opaque, GError **error)
         .protect = v->protect,
         .flash = v->flash != NULL,
         .panic = v->panic != NULL,
+        .stall = v->stall != NULL,
         .seeds = v->dtb_randomness,
         .pcie = virt_pcie_layout(v),
     };

@@ -16,7 +16,7 @@ from tap import check_equal, check_in, test
 
 WORK = tempfile.mkdtemp(prefix="humpy-vm-life-")
 os.environ["HUMPY_RUNTIME_DIR"] = os.path.join(WORK, "run")
-UART, PANIC = 0x09000000, 0x0C000000
+UART, PANIC, STALL = 0x09000000, 0x0C000000, 0x0C001000
 
 
 def path(name):
@@ -60,6 +60,7 @@ ENDS = [("poweroff", "off", "", 0, 0),
         ("crash", "off", ",end=crash", 1, 33),
         ("panic", f"w1 {PANIC:#x} 1", "", 0, 34),
         ("watchdog", "off", ",end=watchdog", 0, 36),
+        ("watchdog", f"w4 {STALL + 4:#x} 1; w4 {STALL:#x} 1; spin", "", 0, 36),
         ("load", "off", ",fail=init:4", 1, 37),
         ("load", "off", ",end=load", 1, 37),
         ("hypervisor", "error", "", 1, 38),
@@ -71,11 +72,11 @@ ENDS = [("poweroff", "off", "", 0, 0),
 @test("each kind of end has its exit status, plain and detailed")
 def exit_status():
     for name, script, knobs, plain, detailed in ENDS:
-        args = ["-no-reboot", "-device", "pvpanic-mmio"]
+        args = ["-no-reboot", "-device", "pvpanic-mmio", "-device", "vcpu-stall-detector"]
         check_equal(system(script, *args, knobs=knobs).returncode, plain, f"plain {name}")
         done = system(script, *args, "-exit-status", "detailed", knobs=knobs)
         check_equal(done.returncode, detailed, f"detailed {name}: {done.stderr}")
-        done = launch(script, "--no-reboot", knobs=knobs)
+        done = launch(script, "--no-reboot", "--watchdog", knobs=knobs)
         check_equal(done.returncode, detailed, f"vm {name}: {done.stderr}")
 
 

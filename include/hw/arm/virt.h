@@ -21,6 +21,7 @@ enum {
     VIRT_GPIO = 0x09030000,
     VIRT_MMIO = 0x0a000000,  /* virtio-mmio transports, VIRTIO_MMIO_SIZE apart */
     VIRT_PANIC = 0x0c000000, /* where QEMU has room for what a user adds to the board */
+    VIRT_STALL = 0x0c001000, /* the same */
     VIRT_RAM = 0x40000000,
     VIRT_ZONE_LIMIT =
         0x80000000, /* protected, dma-window=zone: RAM is from here on, window below */
@@ -54,7 +55,7 @@ typedef struct {
     VirtWindow window;           /* size 0: there is none */
     bool protect;                /* devices reach nothing but the window */
     const Numa *numa;            /* NULL: not divided into nodes */
-    bool flash, panic;
+    bool flash, panic, stall;
     bool seeds; /* put kaslr-seed and rng-seed into /chosen */
     GpexLayout pcie;
 } VirtFdtInfo;

@@ -106,6 +106,7 @@ typedef enum {
     MACHINE_GUEST_CRASH_LOADED,
     MACHINE_GUEST_SHUTDOWN, /* powers itself off */
     MACHINE_GUEST_RESET,    /* wants to be reset */
+    MACHINE_GUEST_WATCHDOG, /* has let its watchdog run out */
     MACHINE_GUEST_EXIT,     /* wants the program to end with machine_guest_exit_status() */
 } MachineGuestReport;
 typedef void (*MachineGuestReportFn)(void *opaque, MachineGuestReport report);
