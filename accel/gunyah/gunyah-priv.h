@@ -196,6 +196,10 @@ typedef struct {
 } GunyahPatience;
 
 void gunyah_patience_init(GunyahPatience *p, AccelGunyah *gh);
+/* What protected=auto came to: said after each start, and asked by a reboot, which does not try
+ * again what is known. */
+void gunyah_settle(AccelGunyah *gh);
+bool gunyah_has_settled(AccelGunyah *gh, bool *lending);
 /* Whether that errno of that step may go away by itself. */
 bool gunyah_patience_has_hope(const GunyahPatience *p, GunyahStep step, int cause);
 /* Pauses before another attempt. FALSE: no more of them. cause: for who waits. [main] */

@@ -303,6 +303,7 @@ static void gunyah_teardown(Accel *accel)
 static void gunyah_protection(Accel *accel, AccelProtection *wanted)
 {
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+    bool lending;
 
     *wanted = (AccelProtection){
         .mode = (AccelProtect)gh->protect,
@@ -310,7 +311,8 @@ static void gunyah_protection(Accel *accel, AccelProtection *wanted)
         .window_size = gh->swiotlb_size,
         .firmware_size = gh->pvmfw ? GUNYAH_FIRMWARE_SIZE : 0,
     };
-    if (wanted->mode == ACCEL_PROTECT_AUTO && gunyah_memory_moves(gh)) {
+    if (wanted->mode == ACCEL_PROTECT_AUTO &&
+        (gunyah_memory_moves(gh) || (gunyah_has_settled(gh, &lending) && lending))) {
         wanted->mode = ACCEL_PROTECT_ON;
     }
 }

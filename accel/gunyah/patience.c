@@ -19,10 +19,26 @@ enum {
     TELL_AGAIN_US = 10 * G_USEC_PER_SEC,
 };
 
+static bool settled, settled_lending; /* [main] of the VM that this program started last */
+
+void gunyah_settle(AccelGunyah *gh)
+{
+    settled = true;
+    settled_lending = gh->lending;
+}
+
+bool gunyah_has_settled(AccelGunyah *gh, bool *lending)
+{
+    *lending = settled_lending;
+    return settled && accel_is_relaunch(HUMPY_ACCEL(gh));
+}
+
 /* v17 has moved the RAM into its files by now, and takes VMs down inside close(). */
 void gunyah_patience_init(GunyahPatience *p, AccelGunyah *gh)
 {
-    bool undecided = gh->protect == ACCEL_PROTECT_AUTO && !gh->lending;
+    bool lending;
+    bool undecided =
+        gh->protect == ACCEL_PROTECT_AUTO && !gh->lending && !gunyah_has_settled(gh, &lending);
 
     *p = (GunyahPatience){ .retries = gh->start_retries, .began = g_get_monotonic_time() };
     p->told = p->began + TELL_FIRST_US;

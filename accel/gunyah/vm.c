@@ -146,8 +146,10 @@ static char *step_text(const AccelGunyah *gh)
 /* A refusal that firmware gives which takes lent memory only (facts 2.3). */
 static void note_refusal(AccelGunyah *gh, int cause)
 {
-    gh->wants_protection =
-        gh->protect == ACCEL_PROTECT_AUTO && !gh->lending && (cause == ENODEV || cause == EPERM);
+    bool lending;
+
+    gh->wants_protection = gh->protect == ACCEL_PROTECT_AUTO && !gh->lending &&
+                           !gunyah_has_settled(gh, &lending) && (cause == ENODEV || cause == EPERM);
 }
 
 static bool start_vm(AccelGunyah *gh, GError **error)
@@ -253,6 +255,7 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
         }
         restore_dtb(gh, boot, dtb);
     }
+    gunyah_settle(gh);
     __atomic_store_n(&gh->started, true, __ATOMIC_RELEASE);
     if (gh->lending) {
         gunyah_memory_seal(gh);

@@ -117,6 +117,19 @@ def reboot():
             check_equal((vm.wait(), vm.stderr()), (0, ""), knobs)
 
 
+@test("a reboot keeps to what protected=auto came to")
+def auto_reboot():
+    for policy, lines in (("any", 0), ("lend", 1)):
+        with Rebooting("-m", "128M", accel=",protected=auto,swiotlb-size=8M,dma-window=pool",
+                       knobs=f",teardown-ms=300,policy={policy}") as vm:
+            for _ in range(3):
+                vm.client.event("RESET")
+            vm.client.execute("quit")
+            status = vm.wait()
+            said = [line for line in vm.stderr().splitlines() if "no restricted DMA" not in line]
+            check_equal((status, len(said)), (0, lines), said)
+
+
 @test("a reboot that waits long says so; a signal ends the wait")
 def long_wait():
     with Rebooting(knobs=",teardown-ms=60000") as vm:

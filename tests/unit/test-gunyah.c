@@ -421,6 +421,21 @@ static void relaunch_waits_longer(World *w, gconstpointer data)
     g_assert_cmpuint(k->n_starts, ==, 4);
 }
 
+/* protected=auto: a VM that ran with shared memory does not become a protected one by a reboot, for
+ * a refusal may come from the VM before. */
+static void relaunch_keeps_what_auto_came_to(World *w, gconstpointer data)
+{
+    world_setup(w, ",protected=auto", 1);
+    world_start(w);
+    g_clear_object(&w->accel);
+    fake_gunyah_fail(GH_VM_START, 0, ENODEV, 5);
+    world_setup(w, ",protected=auto,start-retries=1", 1);
+    accel_set_relaunch(w->accel);
+    world_start(w);
+    g_assert_cmpuint(k->n_starts, ==, 7);
+    g_assert_false(accel_wants_protection(w->accel));
+}
+
 static void relaunch_ends_by_the_clock(World *w, gconstpointer data)
 {
     fake_gunyah_fail(GH_VM_START, 0, ENODEV, 100);
@@ -703,6 +718,7 @@ int main(int argc, char **argv)
     ADD("start/relaunch-is-bounded", relaunch_is_bounded);
     ADD("start/relaunch-waits-longer", relaunch_waits_longer);
     ADD("start/relaunch-ends-by-the-clock", relaunch_ends_by_the_clock);
+    ADD("start/relaunch-keeps-what-auto-came-to", relaunch_keeps_what_auto_came_to);
     ADD("start/relaunch-does-not-wait-for-newer-drivers", relaunch_does_not_wait_for_newer_drivers);
     ADD("start/only-leftovers-are-retried", no_retry_without_hope);
     ADD("memory/chunks-have-unique-labels", chunks);
