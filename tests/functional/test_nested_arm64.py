@@ -62,6 +62,9 @@ GUESTS = {
             "-device virtio-net-pci,netdev=net", RESTART),
     "gunyah,host=model": ("-device virtio-blk-device,drive=disk -device virtio-blk-pci,drive=job "
                           "-device virtio-net-device,netdev=net", ""),
+    "gunyah,host=model,protected=on": ("-device virtio-blk-pci,drive=disk "
+                                       "-device virtio-blk-device,drive=job "
+                                       "-device virtio-net-pci,netdev=net", ""),
 }
 
 
