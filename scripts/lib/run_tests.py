@@ -210,10 +210,22 @@ class Tests:
         self.ok(name)
         return done.stdout.strip()
 
-    def arm64(self):
+    def arm64(self, targets=()):
         cross = self.sysroot()
         return cross and self.build("arm64", ["--cross-file", cross, "-Dauto_features=enabled",
-                                              "-Dengine_a64=disabled"])
+                                              "-Dengine_a64=disabled"], targets=targets)
+
+    def suite_nested_arm64(self):
+        """Payloads and stock arm64 guests on KVM, in a machine with EL2 that QEMU emulates."""
+        path = self.arm64(["nested-arm64"])
+        if path:
+            self.meson_tests(path, ["nested-arm64"])
+
+    def suite_arm64_programs(self):
+        """The arm64 build's unit and conformance programs in that machine."""
+        path = self.arm64()
+        if path:
+            self.meson_tests(path, ["arm64-programs"])
 
     def suite_cross(self):
         """The arm64 build and its tests below qemu-aarch64; programs that need no library."""
@@ -363,7 +375,8 @@ class Tests:
               ("nested", False), ("xen-real", False), ("vduse-real", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
     # not part of a run without --suite
-    ON_REQUEST = ("soak", "launch-crash", "pool-kernel", "cross", "cross-full", "packages")
+    ON_REQUEST = ("soak", "launch-crash", "pool-kernel", "cross", "cross-full", "packages",
+                  "nested-arm64", "arm64-programs")
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]

@@ -40,12 +40,17 @@ exit $(head -c 512 /guest/job | tr -d '\0' | sed -n 's/^status \([0-9]*\)$/\1/p'
 """
 
 
-def run(outer, inner, *options):
-    """Exit status, and all that both machines and the program have said."""
+def run(outer, inner, *options, tell=None):
+    """Exit status, and all that both machines and the program have said; tell hears each line."""
     words = [NESTED, *options] + (["--inner", inner] if inner else []) + [outer]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
-    return done.returncode, done.stdout.decode("latin1").replace("\r", "")
+    lines = []
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        for line in process.stdout:
+            lines.append(line.decode("latin1").replace("\r", ""))
+            if tell is not None:
+                tell(lines[-1].rstrip("\n"))
+    return process.returncode, "".join(lines)
 
 
 def check_inner(text, cpus):

@@ -39,6 +39,11 @@ def script(tests):
     return "\n".join(lines) + "\nexit 0\n"
 
 
+def progress(line):
+    if line.startswith("arm64: "):
+        print(f"# {line}", flush=True)
+
+
 def run(tests):
     """What each test said and its status, by name. Files have the paths that they have here, for
     some are built into programs; symbols stay behind, they are large."""
@@ -54,9 +59,9 @@ def run(tests):
                     copy = path
                 add[path] = copy
         options = [word for path, copy in add.items() for word in ("--add", f"{copy}={path}")]
-        _, text = nested.run(script(tests), None, "--arch", "arm64", "--smp", "2", "--mem", "2G",
-                             "--timeout", "3000", "--binary",
-                             os.path.join(BUILD, "system", "humpy-system-aarch64"), *options)
+        options += ["--arch", "arm64", "--smp", "2", "--mem", "2G", "--timeout", "3000",
+                    "--binary", os.path.join(BUILD, "system", "humpy-system-aarch64")]
+        _, text = nested.run(script(tests), None, *options, tell=progress)
     results, said = {}, []
     for line in text.splitlines():
         found = re.match(r"arm64: (\S+) (\d+)$", line)
