@@ -21,9 +21,9 @@ SPARSE = [chunk(RAW, 1, b"data".ljust(4096, b"\0")), chunk(HOLE, 2), chunk(FILL,
           chunk(CRC, 0, bytes(4))]
 CONFIG = {
     "name": "n", "kernel": "/k", "initrd": "/i", "params": "p", "protected": True, "memory_mib": 256,
-    "swiotlb_mib": 8, "cpu_topology": "cpu_count=2", "platform_version": ">=1.0.0-a.1, <2 || ~1",
+    "swiotlb_mib": 8, "cpu_topology": "cpu_count=2", "platform_version": ">=1.0.0-a.1, <2",
     "console_input_device": "ttyS0", "usb_config": {"controller": False}, "devices": [],
-    "vendor_boot": "v", "init_boot": "b", "bootconfig": "c",
+    "vendor_boot": "/v", "init_boot": "/b", "bootconfig": "/c",
     "disks": [{"image": "/d", "writable": True, "overlay": "/o"},
               {"partitions": [{"label": "l", "path": "/p", "writable": False, "size": 4096,
                                "guid": "01234567-89ab-cdef-0123-456789abcdef"}], "writable": True}]}
