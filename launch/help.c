@@ -12,16 +12,23 @@ static char *full_name(const Verb *v)
     return v->group != NULL ? g_strdup_printf("%s %s", v->group, v->name) : g_strdup(v->name);
 }
 
-char *help_all(void)
+static void add_summary(GString *out, const Verb *v)
+{
+    g_autofree char *name = full_name(v);
+    g_autofree char *usage = g_strdup_printf("%s%s%s", name, v->words != NULL ? " " : "",
+                                             v->words != NULL ? v->words : "");
+
+    g_string_append_printf(out, "  %-36s %s\n", usage, v->summary);
+}
+
+char *help_all(const char *group)
 {
     GString *out = g_string_new("Usage: humpy COMMAND [options]\n\n");
 
     for (const Verb *v = verbs; v->name != NULL; v++) {
-        g_autofree char *name = full_name(v);
-        g_autofree char *usage = g_strdup_printf("%s%s%s", name, v->words != NULL ? " " : "",
-                                                 v->words != NULL ? v->words : "");
-
-        g_string_append_printf(out, "  %-36s %s\n", usage, v->summary);
+        if (group == NULL || g_strcmp0(group, v->group) == 0) {
+            add_summary(out, v);
+        }
     }
     g_string_append(out, "\n'humpy COMMAND --help' tells the options of one.\n");
     return g_string_free(out, FALSE);

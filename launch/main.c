@@ -33,6 +33,11 @@ static bool is_word(const char *arg, const char *word)
            (strcmp(arg, word) == 0 || (g_str_has_prefix(arg, "--") && strcmp(arg + 2, word) == 0));
 }
 
+static bool asks_help(const char *arg)
+{
+    return is_word(arg, "help") || g_strcmp0(arg, "-h") == 0;
+}
+
 /* What only prints; NULL: something else is asked for. */
 static char *print_only(int argc, char **argv)
 {
@@ -44,7 +49,13 @@ static char *print_only(int argc, char **argv)
     if (is_word(first, "dump-commands")) {
         return help_dump();
     }
-    return argc == 2 && (is_word(first, "help") || strcmp(first, "-h") == 0) ? help_all() : NULL;
+    if (argc == 2 && asks_help(first)) {
+        return help_all(NULL);
+    }
+    if (argc == 3 && asks_help(argv[2]) && verb_is_group(first)) {
+        return help_all(first);
+    }
+    return argc == 3 && asks_help(first) && verb_is_group(argv[2]) ? help_all(argv[2]) : NULL;
 }
 
 static bool is_usage(const GError *error)

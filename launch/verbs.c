@@ -32,6 +32,16 @@ static GPtrArray *possible(const char *group)
     return names;
 }
 
+bool verb_is_group(const char *word)
+{
+    for (const Verb *v = verbs; v->name != NULL; v++) {
+        if (g_strcmp0(word, v->group) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const Verb *verb_find(int argc, char **argv, int *used, GError **error)
 {
     g_autoptr(GPtrArray) groups = possible(NULL);

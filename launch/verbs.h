@@ -43,13 +43,14 @@ struct Verb {
 
 extern const Verb verbs[]; /* up to one without a name */
 
+bool verb_is_group(const char *word); /* "vm", "crosvm" */
 /* The verb that argv names; *used is how many words that took. NULL: UNKNOWN. */
 const Verb *verb_find(int argc, char **argv, int *used, GError **error);
 /* Reads what follows into r. */
 bool verb_read(const Verb *verb, Request *r, int argc, char **argv, GError **error);
 
 /* ---- help.c ---- */
-char *help_all(void);
+char *help_all(const char *group); /* of one group, or NULL */
 char *help_verb(const Verb *verb);
 char *help_dump(void); /* JSON of the table */
 

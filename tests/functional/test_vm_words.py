@@ -129,6 +129,17 @@ def bad_words():
     refused("no VM is running, so none called 'x'", "vm", "info", "x")
 
 
+@test("help may be asked of all, of a group and of one command")
+def help_words():
+    for args in ["--help"], ["help"], ["-h"]:
+        check_in("crosvm run", launch(*args).stdout)
+    for args in ["vm", "--help"], ["vm", "-h"], ["vm", "help"], ["help", "vm"]:
+        said = launch(*args).stdout
+        check_in("vm create-partition", said)
+        check_equal("crosvm run" in said, False, "another group's")
+    check_in("Usage: humpy vm run-linux", launch("vm", "run-linux", "--help").stdout)
+
+
 @test("each member of a file has a type, and what is wrong with it is said")
 def members():
     for key, value, message in [
