@@ -215,6 +215,10 @@ static RmError make_engine(GhVm *vm)
 
     vm->ops =
         vm->knobs.engine[0] ? engine_get(vm->knobs.engine, &error) : engine_for("arm64", &error);
+    if (vm->ops && !vm->ops->vm_pend_spi) {
+        model_log("rm: engine '%s' has no arm64 guests", vm->ops->name);
+        return RM_NO_RESOURCE;
+    }
     engine = vm->ops ? vm->ops->vm_new(&config, &error) : NULL;
     if (!engine || !make_vcpus(vm, engine, &error)) {
         model_log("rm: %s", error->message);

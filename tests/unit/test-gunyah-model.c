@@ -11,6 +11,7 @@
 #include "../../accel/vcpu.h"
 #include "fake-gunyah-world.h"
 #include "models/engine-script.h"
+#include "models/engine.h"
 #include "models/gunyah-model.h"
 #include "models/models.h"
 
@@ -351,6 +352,23 @@ static void retries_report_the_first_cause(World *w, gconstpointer data)
     }
 }
 
+/* The KVM engine is there on x86 hosts as well, for ACRN's guests. */
+static void engine_without_arm64(World *w, gconstpointer data)
+{
+    const EngineOps *kvm = engine_get("kvm", NULL);
+    g_autoptr(GError) error = NULL;
+
+    if (kvm == NULL || g_strcmp0(kvm->guest, "arm64") == 0) {
+        g_test_skip("no engine of another kind here");
+        return;
+    }
+    model("rev=android14,engine=kvm", NULL);
+    world_setup(w, ",start-retries=0", 1);
+    world_write_tree(w, 1);
+    g_assert_false(accel_start(w->accel, &w->boot, &error));
+    world_assert_says(error, "START: No such device");
+}
+
 /* ---- interrupts and notify addresses ---- */
 
 /* Its handler ends twice with the line high: a third interrupt must come. */
@@ -416,6 +434,7 @@ int main(int argc, char **argv)
     ADD("lent-ram-is-out-of-devices-reach", lent_is_out_of_reach);
     ADD("lend-only-firmware-is-explained", lend_only_firmware);
     ADD("memlock-of-the-model-counts", model_memlock);
+    ADD("engine-without-arm64-guests-is-refused", engine_without_arm64);
     ADD("h1-loses-no-exit", hidden_exits);
     ADD("h2-loses-no-answer", kept_answers);
     ADD("h3-sleepers-leave", sleepers);
