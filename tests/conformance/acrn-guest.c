@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "models/acrn-model.h"
+#include "models/engine.h"
 
 enum {
     UART = 0x3f8,
@@ -20,6 +21,12 @@ enum {
 
 static bool can_run(void)
 {
+    const EngineOps *kvm = acrn_on_model ? engine_get("kvm", NULL) : NULL;
+
+    if (acrn_on_model && (kvm == NULL || g_strcmp0(kvm->guest, "x86") != 0)) {
+        g_test_skip("this host's KVM does not execute x86 code");
+        return false;
+    }
     if (acrn_on_model && access("/dev/kvm", R_OK | W_OK) < 0) {
         g_test_skip("no /dev/kvm below the model");
         return false;
