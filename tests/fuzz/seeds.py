@@ -29,6 +29,13 @@ CONFIG = {
                                "guid": "01234567-89ab-cdef-0123-456789abcdef"}], "writable": True}]}
 
 
+def firmware_volume(length=4096):
+    """One file, which holds a volume; the rest is erased. The target makes the checksum."""
+    header = bytes(32) + struct.pack("<Q4sIHHHBB16x", length, b"_FVH", 0x800, 0x48, 0, 0, 0, 2)
+    file = bytes(18) + b"\x0b\0" + (64).to_bytes(3, "little") + bytes(41)
+    return (header + file).ljust(length, b"\xff")
+
+
 def overlay(length):
     """An overlay of an image of this length with its first cluster there (block/overlay-file.c)."""
     return b"HUMPYOVL" + struct.pack("<IIQ", 1, 65536, length)
@@ -47,6 +54,7 @@ SEEDS = {
         "sparse": sparse_img(SPARSE, 4), "holes": sparse_img([chunk(HOLE, 1 << 20)], 1 << 20),
         "overlay": overlay(1 << 20).ljust(1 << 16, b"\0"),
         "labels": "boot\n{01234567-89ab-cdef-0123-456789abcdef\nsüper\n".encode()},
+    "fuzz-efi": {"volume": firmware_volume()},
     "fuzz-vm-config": {
         "all": json.dumps(CONFIG).encode(),
         "firmware": json.dumps({"bootloader": "/f", "platform_version": "1"}).encode(),

@@ -237,10 +237,11 @@ static uint32_t write_file(uint8_t *at, const uint8_t *code, uint32_t len, uint3
 bool efi_volume_add_driver(uint8_t *image, EfiVolume *volume, const uint8_t *code, uint32_t len,
                            uint32_t entry, GError **error)
 {
-    uint32_t size = write_file(NULL, code, len, entry);
+    uint32_t size = (write_file(NULL, code, len, entry) + 7) & ~7u;
     uint64_t room = volume->at + volume->len - volume->free_at;
 
-    if (size > room || !is_erased(image + volume->free_at, size)) {
+    /* What follows the last file must be erased to the end. */
+    if (size > room || !is_erased(image + volume->free_at, room)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                     "its firmware volume has %" G_GUINT64_FORMAT
                     " bytes left, but the driver for variables needs %u erased ones",
@@ -248,6 +249,6 @@ bool efi_volume_add_driver(uint8_t *image, EfiVolume *volume, const uint8_t *cod
         return false;
     }
     write_file(image + volume->free_at, code, len, entry);
-    volume->free_at += (size + 7) & ~7u;
+    volume->free_at += size;
     return true;
 }
