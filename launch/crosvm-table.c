@@ -55,6 +55,30 @@ static bool take_bios(Request *r, const char *value, GError **error)
     return true;
 }
 
+/* path=FILE; the blocks are the machine's. */
+static bool take_pflash(Request *r, const char *value, GError **error)
+{
+    static const char *const keys[] = { "path", NULL };
+    g_autoptr(KeyVal) kv = keyval_parse(value, "path", error);
+    g_autofree char *quoted = NULL;
+    g_auto(GStrv) parts = NULL;
+    const char *path;
+
+    if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
+        return false;
+    }
+    path = keyval_take(kv, "path");
+    if (path == NULL || *path == '\0') {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "path is missing");
+        return false;
+    }
+    parts = g_strsplit(path, ",", -1);
+    quoted = g_strjoinv(",,", parts);
+    g_ptr_array_add(r->plan->words, g_strdup("-drive"));
+    g_ptr_array_add(r->plan->words, g_strconcat("if=pflash,unit=1,format=raw,file=", quoted, NULL));
+    return true;
+}
+
 static bool take_protected(Request *r, const char *value, GError **error)
 {
     r->plan->is_protected = true;
@@ -369,6 +393,7 @@ const CrosvmFlag crosvm_flags[] = {
     TAKEN("params", "p", "TEXT", take_params, "-append"),
     TAKEN("initrd", "i", "FILE", take_initrd, "-initrd"),
     TAKEN("bios", NULL, "FILE", take_bios, "-bios"),
+    TAKEN("pflash", NULL, "[path=]FILE", take_pflash, "-drive if=pflash,unit=1: UEFI's variables"),
     TAKEN("protected-vm", NULL, NULL, take_protected_vm, "-accel gunyah,protected=on,pvmfw=on"),
     TAKEN("protected-vm-without-firmware", NULL, NULL, take_protected,
           "-accel gunyah,protected=on"),

@@ -120,13 +120,16 @@ def vm_run():
 @test("'humpy crosvm run' starts --bios, on an interface that lets accesses fail")
 def crosvm_run():
     os.environ["HUMPY_MODEL_GUNYAH"] = "rev=v17"
+    drive = copy_of_variables("pflash")
     words = ["crosvm", "run", "--hypervisor", "gunyah", "--mem", "512", "--bios", path("firmware"),
-             "--block", path("disk")]
+             "--pflash", f"path={drive}", "--block", path("disk")]
     try:
         with humpy.Process(words, binary=humpy.LAUNCH) as process:
             log_in(process)
             process.type("poweroff -f\n")
             check_equal(process.wait(), 0, "exit status")
+        with open(drive, "rb") as file:
+            check_equal("BootOrder\0".encode("utf-16-le") in file.read(), True, "is on the drive")
     finally:
         del os.environ["HUMPY_MODEL_GUNYAH"]
 
