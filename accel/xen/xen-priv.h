@@ -42,8 +42,8 @@ typedef struct {
     int port; /* local; -1: not bound */
     GThread *thread;
     pthread_mutex_t gate; /* held while a request is served */
-    int stop_port;      /* events here end the thread, ... */
-    uint32_t stop_send; /* ... sent from here */
+    int stop_port;        /* events here end the thread, ... */
+    uint32_t stop_send;   /* ... sent from here */
     IoReqStats stats;
     bool complained; /* [own thread] of what a slot held */
 } XenWaiter;
