@@ -186,6 +186,11 @@ static void add_console(GPtrArray *argv, const Plan *plan, const PlanPlace *plac
     } else if (strcmp(kind, "pty") == 0) {
         add_pair(argv, "-chardev", "pty,id=pty");
         g_string_append_printf(hub, ",chardevs.%u=pty", n++);
+    } else if (g_str_has_prefix(kind, "unix:")) {
+        g_autofree char *path = quoted(kind + strlen("unix:"));
+
+        add_format(argv, "-chardev", "socket,id=own,path=%s,server=on,wait=off", path);
+        g_string_append_printf(hub, ",chardevs.%u=own", n++);
     } else if (strcmp(kind, "none") != 0) {
         g_autofree char *path = quoted(kind);
 

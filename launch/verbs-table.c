@@ -183,7 +183,7 @@ static const VerbOption machine_options[] = {
     { "share", NULL, "local,path=DIR,mount_tag=TAG,security_model=MODEL",
       "a directory for the guest, as after -virtfs", take_share },
     { "vsock", NULL, "CID", "a vsock device with this context ID", take_vsock },
-    { "console", NULL, "stdio|none|pty|FILE",
+    { "console", NULL, "stdio|none|pty|unix:PATH|FILE",
       "where the console is, besides 'vm console' (default: stdio)", take_console },
     { "log", NULL, "FILE", "append what the console says to FILE", take_log },
     { "log-size", NULL, "SIZE", "put FILE aside as FILE.1 when it has SIZE (MiB, or with K, M, G)",

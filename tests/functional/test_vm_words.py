@@ -234,6 +234,9 @@ def host_words():
                 "logappend=on,logrotate-size=2097152,logrotate-count=3")
     check_equal((after(argv, "-exit-status"), "pvpanic-mmio" in after(argv, "-device")),
                 (["detailed"], True))
+    argv = words("vm", "run-linux", KERNEL, "--console", "unix:a,b")
+    check_equal(after(argv, "-chardev"), ["socket,id=own,path=a,,b,server=on,wait=off",
+                                          "hub,id=console,chardevs.0=own"])
     argv = words("crosvm", "run", "--cpu-affinity", "0,2-3", "--core-scheduling", "true",
                  "--hugepages", "--boost-uclamp", KERNEL)
     check_equal(after(argv, "-vcpu-sched"), ["affinity=0:2-3,core=vcpu,uclamp-min=1024"])
