@@ -272,10 +272,8 @@ static bool call_kernel(VhostVsock *s, unsigned long request, void *arg, const c
 
 static bool set_up_kernel(VhostVsock *s, GError **error)
 {
-    struct {
-        struct vhost_memory table;
-        struct vhost_memory_region regions[2];
-    } memory = { .table = { .nregions = 2 } };
+    g_autofree struct vhost_memory *memory =
+        g_malloc0(sizeof(*memory) + 2 * sizeof(memory->regions[0]));
     uint64_t features = 0;
 
     if (!call_kernel(s, VHOST_SET_OWNER, NULL, "VHOST_SET_OWNER", error) ||
@@ -288,10 +286,11 @@ static bool set_up_kernel(VhostVsock *s, GError **error)
         return false;
     }
     features = 1ULL << VIRTIO_F_VERSION_1;
-    vhost_ring_region(&s->from_kernel, &memory.regions[0]);
-    vhost_ring_region(&s->to_kernel, &memory.regions[1]);
+    memory->nregions = 2;
+    vhost_ring_region(&s->from_kernel, &memory->regions[0]);
+    vhost_ring_region(&s->to_kernel, &memory->regions[1]);
     if (!call_kernel(s, VHOST_SET_FEATURES, &features, "VHOST_SET_FEATURES", error) ||
-        !call_kernel(s, VHOST_SET_MEM_TABLE, &memory, "VHOST_SET_MEM_TABLE", error)) {
+        !call_kernel(s, VHOST_SET_MEM_TABLE, memory, "VHOST_SET_MEM_TABLE", error)) {
         return false;
     }
     if (vhost_ioctl(s->fd, VHOST_VSOCK_SET_GUEST_CID, &s->guest_cid) != 0) {
