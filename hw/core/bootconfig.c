@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * See include/hw/core/bootconfig.h. A kernel that cannot parse its bootconfig says so once, early,
  * and goes on without: so the text is checked here, by the rules of the same document (keys,
- * values, braces, comments, limits).
+ * values, braces, comments, limits, one value for a key).
  */
 #include "hw/core/bootconfig.h"
 
@@ -21,7 +21,10 @@ enum {
 typedef struct {
     const char *p, *end;
     unsigned line, nodes;
-    unsigned depth; /* of braces */
+    unsigned depth;                       /* of braces */
+    unsigned parents[MAX_DEPTH + 1], key; /* numbers of keys; parents[0] is 0, which is none */
+    GHashTable *numbers;                  /* "PARENT.WORD" -> number, from 1 */
+    bool has_value[MAX_NODES + 1];        /* by number */
 } Parser;
 
 static bool wrong(const Parser *s, const char *what, GError **error)
@@ -66,9 +69,22 @@ static bool is_key_char(char c)
     return g_ascii_isalnum(c) || c == '-' || c == '_';
 }
 
+static unsigned key_number(Parser *s, unsigned parent, const char *word, size_t len)
+{
+    g_autofree char *name = g_strdup_printf("%u.%.*s", parent, (int)len, word);
+    unsigned number = GPOINTER_TO_UINT(g_hash_table_lookup(s->numbers, name));
+
+    if (number == 0) {
+        number = g_hash_table_size(s->numbers) + 1;
+        g_hash_table_insert(s->numbers, g_steal_pointer(&name), GUINT_TO_POINTER(number));
+    }
+    return number;
+}
+
 /* word[.word...] */
 static bool read_key(Parser *s, GError **error)
 {
+    s->key = s->parents[s->depth];
     do {
         const char *start = s->p;
 
@@ -82,6 +98,7 @@ static bool read_key(Parser *s, GError **error)
         if (++s->nodes > MAX_NODES) {
             return wrong(s, "there are more than 8192 keys and values", error);
         }
+        s->key = key_number(s, s->key, start, s->p - start);
     } while (at(s, '.') && s->p++ < s->end);
     return true;
 }
@@ -157,13 +174,17 @@ static bool read_rest(Parser *s, GError **error)
         if (++s->depth > MAX_DEPTH) {
             return wrong(s, "there are more than 16 levels of braces", error);
         }
+        s->parents[s->depth] = s->key;
         return true;
     }
     if ((at(s, '+') || at(s, ':')) && s->p + 1 < s->end && s->p[1] == '=') {
         s->p++;
+    } else if (at(s, '=') && s->has_value[s->key]) {
+        return wrong(s, "a key has a value already (':=' replaces it, '+=' adds to it)", error);
     }
     if (at(s, '=')) {
         s->p++;
+        s->has_value[s->key] = true;
         return read_values(s, error);
     }
     if (s->p == s->end || strchr("\n;#}", *s->p) != NULL) {
@@ -191,7 +212,8 @@ static bool read_statement(Parser *s, GError **error)
 
 bool bootconfig_check(const char *text, size_t len, GError **error)
 {
-    Parser s = { .p = text, .end = text + len, .line = 1 };
+    g_autoptr(GHashTable) numbers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Parser s = { .p = text, .end = text + len, .line = 1, .numbers = numbers };
 
     if (len > MAX_TEXT) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,

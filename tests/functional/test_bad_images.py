@@ -110,6 +110,7 @@ beside("vendor-boot", "bootconfig beyond the end", vendor(bootconfig_size=1 << 3
 beside("vendor-boot", "bootconfig that is none", vendor(bootconfig=b"a {{{"), "bootconfig, line 1")
 beside("init-boot", "a vendor_boot.img in its place", vendor(), ANDROID)
 beside("init-boot", "cut short", boot_img(b"", b"r" * 9000)[:5000])
+beside("bootconfig", "a key twice", b"a = 1\na = 2\n", "bootconfig, line 2")
 beside("bootconfig", "a block that does not end", b"a {\nb = 1\n", "bootconfig")
 beside("bootconfig", "more than the kernel takes", b"a = " + b"1" * 40000 + b"\n", "bootconfig")
 beside("bootconfig", "binary data", bytes(range(256)), "bootconfig")

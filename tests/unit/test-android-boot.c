@@ -164,6 +164,7 @@ static void test_bootconfig_accepted(void)
         "a =\n",
         "a = x,\n  y # z\nb = 1",
         "androidboot.hardware = humpy\nk-1_2 = v w\n",
+        "a = 1\na += 2\na := 3\na { b = 1 }\na.c = 1\nb.a = 1\nb\n",
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
@@ -185,6 +186,9 @@ static void test_bootconfig_refused(void)
         { "a = \"b", "line 1: a quote is not closed" },
         { "a = \"b\" c", "line 1: something follows a value" },
         { "a {\nb = c\n", "line 3: a brace is not closed" },
+        { "a = 1\na = 2\n", "line 2: a key has a value already" },
+        { "a.b { c = 1 }\na { b.c = 2 }", "line 2: a key has a value already" },
+        { "a += 1; a = 2", "a key has a value already" },
         { "a }\n}", "a brace is closed that is not open" },
         { "a = \x01", "cannot be printed" },
         { "a{b{c{d{e{f{g{h{i{j{k{l{m{n{o{p{q{", "more than 16 levels" },
