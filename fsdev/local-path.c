@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "local-priv.h"
@@ -56,7 +57,14 @@ static int walk_by_steps(int root, const char *path, int flags)
         name[len] = '\0';
         next = openat(at, name, (last ? flags : O_DIRECTORY) | O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (next < 0) {
-            return -errno;
+            struct stat st;
+            int cause = errno;
+
+            /* As openat2() says it; O_DIRECTORY is looked at before O_NOFOLLOW. */
+            return cause == ENOTDIR && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                           S_ISLNK(st.st_mode)
+                       ? -ELOOP
+                       : -cause;
         }
         fd_clear(&at);
         at = next;
