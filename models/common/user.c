@@ -3,13 +3,16 @@
  * list of mappings. Nothing here knows of VMs.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "user.h"
+#include "util/fd.h"
 
 /* The kernel's own copy between processes, used within this one, reports a bad address where a load
  * or store would fault. */
@@ -18,18 +21,45 @@ static int result(ssize_t copied, size_t n)
     return copied == (ssize_t)n ? 0 : -EFAULT;
 }
 
+/* The same through a pipe, for a kernel without that copy (CONFIG_CROSS_MEMORY_ATTACH): its reads
+ * and writes report a bad address as well. */
+static int copy_through_pipe(void *to, const void *from, size_t n)
+{
+    g_auto(Fd) out = -1;
+    g_auto(Fd) in = -1;
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        return -errno;
+    }
+    out = ends[0];
+    in = ends[1];
+    for (size_t done = 0, piece; done < n; done += piece) {
+        piece = MIN(n - done, PIPE_BUF); /* all at once or not at all */
+        if (write(in, (const char *)from + done, piece) != (ssize_t)piece ||
+            read(out, (char *)to + done, piece) != (ssize_t)piece) {
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
 int user_copy_from(void *to, uint64_t from, size_t n)
 {
     struct iovec here = { to, n }, there = { (void *)(uintptr_t)from, n };
+    ssize_t copied = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
 
-    return result(process_vm_readv(getpid(), &here, 1, &there, 1, 0), n);
+    return copied < 0 && errno == ENOSYS ? copy_through_pipe(to, there.iov_base, n)
+                                         : result(copied, n);
 }
 
 int user_copy_to(uint64_t to, const void *from, size_t n)
 {
     struct iovec here = { (void *)from, n }, there = { (void *)(uintptr_t)to, n };
+    ssize_t copied = process_vm_writev(getpid(), &here, 1, &there, 1, 0);
 
-    return result(process_vm_writev(getpid(), &here, 1, &there, 1, 0), n);
+    return copied < 0 && errno == ENOSYS ? copy_through_pipe(there.iov_base, from, n)
+                                         : result(copied, n);
 }
 
 /* Files that live in the page cache alone, by the names the kernel gives them. */
