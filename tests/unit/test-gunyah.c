@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fake-gunyah-world.h"
+#include "probe.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -470,6 +471,9 @@ static void reclaim_before_discard(World *w, gconstpointer data)
     uint8_t *host = memory_region_get_ram_ptr(&w->ram);
     uint64_t page = sysconf(_SC_PAGESIZE);
 
+    if (!can_discard()) {
+        return;
+    }
     k->reclaim = true;
     world_setup(w, "", 1);
     host[5 * page] = 7;
