@@ -14,6 +14,7 @@
 #include "models/engine.h"
 #include "models/gunyah-model.h"
 #include "models/models.h"
+#include "probe.h"
 
 static GString *guest_log;
 
@@ -421,6 +422,9 @@ int main(int argc, char **argv)
     int status;
 
     g_test_init(&argc, &argv, NULL);
+    if (!can_map_twice()) {
+        return 0;
+    }
     memory_thread_register();
     models_register();
 #define ADD(name, fn) g_test_add("/gunyah/model/" name, World, NULL, init, fn, clear)

@@ -522,6 +522,9 @@ int main(int argc, char **argv)
     int status;
 
     g_test_init(&argc, &argv, NULL);
+    if (!can_map_twice()) {
+        return 0;
+    }
     memory_thread_register();
     models_register();
 #define ADD(name, fn) g_test_add("/gunyah/protected/" name, World, NULL, init, fn, clear)
