@@ -171,6 +171,11 @@ static bool open_link(Link *l, GError **error)
     int on = 1, err;
 
     l->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+    if (l->fd < 0 && errno == EPROTONOSUPPORT) {
+        g_set_error_literal(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                            "the kernel has no generic netlink, and so no vDPA bus");
+        return false;
+    }
     if (l->fd < 0) {
         error_set_errno(error, errno, "cannot open a netlink socket");
         return false;
