@@ -39,6 +39,10 @@ static World *world_new(const BlockOptions *options)
         o.filename = w->path;
     }
     w->blk = block_open(&o, &error);
+    if (w->blk == NULL && o.cache_direct) { /* as on some file systems */
+        g_test_skip(error->message);
+        return w;
+    }
     g_assert_no_error(error);
     w->q = block_queue_new(w->blk, &error);
     if (w->q == NULL) { /* aio=io_uring where there is none */
@@ -185,6 +189,10 @@ static void test_direct_part_writes(void)
 
     o.cache_direct = true;
     w = world_new(&o);
+    if (w->q == NULL) {
+        world_free(w);
+        return;
+    }
     for (unsigned i = 0; i < N; i++) { /* whole blocks, and parts of others among them */
         start_part(w, &jobs[i], BLOCK_OP_WRITE, i / 2 * BLOCK * 2 + i % 2 * (BLOCK + 512),
                    i % 2 != 0 ? 512 : BLOCK, i + 1);
