@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 
 import humpy
@@ -17,6 +18,7 @@ import tap
 BUILD = os.environ.get("HUMPY_ARM64_BUILD", os.path.join(humpy.ROOT, "build-arm64"))
 SUITES = os.environ.get("HUMPY_ARM64_SUITES", "unit conformance").split()
 SECONDS = 300  # for each program: the machine is an emulated one
+LOADED = ("libnbd.so.0", "libvncserver.so.1")  # by programs while they run, so nobody else says so
 
 
 def programs():
@@ -58,6 +60,12 @@ def run(tests):
                                   stderr=subprocess.DEVNULL).returncode != 0:
                     copy = path
                 add[path] = copy
+        root = subprocess.run([os.path.join(humpy.ROOT, "scripts", "sysroot"), "--root"], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout.strip()
+        for name in LOADED:
+            path = os.path.join(root, "usr", "lib", "aarch64-linux-gnu", name)
+            if os.path.exists(path):
+                add[f"/lib/{name}"] = path
         options = [word for path, copy in add.items() for word in ("--add", f"{copy}={path}")]
         options += ["--arch", "arm64", "--smp", "2", "--mem", "2G", "--timeout", "3000",
                     "--binary", os.path.join(BUILD, "system", "humpy-system-aarch64")]
@@ -73,7 +81,9 @@ def run(tests):
     return results, text
 
 
-TESTS = list(programs()) if os.path.isdir(BUILD) else []
+WORDS = sys.argv[1:]
+TESTS = [test for test in (programs() if os.path.isdir(BUILD) else ())
+         if not WORDS or any(word in test[0] for word in WORDS)]
 RESULTS = {}
 
 
