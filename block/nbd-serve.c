@@ -106,7 +106,8 @@ static void run_child(const char *program, char **argv, char **env, char *pid_di
     if (listener == LISTEN_FD) {
         fcntl(LISTEN_FD, F_SETFD, 0);
     }
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent &&
+    /* qemu-nbd forgets a SIGTERM that comes before it serves. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
         dup2(said, STDERR_FILENO) >= 0 &&
         (listener == LISTEN_FD || dup2(listener, LISTEN_FD) >= 0)) {
         execve(program, argv, env);
@@ -178,17 +179,23 @@ static char *read_said(const NbdServer *s)
     return g_strdup(g_str_has_prefix(line, "qemu-nbd: ") ? line + 10 : line);
 }
 
-char *nbd_server_end(NbdServer *s)
+static void end(NbdServer *s, int signal)
 {
-    char *said;
-
     fd_clear(&s->connection);
     if (s->pid > 0) {
-        kill(s->pid, SIGTERM);
+        kill(s->pid, signal);
         while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR) {
         }
         s->pid = 0;
     }
+}
+
+/* It has ended by itself, or never served: there is nothing for it to put away. */
+char *nbd_server_explain(NbdServer *s)
+{
+    char *said;
+
+    end(s, SIGKILL);
     said = read_said(s);
     fd_clear(&s->said);
     return said;
@@ -196,5 +203,6 @@ char *nbd_server_end(NbdServer *s)
 
 void nbd_server_stop(NbdServer *s)
 {
-    g_free(nbd_server_end(s));
+    end(s, SIGTERM);
+    fd_clear(&s->said);
 }

@@ -24,7 +24,9 @@ typedef struct {
 bool nbd_server_start(NbdServer *s, char **argv, GError **error);
 /* The caller's from now on; closing it ends the server. */
 int nbd_server_take_connection(NbdServer *s);
-/* Waits until it has ended. Nothing to do for one that was never started. */
+/* One that has served: waits until it has put away what it was given. Nothing to do for one that
+ * was never started. */
 void nbd_server_stop(NbdServer *s);
-/* The same; the last line that it has written, without its name, or "". g_free() it. */
-char *nbd_server_end(NbdServer *s);
+/* One that could not be connected to: ends it, and tells the last line that it has written, without
+ * its name, or "". g_free() it. */
+char *nbd_server_explain(NbdServer *s);

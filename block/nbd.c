@@ -211,7 +211,7 @@ static bool connect_own_server(struct nbd_handle *nbd, NbdServer *server, const 
         if (nbd_connect_socket(nbd, nbd_server_take_connection(server)) == 0) {
             return true;
         }
-        said = nbd_server_end(server);
+        said = nbd_server_explain(server);
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST, "%s",
                     *said != '\0' ? said : nbd_get_error());
     }
