@@ -94,13 +94,16 @@ if shutil.which("qemu-img") and shutil.which("qemu-nbd"):
     WAYS["qemu-nbd"] = linux("--disk", path("qcow2"))
 
 
-def no_core():
+def fresh():
+    """No core files; and a shell in the background, or nohup, has some signals ignored."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for number in set(SIGNALS) - {signal.SIGKILL}:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def start(words):
     return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, cwd=WORK, preexec_fn=no_core,
+                            stderr=subprocess.PIPE, cwd=WORK, preexec_fn=fresh,
                             env={**os.environ, "HUMPY_RUNTIME_DIR": RUNTIME, "TMPDIR": SCRATCH})
 
 
