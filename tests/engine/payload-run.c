@@ -18,9 +18,10 @@ static const char *const end_names[] = { [PAYLOAD_END_STATUS] = "exit status",
 int main(int argc, char **argv)
 {
     gint smp = 1;
-    g_autofree char *engine = g_strdup("a64");
+    g_autofree char *chosen = NULL;
+    const char *engine;
     const GOptionEntry options[] = {
-        { "engine", 0, 0, G_OPTION_ARG_STRING, &engine, "a64 (the default) or kvm", "NAME" },
+        { "engine", 0, 0, G_OPTION_ARG_STRING, &chosen, "a64 (the default) or kvm", "NAME" },
         { "smp", 0, 0, G_OPTION_ARG_INT, &smp, "Number of vCPUs", "N" },
         { NULL },
     };
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
                               : "usage: payload-run [--engine NAME] [--smp 1-8] FILE");
         return 2;
     }
+    engine = chosen != NULL ? chosen : "a64";
     if (g_str_equal(engine, "kvm") && access("/dev/kvm", R_OK | W_OK) != 0) {
         printf("1..0 # SKIP no /dev/kvm\n");
         return 0;
