@@ -283,7 +283,8 @@ class Tests:
              "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "G_SLICE": "always-malloc"})
     # GLib's own allocator orders threads by locks that the sanitizer does not see.
     TSAN = ("tsan", ["-Db_sanitize=thread", "-Db_lundef=false"],
-            {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+            {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:suppressions=" +
+             os.path.join(ROOT, "scripts", "lib", "tsan.supp"),
              "G_SLICE": "always-malloc"})
 
     def sanitized(self, sanitizer, factor):
