@@ -28,18 +28,18 @@ quietly()
     rm -f "$log"
 }
 
-# private_apt STATE ARCH: from here on apt-get and apt-cache are about that architecture.
-private_apt()
+# use_state STATE LINE...: an apt that knows nothing yet, with these lines of configuration beside.
+use_state()
 {
-    local state=$1 arch=$2
+    local state=$1
+    shift
 
     mkdir -p "$state/lists/partial" "$state/archives/partial"
     : >"$state/status"
-    cat >"$state/apt.conf" <<CONF
-APT::Architecture "$arch";
-APT::Architectures { "$arch"; };
+    {
+        printf '%s;\n' "$@"
+        cat <<CONF
 APT::Sandbox::User "";
-APT::Install-Recommends "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
 Dir::State "$state";
@@ -48,33 +48,31 @@ Dir::State::status "$state/status";
 Dir::Cache "$state";
 Dir::Cache::archives "$state/archives";
 CONF
+    } >"$state/apt.conf"
     export APT_CONFIG=$state/apt.conf
 }
 
-# private_source_apt STATE: the same for source packages, from wherever the system's sources have
-# the component main.
+# private_apt STATE ARCH: from here on apt-get and apt-cache are about that architecture.
+private_apt()
+{
+    use_state "$1" "APT::Architecture \"$2\"" "APT::Architectures { \"$2\"; }" \
+        'APT::Install-Recommends "false"'
+}
+
+# private_source_apt STATE [RELEASE]: the same for source packages, from wherever the system's sources
+# have the component main, of that release if one is given.
 private_source_apt()
 {
-    local state=$1 keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    local state=$1 release=${2-} keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
     [ -r "$keys" ] || die "$keys is missing (install debian-archive-keyring)"
-    mkdir -p "$state/lists/partial" "$state/archives/partial"
-    : >"$state/status"
+    mkdir -p "$state"
     # shellcheck disable=SC2016 # apt's own variables
     (unset APT_CONFIG && apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-        'Created-By: Packages') | awk -v keys="$keys" '$3 == "main" && !seen[$0]++ {
+        'Created-By: Packages') | awk -v keys="$keys" -v release="$release" \
+        '$3 == "main" && (release == "" || $2 == release) && !seen[$0]++ {
             printf "deb-src [signed-by=%s] %s %s main\n", keys, $1, $2 }' >"$state/sources.list"
-    [ -s "$state/sources.list" ] || die "the system's apt sources have no component main"
-    cat >"$state/apt.conf" <<CONF
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Acquire::Retries "3";
-Dir::State "$state";
-Dir::State::Lists "$state/lists";
-Dir::State::status "$state/status";
-Dir::Cache "$state";
-Dir::Etc::SourceList "$state/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-CONF
-    export APT_CONFIG=$state/apt.conf
+    [ -s "$state/sources.list" ] || die "the system's apt sources have no ${release:+$release }main"
+    use_state "$state" "Dir::Etc::SourceList \"$state/sources.list\"" \
+        'Dir::Etc::SourceParts "/dev/null"'
 }
