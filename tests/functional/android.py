@@ -10,12 +10,6 @@ def pad(data, page=PAGE):
     return data + bytes(-len(data) % page)
 
 
-def arm64_image(size=PAGE):
-    """A kernel as Documentation/arm64/booting has it, whose first instruction loops."""
-    head = struct.pack("<IIQQQQQQ4sI", 0x14000000, 0, 0, 2 * PAGE, 0xA, 0, 0, 0, b"ARM\x64", 0)
-    return head.ljust(size, b"\0")
-
-
 def boot_img(kernel, ramdisk, cmdline=b"", version=4, kernel_size=None, ramdisk_size=None):
     """boot.img or init_boot.img, header versions 3 and 4."""
     head = b"ANDROID!" + struct.pack("<IIII16xI", len(kernel) if kernel_size is None else kernel_size,

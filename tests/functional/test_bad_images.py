@@ -9,25 +9,16 @@ import os
 import shutil
 import struct
 import subprocess
-import tempfile
 
 import humpy
 import tap
-from android import (FILL, HOLE, LZ4, RAW, arm64_image, boot_img, chunk, lz4_zeroes, old_boot_img,
-                     sparse_img, vendor_boot_img)
+from android import (FILL, HOLE, LZ4, RAW, boot_img, chunk, lz4_zeroes, old_boot_img, sparse_img,
+                     vendor_boot_img)
+from scratch import Scratch, arm64_image
 from tap import check_equal, check_in, test
 
-WORK = tempfile.mkdtemp(prefix="humpy-bad-images-")
-
-
-def path(name):
-    return os.path.join(WORK, name)
-
-
-def write(name, data):
-    with open(path(name), "wb") as out:
-        out.write(data)
-    return path(name)
+SCRATCH = Scratch("bad-images")
+WORK, path, write = SCRATCH.dir, SCRATCH.path, SCRATCH.write
 
 
 KERNEL = write("kernel", arm64_image())

@@ -6,31 +6,15 @@ import gzip
 import os
 import shutil
 import struct
-import tempfile
 
 import humpy
 import tap
+from scratch import Scratch, arm64_image as image
 from tap import check_equal, check_in, test
 
-WORK = tempfile.mkdtemp(prefix="humpy-bad-input-")
+SCRATCH = Scratch("bad-input")
+WORK, path, write = SCRATCH.dir, SCRATCH.path, SCRATCH.write
 BASE = [*humpy.ACCEL, "-machine", "virt", "-display", "none"]
-
-
-def path(name):
-    return os.path.join(WORK, name)
-
-
-def write(name, data):
-    with open(path(name), "wb") as f:
-        f.write(data)
-    return path(name)
-
-
-def image(size=4096, text_offset=0, image_size=8192, flags=0xa):
-    """An arm64 Image as Documentation/arm64/booting describes it, that loops."""
-    head = struct.pack("<IIQQQQQQ4sI", 0x14000000, 0, text_offset, image_size, flags, 0, 0, 0,
-                       b"ARM\x64", 0)
-    return head + bytes(size - len(head))
 
 
 KERNEL = write("kernel", image())

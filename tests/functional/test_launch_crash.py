@@ -13,19 +13,19 @@ import resource
 import select
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 import humpy
 import tap
+from scratch import Scratch, arm64_image
 from tap import check_equal, test
 
 LAUNCHES = int(os.environ.get("HUMPY_CRASH_LAUNCHES", "60"))
 SEED = int(os.environ.get("HUMPY_CRASH_SEED", "6"))
-WORK = tempfile.mkdtemp(prefix="humpy-crash-")
+FILES = Scratch("crash")
+WORK, path, write = FILES.dir, FILES.path, FILES.write
 RUNTIME = os.path.join(WORK, "run")
 SCRATCH = os.path.join(WORK, "tmp")
 MODEL = ["--accel", "gunyah,host=model"]
@@ -33,26 +33,10 @@ SIGNALS = [signal.SIGKILL] * 5 + [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, 
                                   signal.SIGABRT]
 
 
-def path(name):
-    return os.path.join(WORK, name)
-
-
-def write(name, data):
-    with open(path(name), "wb") as out:
-        out.write(data)
-    return path(name)
-
-
-def image(*code):
-    """An arm64 Image (Documentation/arm64/booting) of these instructions."""
-    head = struct.pack("<IIQQQQQQ4sI", 0x14000000 | 64 // 4, 0, 0, 4096, 0xA, 0, 0, 0, b"ARM\x64", 0)
-    return (head + struct.pack(f"<{len(code)}I", *code)).ljust(4096, b"\0")
-
-
 # Says H on the PL011 at 0x9000000; then PSCI SYSTEM_OFF, or sleep.
 SAY_H = (0xD2A12001, 0x52800900, 0xB9000020)
-GOOD = write("good", image(*SAY_H, 0xD2800100, 0xF2B08000, 0xD4000002))
-STAYS = write("stays", image(*SAY_H, 0xD503207F, 0x17FFFFFF))
+GOOD = write("good", arm64_image(code=(*SAY_H, 0xD2800100, 0xF2B08000, 0xD4000002)))
+STAYS = write("stays", arm64_image(code=(*SAY_H, 0xD503207F, 0x17FFFFFF)))
 DISK = write("disk", os.urandom(1 << 16).ljust(1 << 20, b"\0"))
 
 

@@ -4,33 +4,22 @@
 import fcntl
 import os
 import shutil
-import struct
 import subprocess
-import tempfile
 from unittest import mock
 
 import humpy
 import tap
 from qmp import Qmp
+from scratch import Scratch, arm64_image
 from tap import check_equal, check_in, test
 
-WORK = tempfile.mkdtemp(prefix="humpy-vm-life-")
+SCRATCH = Scratch("vm-life")
+WORK, path, write = SCRATCH.dir, SCRATCH.path, SCRATCH.write
 os.environ["HUMPY_RUNTIME_DIR"] = os.path.join(WORK, "run")
 UART, PANIC, STALL = 0x09000000, 0x0C000000, 0x0C001000
 
 
-def path(name):
-    return os.path.join(WORK, name)
-
-
-def write(name, data):
-    with open(path(name), "wb") as out:
-        out.write(data)
-    return path(name)
-
-
-KERNEL = write("kernel", struct.pack("<IIQQQQQQ4sI", 0x14000000, 0, 0, 8192, 0xa, 0, 0, 0,
-                                     b"ARM\x64", 0) + bytes(4096 - 64))
+KERNEL = write("kernel", arm64_image())
 
 
 def env(script, knobs=""):

@@ -7,24 +7,15 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 
 import humpy
 import tap
+from scratch import Scratch
 from tap import check_equal, check_in, test
 
-WORK = tempfile.mkdtemp(prefix="humpy-vm-words-")
+SCRATCH = Scratch("vm-words")
+WORK, path, write = SCRATCH.dir, SCRATCH.path, SCRATCH.write
 os.environ["HUMPY_RUNTIME_DIR"] = os.path.join(WORK, "run")
-
-
-def path(name):
-    return os.path.join(WORK, name)
-
-
-def write(name, data=b""):
-    with open(path(name), "wb") as out:
-        out.write(data)
-    return path(name)
 
 
 KERNEL = write("kernel", bytes(4096))

@@ -9,8 +9,9 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "functional"))
-from android import (CRC, FILL, HOLE, LZ4, RAW, arm64_image, boot_img, chunk,  # noqa: E402
+from android import (CRC, FILL, HOLE, LZ4, RAW, boot_img, chunk,  # noqa: E402
                      lz4_block, old_boot_img, sparse_img, vendor_boot_img)
+from scratch import arm64_image  # noqa: E402
 
 BOOTCONFIG = b"""# comment
 androidboot { hardware = "virt", 'two'; serial += 1 }
