@@ -3,6 +3,7 @@
  * anybody's: depth is limited, memory grows with what was read.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -157,6 +158,7 @@ static JsonNode *read_number(Reader *r)
     g_autofree char *text = NULL;
     bool is_real = false;
     size_t digits;
+    gdouble real;
     gint64 value;
 
     r->at += *r->at == '-';
@@ -183,7 +185,9 @@ static JsonNode *read_number(Reader *r)
     errno = 0;
     value = is_real ? 0 : g_ascii_strtoll(text, NULL, 10);
     if (is_real || errno == ERANGE) {
-        return json_node_init_double(json_node_alloc(), g_ascii_strtod(text, NULL));
+        real = g_ascii_strtod(text, NULL);
+        return isfinite(real) ? json_node_init_double(json_node_alloc(), real)
+                              : fail(r, "a number that is too large");
     }
     return json_node_init_int(json_node_alloc(), value);
 }

@@ -28,6 +28,7 @@ CONFIG = {
     "disks": [{"image": "/d", "writable": True, "overlay": "/o"},
               {"partitions": [{"label": "l", "path": "/p", "writable": False, "size": 4096,
                                "guid": "01234567-89ab-cdef-0123-456789abcdef"}], "writable": True}]}
+ESCAPES = b'{"platform_version":"1","name":"\\u0041\\ud83d\\ude00\\\\\\"","x":[[]]}'
 
 
 def firmware_volume(length=4096):
@@ -56,10 +57,12 @@ SEEDS = {
         "overlay": overlay(1 << 20).ljust(1 << 16, b"\0"),
         "labels": "boot\n{01234567-89ab-cdef-0123-456789abcdef\nsüper\n".encode()},
     "fuzz-efi": {"volume": firmware_volume()},
+    "fuzz-json": {"config": json.dumps(CONFIG, indent=2).encode(), "escapes": ESCAPES,
+                  "numbers": b"[0, -1, 1.5, 2e3, -2.5E-10, 9223372036854775807, null, false]"},
     "fuzz-vm-config": {
         "all": json.dumps(CONFIG).encode(),
         "firmware": json.dumps({"bootloader": "/f", "platform_version": "1"}).encode(),
-        "escapes": b'{"platform_version":"1","name":"\\u0041\\ud83d\\ude00\\\\\\"","x":[[]]}'},
+        "escapes": ESCAPES},
 }
 
 

@@ -167,7 +167,8 @@ static void test_refused(void)
     static const char *const rows[] = { "01",          "1.",         "1e",          "+1",
                                         "[1,]",        "{\"a\":1,}", "'a'",         "// x\n1",
                                         "\"\\x\"",     "\"\\u12\"",  "\"\\ud800\"", "\"\\u0000\"",
-                                        "\"\\udc00\"", "\"a\nb\"",   "1 2",         "\"\xff\"" };
+                                        "\"\\udc00\"", "\"a\nb\"",   "1 2",         "\"\xff\"",
+                                        "-1e400" };
     g_autofree char *deep = g_strnfill(1 << 20, '[');
     g_autoptr(GError) error = NULL;
 
