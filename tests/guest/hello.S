@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The smallest arm64 Image: says H on the PL011 of the virt machine and powers off by PSCI.
- * Header layout: Documentation/arm64/booting.rst.
+ * The smallest arm64 Image: says H on the PL011 of the virt machine and powers off by PSCI, or
+ * (WAITS) says H and sleeps. Header layout: Documentation/arm64/booting.rst.
  */
         .section .text
         .global _start
@@ -16,11 +16,13 @@ _start:
 1:      mov     x1, #0x09000000
         mov     w0, #'H'
         str     w0, [x1]
+#ifndef WAITS
         mov     w0, #'\n'
         str     w0, [x1]
         movz    x0, #0x0008             /* SYSTEM_OFF, 0x84000008 */
         movk    x0, #0x8400, lsl #16
         hvc     #0
+#endif
 2:      wfi
         b       2b
 _end:
