@@ -2,6 +2,7 @@
  * The resource manager's part of START as the guest finds it: where parcels are placed, what is
  * added to the device tree, which vCPUs there are (facts 2.1, 2.2).
  */
+#include <inttypes.h>
 #include <libfdt.h>
 #include <string.h>
 
@@ -43,23 +44,6 @@ static void test_below_1_gib(void)
     assert_guest_saw("map 0x20000000+0x400000 rwx");
 }
 
-static void test_below_base(void)
-{
-    const DtSpec spec = { .n_cpus = 1, .shms = { { 9, 0x10000000 } }, .n_shms = 1 };
-    g_autoptr(Vm) vm = NULL;
-    uint8_t *extra;
-
-    if (model_only()) {
-        return;
-    }
-    vm = vm_new(NULL);
-    extra = map_shared(4096);
-    assert_ok(add_region(vm, 9, 0x10000000, 4096, extra, false));
-    assert_errno(prepare_and_start(vm, &spec), EPERM);
-    g_clear_pointer(&vm, vm_free);
-    munmap(extra, 4096);
-}
-
 /* Lent parcels follow the image in the order the driver tells them: newest first. */
 static void test_lent_chunks_order(void)
 {
@@ -83,9 +67,22 @@ static void test_lent_chunks_order(void)
     munmap(b, 8192);
 }
 
-static void test_shm_places(void)
+typedef struct {
+    const char *path;
+    uint64_t gpa; /* where the tree wants the parcel */
+    int err;      /* of START; 0: it is mapped there */
+} ShmRow;
+
+static const ShmRow shm_rows[] = {
+    { "/android14/rm/below-base-address-is-denied", 0x10000000, EPERM },
+    { "/android14/rm/shm-places-a-parcel", 0xa0000000, 0 },
+    { "/android14/rm/shm-on-the-image-is-denied", RAM_GPA + 4096, EPERM },
+};
+
+static void test_shm(gconstpointer data)
 {
-    const DtSpec spec = { .n_cpus = 1, .shms = { { 9, 0xa0000000 } }, .n_shms = 1 };
+    const ShmRow *row = data;
+    const DtSpec spec = { .n_cpus = 1, .shms = { { 9, row->gpa } }, .n_shms = 1 };
     g_autoptr(Vm) vm = NULL;
     uint8_t *extra;
 
@@ -95,25 +92,14 @@ static void test_shm_places(void)
     vm = vm_new(NULL);
     extra = map_shared(4096);
     assert_ok(add_region(vm, 9, 0xa0000000, 4096, extra, false));
-    assert_ok(prepare_and_start(vm, &spec));
-    assert_guest_saw("map 0xa0000000+0x1000 rwx");
-    g_clear_pointer(&vm, vm_free);
-    munmap(extra, 4096);
-}
+    if (row->err != 0) {
+        assert_errno(prepare_and_start(vm, &spec), row->err);
+    } else {
+        g_autofree char *seen = g_strdup_printf("map 0x%" PRIx64 "+0x1000 rwx", row->gpa);
 
-static void test_shm_on_image(void)
-{
-    const DtSpec spec = { .n_cpus = 1, .shms = { { 9, RAM_GPA + 4096 } }, .n_shms = 1 };
-    g_autoptr(Vm) vm = NULL;
-    uint8_t *extra;
-
-    if (model_only()) {
-        return;
+        assert_ok(prepare_and_start(vm, &spec));
+        assert_guest_saw(seen);
     }
-    vm = vm_new(NULL);
-    extra = map_shared(4096);
-    assert_ok(add_region(vm, 9, 0xa0000000, 4096, extra, false));
-    assert_errno(prepare_and_start(vm, &spec), EPERM);
     g_clear_pointer(&vm, vm_free);
     munmap(extra, 4096);
 }
@@ -334,10 +320,10 @@ void add_rm_guest_tests(void)
 {
     g_test_add_func("/android14/rm/base-is-rounded-to-2-mib", test_base_rounds_up);
     g_test_add_func("/android14/rm/base-address-may-be-below-1-gib", test_below_1_gib);
-    g_test_add_func("/android14/rm/below-base-address-is-denied", test_below_base);
     g_test_add_func("/android14/rm/lent-chunks-newest-first", test_lent_chunks_order);
-    g_test_add_func("/android14/rm/shm-places-a-parcel", test_shm_places);
-    g_test_add_func("/android14/rm/shm-on-the-image-is-denied", test_shm_on_image);
+    for (unsigned i = 0; i < G_N_ELEMENTS(shm_rows); i++) {
+        g_test_add_data_func(shm_rows[i].path, &shm_rows[i], test_shm);
+    }
     g_test_add_func("/android14/rm/overlay", test_overlay);
     g_test_add_func("/android14/rm/memory-is-sorted-and-merged", test_memory_merged);
     g_test_add_func("/android14/rm/unplaced-share-is-reserved", test_auto_placed);
