@@ -12,6 +12,7 @@
 
 #include "export-priv.h"
 #include "util/error.h"
+#include "util/later.h"
 #include "vdpa.h"
 #include "vduse-priv.h"
 
@@ -166,21 +167,20 @@ static void destroy(VduseExport *x)
 
 /* ---- life ---- */
 
-static gboolean tell_lost(gpointer opaque)
+/* If it has ended in the meantime, export_lost() does not find it: no other has its address. */
+static void tell_lost(void *opaque)
 {
     export_lost(opaque,
                 "the kernel has given the device up, as a message was not answered in time");
-    return G_SOURCE_REMOVE;
 }
 
 void vduse_lost(VduseExport *x)
 {
-    g_idle_add_full(G_PRIORITY_DEFAULT, tell_lost, x, NULL);
+    later(NULL, tell_lost, g_atomic_rc_box_acquire(x), g_atomic_rc_box_release);
 }
 
 static void free_export(VduseExport *x)
 {
-    g_idle_remove_by_data(x);
     stop(x);
     virtio_detach(x->vdev);
     g_object_unref(x->vdev);
@@ -196,12 +196,12 @@ static void free_export(VduseExport *x)
     g_free(x->type);
     g_free(x->name);
     g_free(x->backend);
-    g_free(x);
+    g_atomic_rc_box_release(x);
 }
 
 static VduseExport *new_export(const VduseOptions *o)
 {
-    VduseExport *x = g_new0(VduseExport, 1);
+    VduseExport *x = g_atomic_rc_box_new0(VduseExport);
 
     x->id = g_strdup(o->id);
     x->type = g_strdup(o->type);
