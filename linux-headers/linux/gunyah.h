@@ -144,12 +144,28 @@ struct gh_vm_boot_context {
 
 #define GH_VM_SET_BOOT_CONTEXT _IOW(GH_IOCTL_TYPE, 0xa, struct gh_vm_boot_context)
 
-/* android15: who vouches for the image. */
+/* android15: who vouches for the image. A type nobody has registered is ENOENT; with another than
+ * none the boot context counts for nothing. */
+#define GH_AUTH_ANDROID_PVM     0U /* set by GH_VM_ANDROID_SET_FW_CONFIG; has no manager */
+#define GH_AUTH_QCOM_TRUSTED_VM 1U /* struct gh_qtvm_auth_arg */
+
 struct gh_auth_desc {
-    __u32 type;
-    __u32 arg_size; /* bytes at arg */
+    __u32 type;     /* GH_AUTH_* */
+    __u32 arg_size; /* bytes at arg, no more than the structure for type has */
     __u64 arg;      /* user address */
 };
+
+/* The image begins with its metadata (ELF header, program headers, hashes), and the range holds the
+ * device tree, too. */
+struct gh_qtvm_auth_arg {
+    __u16 vm_id; /* that the resource manager has for it; 0: any */
+    __u16 padding;
+    __u32 pas_id; /* what the secure world knows the image as */
+    __u64 guest_phys_addr;
+    __u64 size; /* bytes */
+};
+
+#define GH_QTVM_METADATA_SIZE 8192U
 
 #define GH_VM_ANDROID_SET_AUTH_TYPE   _IOW(GH_ANDROID_IOCTL_TYPE, 0x16, struct gh_auth_desc)
 #define GH_VM_ANDROID_CHECK_EXTENSION _IO(GH_ANDROID_IOCTL_TYPE, 0x17)
@@ -319,6 +335,12 @@ GH_PIN(sizeof(struct gh_vm_firmware_config) == 16);
 GH_PIN(sizeof(struct gh_vm_boot_context) == 16);
 GH_PIN_AT(gh_vm_boot_context, value, 8);
 GH_PIN(sizeof(struct gh_auth_desc) == 16);
+GH_PIN_AT(gh_auth_desc, arg_size, 4);
+GH_PIN_AT(gh_auth_desc, arg, 8);
+GH_PIN(sizeof(struct gh_qtvm_auth_arg) == 24);
+GH_PIN_AT(gh_qtvm_auth_arg, pas_id, 4);
+GH_PIN_AT(gh_qtvm_auth_arg, guest_phys_addr, 8);
+GH_PIN_AT(gh_qtvm_auth_arg, size, 16);
 GH_PIN(sizeof(struct gh_fn_desc) == 16);
 GH_PIN_AT(gh_fn_desc, arg_size, 4);
 GH_PIN_AT(gh_fn_desc, arg, 8);

@@ -35,6 +35,7 @@ typedef enum { REV_B2, REV_ANDROID14, REV_ANDROID15, REV_V17 } Revision;
 
 enum { HAZARD_H1 = 1, HAZARD_H2 = 2, HAZARD_H3 = 4, HAZARD_EAGAIN = 8 };
 enum { POLICY_ANY, POLICY_LEND, POLICY_SHARE };
+enum { TRUSTED_OFF, TRUSTED_CHECK, TRUSTED_ACCEPT };
 
 typedef enum { END_OFF, END_WATCHDOG, END_ABORT, END_STOPPED, END_CRASH, END_LOAD } End;
 
@@ -44,6 +45,7 @@ typedef enum {
     STEP_VMID,
     STEP_PARCEL,
     STEP_CONFIGURE,
+    STEP_AUTHENTICATE,
     STEP_INIT,
     STEP_RESOURCES,
     STEP_START,
@@ -66,8 +68,10 @@ typedef struct {
     unsigned hazards;
     unsigned page_faults;
     int extension;
-    uint64_t cma;    /* bytes of contiguous memory; 0: no node for it */
-    char pvmfw[256]; /* "": none, "on": our own, else a file */
+    int trusted;      /* TRUSTED_*: the driver's manager, and what images are taken */
+    bool auth_einval; /* SET_AUTH_TYPE obeys and answers EINVAL */
+    uint64_t cma;     /* bytes of contiguous memory; 0: no node for it */
+    char pvmfw[256];  /* "": none, "on": our own, else a file */
     bool log;
 } Knobs;
 
@@ -264,8 +268,23 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RmConfig, rm_config_free)
 /* rm-firmware.c: with mm_lock. The parcel for the firmware and its content; NULL with *code. */
 Mapping *rm_firmware_load(struct GhVm *vm, const RmConfig *config, const Mapping *image,
                           RmError *code);
-/* Wipes what a guest that had a firmware leaves behind in lent memory. */
-void rm_firmware_sanitise(struct GhVm *vm);
+/* Wipes what a guest that had a firmware, or was trusted, leaves behind in lent memory. */
+void rm_sanitise(struct GhVm *vm);
+
+/* rm-vmid.c: sets vm->vmid, to wanted unless that is 0. */
+RmError rm_alloc_vmid(struct GhVm *vm, unsigned wanted);
+void rm_free_vmid(struct GhVm *vm);
+
+/* rm-trusted.c: trusted VMs, of whoever calls GH_VM_ANDROID_SET_AUTH_TYPE. */
+long rm_set_auth_type(struct GhVm *vm, const struct gh_auth_desc *desc);
+/* Before a VM that is trusted has memory: FALSE if its device tree ends behind its image. */
+bool rm_trusted_holds_dtb(const struct GhVm *vm);
+/* With mm_lock: the mapping that holds the image; else NULL with -errno. */
+Mapping *rm_trusted_image(struct GhVm *vm, int *ret);
+/* With mm_lock. The ranges that are told to the resource manager. */
+RmError rm_trusted_configure(struct GhVm *vm, const Mapping *image);
+/* With mm_lock. Looks at the image by knob trusted-vm=; sets vm->trusted_entry. */
+RmError rm_trusted_authenticate(struct GhVm *vm, const Mapping *image);
 
 /* rm-place.c: with mm_lock. Gives each parcel its address. */
 RmError rm_place(struct GhVm *vm, const RmConfig *config, Mapping *image, const void *fdt);
@@ -304,8 +323,11 @@ struct GhVm {
     struct gh_vm_dtb_config dtb;
     struct gh_vm_firmware_config fw;
     bool fw_set;
+    struct gh_qtvm_auth_arg trusted;
+    bool trusted_set;
+    uint64_t trusted_entry;  /* offset into the image; set by authentication */
     const Mapping *firmware; /* or NULL: the guest starts at its image */
-    GArray *boot_regs;       /* of struct gh_vm_boot_context */
+    GArray *boot_regs;       /* of struct gh_vm_boot_context; for VMs nobody vouches for */
 
     pthread_mutex_t fn_lock;
     GPtrArray *vcpus;  /* of GhVcpu */
@@ -316,8 +338,8 @@ struct GhVm {
     pthread_rwlock_t io_lock;
     GPtrArray *ioeventfds; /* of Ioeventfd */
 
-    bool has_vmid;
-    bool starved; /* android15: more memory than memlock allows; found when pages are touched */
+    unsigned vmid; /* 0: none */
+    bool starved;  /* android15: more memory than memlock allows; found when pages are touched */
     RmConfig *config;
     const EngineOps *ops;
     EngineVm *engine;

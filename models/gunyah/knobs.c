@@ -24,13 +24,12 @@ static const Word revisions[] = { { "0xb2", REV_B2 },
 static const Word policies[] = {
     { "any", POLICY_ANY }, { "lend", POLICY_LEND }, { "share", POLICY_SHARE }, {}
 };
-static const Word steps[] = { { "vmid", STEP_VMID },
-                              { "parcel", STEP_PARCEL },
-                              { "configure", STEP_CONFIGURE },
-                              { "init", STEP_INIT },
-                              { "resources", STEP_RESOURCES },
-                              { "start", STEP_START },
-                              {} };
+static const Word steps[] = {
+    { "vmid", STEP_VMID },           { "parcel", STEP_PARCEL },
+    { "configure", STEP_CONFIGURE }, { "authenticate", STEP_AUTHENTICATE },
+    { "init", STEP_INIT },           { "resources", STEP_RESOURCES },
+    { "start", STEP_START },         {}
+};
 static const Word pins[] = { { "enomem", ENOMEM }, { "efault", EFAULT }, {} };
 static const Word hazards[] = {
     { "h1", HAZARD_H1 }, { "h2", HAZARD_H2 }, { "h3", HAZARD_H3 }, { "eagain", HAZARD_EAGAIN }, {}
@@ -54,6 +53,9 @@ static const Word ends[] = { { "off", END_OFF },
                              { "crash", END_CRASH },
                              { "load", END_LOAD },
                              {} };
+static const Word trusted[] = {
+    { "off", TRUSTED_OFF }, { "check", TRUSTED_CHECK }, { "accept", TRUSTED_ACCEPT }, {}
+};
 static const Word on_off[] = { { "on", 1 }, { "off", 0 }, {} };
 
 static bool find_word(const char *knob, const char *text, const Word *words, int *value,
@@ -150,6 +152,8 @@ WORD_KNOB(set_pin, "pin", pins, pin_errno, int)
 WORD_KNOB(set_run_error, "run-error", run_errors, run_errno, int)
 WORD_KNOB(set_end, "end", ends, end, int)
 WORD_KNOB(set_share_exec, "share-exec", on_off, share_exec, bool)
+WORD_KNOB(set_trusted, "trusted-vm", trusted, trusted, int)
+WORD_KNOB(set_auth_einval, "auth-einval", on_off, auth_einval, bool)
 WORD_KNOB(set_log, "log", on_off, log, bool)
 NUMBER_KNOB(set_teardown, "teardown-ms", 60000, teardown_ms, unsigned)
 NUMBER_KNOB(set_capacity, "capacity", UINT32_MAX, capacity, unsigned)
@@ -213,6 +217,8 @@ static const struct {
     { "extension", set_extension },
     { "cma", set_cma },
     { "pvmfw", set_pvmfw },
+    { "trusted-vm", set_trusted },
+    { "auth-einval", set_auth_einval },
     { "log", set_log },
 };
 

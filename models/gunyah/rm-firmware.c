@@ -74,9 +74,9 @@ Mapping *rm_firmware_load(GhVm *vm, const RmConfig *config, const Mapping *image
     return firmware;
 }
 
-void rm_firmware_sanitise(GhVm *vm)
+void rm_sanitise(GhVm *vm)
 {
-    for (GList *l = vm->mappings; vm->fw_set && l; l = l->next) {
+    for (GList *l = vm->mappings; (vm->fw_set || vm->trusted_set) && l; l = l->next) {
         const Mapping *m = l->data;
 
         if (!m->given || !m->lend || madvise(m->view, m->size, MADV_REMOVE) == 0) {

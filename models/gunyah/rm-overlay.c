@@ -83,7 +83,7 @@ static void add_bell(Tree *t, int hypervisor, const RmBell *bell, uint64_t capab
     set_u32(t, node, "label", bell->label);
 }
 
-static void add_hypervisor(Tree *t, const RmConfig *config)
+static void add_hypervisor(Tree *t, const RmConfig *config, unsigned vmid)
 {
     uint64_t capability = 0x1000;
     int node = add_node(t, 0, "hypervisor");
@@ -94,7 +94,7 @@ static void add_hypervisor(Tree *t, const RmConfig *config)
     set_prop(t, node, "compatible", hypervisor_compatible, sizeof(hypervisor_compatible));
     id = add_node(t, node, "qcom,gunyah-vm");
     set_prop(t, id, "compatible", id_compatible, sizeof(id_compatible));
-    set_u32(t, id, "qcom,vmid", 50);
+    set_u32(t, id, "qcom,vmid", vmid);
     set_u32(t, id, "qcom,owner-vmid", 3);
     set_string(t, id, "qcom,vendor", "Qualcomm");
     set_string(t, id, "qcom,image-name", config->image_name);
@@ -220,7 +220,7 @@ RmError rm_overlay(GhVm *vm, const RmConfig *config, const void *fdt, uint64_t r
     if (!config->has_gic_reg) {
         add_gic_reg(&tree, config, address_cells, size_cells);
     }
-    add_hypervisor(&tree, config);
+    add_hypervisor(&tree, config, vm->vmid);
     if (!tree.err) {
         tree.err = fdt_pack(buffer);
     }

@@ -10,9 +10,6 @@
 #include "gunyah-priv.h"
 #include "util/error.h"
 
-static pthread_mutex_t vmid_lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned vmids_used;
-
 int rm_errno(uint32_t code)
 {
     switch (code) {
@@ -47,24 +44,6 @@ static bool told_to_fail(const GhVm *vm, Step step)
 }
 
 /* ---- the steps ---- */
-
-static RmError alloc_vmid(GhVm *vm)
-{
-    RmError code = RM_OK;
-
-    if (told_to_fail(vm, STEP_VMID)) {
-        return (RmError)vm->knobs.fail_code;
-    }
-    pthread_mutex_lock(&vmid_lock);
-    if (vmids_used >= vm->knobs.capacity) {
-        code = (RmError)vm->knobs.capacity_code;
-    } else {
-        vmids_used++;
-        vm->has_vmid = true;
-    }
-    pthread_mutex_unlock(&vmid_lock);
-    return code;
-}
 
 static int give_parcel(GhVm *vm, Mapping *m, unsigned number)
 {
@@ -239,10 +218,11 @@ static RmError make_engine(GhVm *vm)
 /* X0 to X30 and PC; of the stack pointers the engine has SP_EL1. */
 static RmError boot(GhVm *vm, const Mapping *image)
 {
+    const bool vouched_for = vm->fw_set || vm->trusted_set;
     uint64_t pc = image->ipa;
     uint64_t x0 = image->ipa + (vm->dtb.guest_phys_addr - image->gpa);
 
-    for (guint i = 0; i < vm->boot_regs->len; i++) {
+    for (guint i = 0; i < vm->boot_regs->len && !vouched_for; i++) {
         const struct gh_vm_boot_context *c =
             &g_array_index(vm->boot_regs, struct gh_vm_boot_context, i);
         const unsigned set = c->reg >> GH_BOOT_CONTEXT_REG_SHIFT;
@@ -260,6 +240,9 @@ static RmError boot(GhVm *vm, const Mapping *image)
                    !vm->ops->vcpu_set_reg(vm->engine_vcpus[0], reg, c->value)) {
             return RM_UNIMPLEMENTED;
         }
+    }
+    if (vm->trusted_set) {
+        pc = image->ipa + (vm->trusted.guest_phys_addr - image->gpa) + vm->trusted_entry;
     }
     if (vm->firmware) { /* it is told what to start: base and size */
         const uint64_t offset = vm->fw.guest_phys_addr - vm->firmware->gpa;
@@ -282,25 +265,60 @@ static int failed(GhVm *vm, int ret)
     return ret;
 }
 
-static int configure(GhVm *vm, Mapping **image)
+static int find_image(GhVm *vm, Mapping **image)
 {
+    int ret = 0;
+
+    if (vm->trusted_set) {
+        *image = rm_trusted_image(vm, &ret);
+        return ret;
+    }
     *image = mem_find(vm, vm->dtb.guest_phys_addr, vm->dtb.size);
     if (!*image) {
         model_log("Failed to find the memory_handle for DTB");
         return -EINVAL;
     }
-    if (told_to_fail(vm, STEP_CONFIGURE)) {
-        return refused("configure VM", vm->knobs.fail_code);
-    }
+    return 0;
+}
+
+static int configure_firmware(GhVm *vm)
+{
     if (vm->fw_set && !firmware_range_valid(vm)) {
         model_log("Failed to find the memory_handle for firmware");
         return -EINVAL;
+    }
+    if (vm->fw_set && vm->trusted_set) {
+        model_log("rm: there is no firmware for trusted VMs");
+        return refused("configure firmware", RM_ARGUMENT_INVALID);
     }
     if (vm->fw_set && !vm->knobs.pvmfw[0]) {
         model_log("rm: there is no protected-VM firmware (knob pvmfw=)");
         return refused("configure firmware", (uint32_t)RM_UNIMPLEMENTED);
     }
     return 0;
+}
+
+static int configure(GhVm *vm, Mapping **image)
+{
+    int ret = find_image(vm, image);
+    RmError code = RM_OK;
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (told_to_fail(vm, STEP_CONFIGURE)) {
+        code = (RmError)vm->knobs.fail_code;
+    } else if (vm->trusted_set) {
+        code = rm_trusted_configure(vm, *image);
+    }
+    if (code != RM_OK) {
+        return refused("configure VM", (uint32_t)code);
+    }
+    if (vm->trusted_set) {
+        code = told_to_fail(vm, STEP_AUTHENTICATE) ? (RmError)vm->knobs.fail_code
+                                                   : rm_trusted_authenticate(vm, *image);
+    }
+    return code != RM_OK ? refused("Authenticate VM", (uint32_t)code) : configure_firmware(vm);
 }
 
 static int load_and_start(GhVm *vm)
@@ -334,11 +352,15 @@ static int load_and_start(GhVm *vm)
 
 int rm_start(GhVm *vm)
 {
-    RmError code = alloc_vmid(vm);
+    RmError code = rm_alloc_vmid(vm, vm->trusted_set ? vm->trusted.vm_id : 0);
     int ret;
 
     if (code != RM_OK) {
         return refused("allocate VMID", (uint32_t)code);
+    }
+    if (vm->trusted_set && !rm_trusted_holds_dtb(vm)) {
+        rm_free_vmid(vm);
+        return -ENODEV; /* the driver forgets which error it was, and has not begun */
     }
     g_atomic_int_set(&vm->status, VM_LOADING);
     pthread_mutex_lock(&vm->mm_lock);
@@ -352,7 +374,7 @@ int rm_start(GhVm *vm)
 
 void rm_release(GhVm *vm)
 {
-    rm_firmware_sanitise(vm);
+    rm_sanitise(vm);
     vm->firmware = NULL;
     while (vm->mappings) {
         Mapping *m = vm->mappings->data;
@@ -364,7 +386,5 @@ void rm_release(GhVm *vm)
     }
     free_engine(vm, vm->engine);
     rm_config_free(vm->config);
-    pthread_mutex_lock(&vmid_lock);
-    vmids_used -= vm->has_vmid;
-    pthread_mutex_unlock(&vmid_lock);
+    rm_free_vmid(vm);
 }

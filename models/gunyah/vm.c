@@ -179,7 +179,7 @@ static long set_boot_context(GhVm *vm, uintptr_t arg)
     if (set >= G_N_ELEMENTS(max_index) || index > max_index[set]) {
         return -EINVAL;
     }
-    if (g_atomic_int_get(&vm->status) != VM_NO_STATE || vm->fw_set) {
+    if (g_atomic_int_get(&vm->status) != VM_NO_STATE) {
         return -EINVAL;
     }
     for (guint i = 0; i < vm->boot_regs->len; i++) {
@@ -252,11 +252,11 @@ static long map_cma(GhVm *vm, uintptr_t arg)
     return args.flags & GH_CMA_UNMAP ? mem_unmap_file(vm, &map) : mem_add_file(vm, &map, fd);
 }
 
-static long set_auth_type(uintptr_t arg)
+static long set_auth_type(GhVm *vm, uintptr_t arg)
 {
     struct gh_auth_desc desc;
 
-    return user_copy_from(&desc, arg, sizeof(desc)) < 0 ? -EFAULT : -ENOENT;
+    return user_copy_from(&desc, arg, sizeof(desc)) < 0 ? -EFAULT : rm_set_auth_type(vm, &desc);
 }
 
 static bool map_flags_valid(uint32_t flags)
@@ -341,7 +341,7 @@ static long android15_ioctl(GhVm *vm, unsigned long request, uintptr_t arg)
     case GH_VM_ANDROID_MAP_CMA_MEM:
         return map_cma(vm, arg);
     case GH_VM_ANDROID_SET_AUTH_TYPE:
-        return set_auth_type(arg);
+        return set_auth_type(vm, arg);
     case GH_VM_ANDROID_CHECK_EXTENSION:
         return arg == 0 ? vm->knobs.extension : 0;
     default:

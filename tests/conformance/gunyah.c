@@ -353,6 +353,7 @@ int main(int argc, char **argv)
     add_android15_tests();
     add_v17_tests();
     add_protected_tests();
+    add_trusted_tests();
     add_lend_random_tests();
     return g_test_run();
 }

@@ -146,4 +146,5 @@ void add_teardown_tests(void);
 void add_android15_tests(void);
 void add_v17_tests(void);
 void add_protected_tests(void);
+void add_trusted_tests(void);
 void add_lend_random_tests(void);

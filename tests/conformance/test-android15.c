@@ -152,16 +152,14 @@ static void test_boot_context_rm(gconstpointer rev)
     assert_errno(vm_call(vm, GH_VM_START, NULL), EINVAL);
 }
 
-static void test_auth_type(void)
+static void test_extension(void)
 {
-    const struct gh_auth_desc desc = { .type = 1 };
     g_autoptr(Vm) vm = NULL;
 
     if (model_only()) {
         return;
     }
     vm = vm_new(REV ",extension=1");
-    assert_errno(vm_call(vm, GH_VM_ANDROID_SET_AUTH_TYPE, &desc), ENOENT);
     g_assert_cmpint(vm_call(vm, GH_VM_ANDROID_CHECK_EXTENSION, NULL), ==, 1);
 }
 
@@ -426,7 +424,7 @@ void add_android15_tests(void)
     g_test_add_func("/android15/cma/node-gives-the-platform's-memory", test_cma_node);
     g_test_add_func("/android15/cma/arguments", test_cma_arguments);
     g_test_add_func("/android15/cma/guest-runs-from-it", test_cma_boot);
-    g_test_add_func("/android15/auth-type/no-manager-is-enoent", test_auth_type);
+    g_test_add_func("/android15/extension/zero-is-the-platforms", test_extension);
     for (unsigned i = 0; i < G_N_ELEMENTS(shared_with_v17); i++) {
         g_autofree char *here = g_strdup_printf("/android15/%s", shared_with_v17[i].rule);
         g_autofree char *there = g_strdup_printf("/v17/%s", shared_with_v17[i].rule);
