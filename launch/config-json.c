@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * See config-json.h. One table per kind of object says which members it has and of what type; what
- * a member means is in its handler. The file is from anywhere: its size and depth are bounded
- * before the parser sees it.
+ * a member means is in its handler. The file is from anywhere: config-text.c bounds it before the
+ * parser sees it.
  */
 #include "config-json.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "place.h"
 #include "semver.h"
 #include "util/error.h"
-#include "util/fd.h"
 
-enum { MAX_FILE = 1 << 20, MAX_DEPTH = 16, MAX_DISKS = 26, MAX_PARTITIONS = 128 };
+enum { MAX_DISKS = 26, MAX_PARTITIONS = 128 };
 
 /* What these files may require of the platform. */
 static const Semver platform_version = { { 1, 0, 0 } };
@@ -28,9 +24,10 @@ static const char *const type_names[] = { "a string", "true or false", "a whole 
 
 typedef struct {
     Plan *plan;
-    const char *dir;
-    PlanDisk *disk;      /* that is being read */
-    PlanPartition *part; /* the same */
+    const char *file, *dir; /* dir: absolute, where file is */
+    PlanDisk *disk;         /* that is being read */
+    PlanPartition *part;    /* the same */
+    bool has_platform_version;
 } Reader;
 
 typedef struct {
@@ -75,9 +72,22 @@ static bool check_type(const char *name, JsonNode *node, Type type, GError **err
     return false;
 }
 
-static void warn_unknown(const char *where, const char *name, const Member *members)
+/* Where in the file r is, for a warning; errors get it on their way up. */
+static char *place_of(const Reader *r, const char *where)
+{
+    unsigned disk = r->plan->disks->len - 1;
+
+    if (r->part != NULL) {
+        return g_strdup_printf("disks[%u]: partitions[%u]: ", disk, r->disk->partitions->len - 1);
+    }
+    return r->disk != NULL ? g_strdup_printf("disks[%u]: ", disk) : g_strdup(where);
+}
+
+static void warn_unknown(const Reader *r, const char *where, const char *name,
+                         const Member *members)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autofree char *place = place_of(r, where);
     const char *near;
 
     for (const Member *m = members; m->name != NULL; m++) {
@@ -86,9 +96,10 @@ static void warn_unknown(const char *where, const char *name, const Member *memb
     g_ptr_array_add(names, NULL);
     near = error_nearest(name, (const char *const *)names->pdata);
     if (near != NULL) {
-        g_warning("%s'%s' is not known and ignored (did you mean '%s'?)", where, name, near);
+        g_warning("%s: %s'%s' is not known and ignored (did you mean '%s'?)", r->file, place, name,
+                  near);
     } else {
-        g_warning("%s'%s' is not known and ignored", where, name);
+        g_warning("%s: %s'%s' is not known and ignored", r->file, place, name);
     }
 }
 
@@ -108,7 +119,7 @@ static bool read_object(Reader *r, JsonObject *object, const char *where, const 
             m++;
         }
         if (m->name == NULL) {
-            warn_unknown(where, name, members);
+            warn_unknown(r, where, name, members);
             continue;
         }
         if (JSON_NODE_HOLDS_NULL(node)) {
@@ -157,6 +168,10 @@ PATH_MEMBER(bootconfig, "bootconfig")
 
 static bool take_name(Reader *r, JsonNode *node, GError **error)
 {
+    if (!place_check_name(json_node_get_string(node), error)) {
+        g_prefix_error(error, "name: ");
+        return false;
+    }
     if (r->plan->name == NULL) {
         r->plan->name = json_node_dup_string(node);
     }
@@ -224,6 +239,7 @@ static bool take_platform_version(Reader *r, JsonNode *node, GError **error)
     const char *text = json_node_get_string(node);
     bool matches;
 
+    r->has_platform_version = true;
     if (!semver_match(text, platform_version, &matches, error)) {
         g_prefix_error(error, "platform_version: ");
         return false;
@@ -296,6 +312,18 @@ static bool take_part_path(Reader *r, JsonNode *node, GError **error)
     return take_path(r, node, &r->part->path, "path", error);
 }
 
+static bool take_format(JsonNode *node, char **format, GError **error)
+{
+    g_free(*format);
+    *format = json_node_dup_string(node);
+    return plan_check_format(*format, error);
+}
+
+static bool take_part_format(Reader *r, JsonNode *node, GError **error)
+{
+    return take_format(node, &r->part->format, error);
+}
+
 static bool take_part_writable(Reader *r, JsonNode *node, GError **error)
 {
     r->part->writable = json_node_get_boolean(node);
@@ -336,9 +364,13 @@ static bool missing(const char *name, GError **error)
 static bool read_partition(Reader *r, JsonNode *node, GError **error)
 {
     static const Member members[] = {
-        { "label", TYPE_STRING, take_label },          { "path", TYPE_STRING, take_part_path },
-        { "writable", TYPE_BOOL, take_part_writable }, { "guid", TYPE_STRING, take_guid },
-        { "size", TYPE_INT, take_part_size },          {},
+        { "label", TYPE_STRING, take_label },
+        { "path", TYPE_STRING, take_part_path },
+        { "writable", TYPE_BOOL, take_part_writable },
+        { "guid", TYPE_STRING, take_guid },
+        { "size", TYPE_INT, take_part_size },
+        { "format", TYPE_STRING, take_part_format },
+        {},
     };
 
     if (!check_type("the partition", node, TYPE_OBJECT, error)) {
@@ -368,6 +400,7 @@ static bool take_partitions(Reader *r, JsonNode *node, GError **error)
             g_prefix_error(error, "partitions[%u]: ", i);
             return false;
         }
+        r->part = NULL;
     }
     return true;
 }
@@ -388,14 +421,17 @@ static bool take_overlay(Reader *r, JsonNode *node, GError **error)
     return take_path(r, node, &r->disk->overlay, "overlay", error);
 }
 
+static bool take_disk_format(Reader *r, JsonNode *node, GError **error)
+{
+    return take_format(node, &r->disk->format, error);
+}
+
 static bool read_disk(Reader *r, JsonNode *node, GError **error)
 {
     static const Member members[] = {
-        { "image", TYPE_STRING, take_image },
-        { "partitions", TYPE_ARRAY, take_partitions },
-        { "writable", TYPE_BOOL, take_writable },
-        { "overlay", TYPE_STRING, take_overlay },
-        {},
+        { "image", TYPE_STRING, take_image },        { "partitions", TYPE_ARRAY, take_partitions },
+        { "writable", TYPE_BOOL, take_writable },    { "overlay", TYPE_STRING, take_overlay },
+        { "format", TYPE_STRING, take_disk_format }, {},
     };
 
     if (!check_type("the disk", node, TYPE_OBJECT, error)) {
@@ -428,6 +464,7 @@ static bool take_disks(Reader *r, JsonNode *node, GError **error)
             g_prefix_error(error, "disks[%u]: ", i);
             return false;
         }
+        r->disk = NULL;
     }
     return true;
 }
@@ -453,56 +490,33 @@ static const Member vm_members[] = {
     {},
 };
 
-/* ---- the text ---- */
+/* ---- the whole ---- */
 
-/* The parser goes one level deeper on the stack for each bracket; and it takes comments and strings
- * of other languages, too, in which brackets would not count. What JSON has no use for is refused
- * before it. */
-static bool check_text(const char *text, gsize len, GError **error)
+/* One line, without the parser's word for text that is in memory. */
+static const char *parser_message(GError *cause)
 {
-    bool in_string = false;
-    int depth = 0;
+    const char *text = g_strdelimit(cause->message, "\n", ' ');
 
-    for (gsize i = 0; i < len; i++) {
-        if (in_string && text[i] == '\\') {
-            i++; /* whatever it is, it does not end the string */
-        } else if (in_string || text[i] == '"') {
-            in_string = in_string != (text[i] == '"');
-        } else if (text[i] == '{' || text[i] == '[') {
-            depth++;
-        } else if (text[i] == '}' || text[i] == ']') {
-            depth--;
-        } else if (!g_ascii_isalnum(text[i]) && memchr(" \t\r\n:,.+-", text[i], 9) == NULL) {
-            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
-                        "is not JSON: byte 0x%02x at offset %" G_GSIZE_FORMAT
-                        " is outside of any string",
-                        (guint8)text[i], i);
-            return false;
-        }
-        if (depth > MAX_DEPTH) {
-            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
-                        "is nested more than %d levels deep", MAX_DEPTH);
-            return false;
-        }
-    }
-    return true;
+    return g_str_has_prefix(text, "<data>:") ? text + strlen("<data>:") : text;
 }
 
-bool config_json_parse(const char *text, gssize len, const char *dir, Plan *plan, GError **error)
+bool config_json_parse(const char *text, gssize len, const char *file, Plan *plan, GError **error)
 {
-    Reader r = { .plan = plan, .dir = dir };
+    g_autofree char *given = g_path_get_dirname(file);
+    g_autofree char *dir = g_canonicalize_filename(given, NULL);
+    Reader r = { .plan = plan, .file = file, .dir = dir };
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     g_autoptr(GError) cause = NULL;
     gsize size = len < 0 ? strlen(text) : (gsize)len;
     JsonNode *root;
 
-    if (!check_text(text, size, error)) {
+    if (!config_text_check(text, size, error)) {
         return false;
     }
     if (!g_utf8_validate_len(text, size, NULL) ||
         !json_parser_load_from_data(parser, text, size, &cause)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "is not JSON: %s",
-                    cause != NULL ? g_strdelimit(cause->message, "\n", ' ') : "it is not UTF-8");
+                    cause != NULL ? parser_message(cause) : "it is not UTF-8");
         return false;
     }
     root = json_parser_get_root(parser);
@@ -513,43 +527,13 @@ bool config_json_parse(const char *text, gssize len, const char *dir, Plan *plan
     if (!read_object(&r, json_node_get_object(root), "", vm_members, error)) {
         return false;
     }
-    if (!json_object_has_member(json_node_get_object(root), "platform_version")) {
-        return missing("platform_version", error);
-    }
-    return true;
+    return r.has_platform_version || missing("platform_version", error);
 }
 
 bool config_json_read(const char *path, Plan *plan, GError **error)
 {
-    g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    g_autofree char *given = g_path_get_dirname(path);
-    g_autofree char *dir = g_canonicalize_filename(given, NULL);
-    g_autofree char *text = NULL;
-    struct stat st;
-    gsize got = 0;
+    gsize len;
+    g_autofree char *text = config_text_read(path, &len, error);
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set_errno(error, errno, "cannot open");
-        return false;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size > MAX_FILE) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "is not a regular file of at most %d bytes", MAX_FILE);
-        return false;
-    }
-    text = g_malloc(st.st_size + 1);
-    while (got < (gsize)st.st_size) {
-        ssize_t n = read(fd, text + got, st.st_size - got);
-
-        if (n < 0 && errno != EINTR) {
-            error_set_errno(error, errno, "cannot read");
-            return false;
-        }
-        if (n == 0) {
-            break;
-        }
-        got += MAX(n, 0);
-    }
-    text[got] = '\0';
-    return config_json_parse(text, got, dir, plan, error);
+    return text != NULL && config_json_parse(text, len, path, plan, error);
 }

@@ -8,5 +8,10 @@
 /* Adds to plan what the file says; what the command line said before stays. Members nobody knows
  * are warned of. */
 bool config_json_read(const char *path, Plan *plan, GError **error);
-/* The same from memory; dir is what relative paths are relative to. Pure, but for warnings. */
-bool config_json_parse(const char *text, gssize len, const char *dir, Plan *plan, GError **error);
+/* The same from memory; relative paths are relative to where file is. Pure, but for warnings. */
+bool config_json_parse(const char *text, gssize len, const char *file, Plan *plan, GError **error);
+
+/* ---- config-text.c ---- */
+/* The bytes of a regular file of bounded size, and a zero byte. */
+char *config_text_read(const char *path, gsize *len, GError **error);
+bool config_text_check(const char *text, gsize size, GError **error);

@@ -105,5 +105,5 @@ bool crosvm_read(Request *r, int argc, char **argv, GError **error)
 int run_crosvm(Request *r, GError **error)
 {
     r->plan->no_reboot = true; /* crosvm ends when its guest reboots */
-    return run_plan(r->plan, error);
+    return plan_check(r->plan, error) ? run_plan(r->plan, error) : -1;
 }

@@ -30,6 +30,9 @@ char *help_all(const char *group)
             add_summary(out, v);
         }
     }
+    if (group == NULL) {
+        g_string_append_printf(out, "  %-36s %s\n", "version", "say which version this is");
+    }
     g_string_append(out, "\n'humpy COMMAND --help' tells the options of one.\n");
     return g_string_free(out, FALSE);
 }

@@ -62,7 +62,9 @@ static bool is_usage(const GError *error)
 {
     return g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX) ||
            g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN) ||
-           g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_MISSING);
+           g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_MISSING) ||
+           g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_RANGE) ||
+           g_error_matches(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT);
 }
 
 static int fail(const GError *error, bool usage)

@@ -189,14 +189,19 @@ bool place_is_alive(const Place *p)
 
 /* ---- making one ---- */
 
-static bool check_name(const char *name, GError **error)
+bool place_check_name(const char *name, GError **error)
 {
     if (strlen(name) > MAX_NAME) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "name '%s' is longer than %d bytes",
-                    name, MAX_NAME);
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE, "'%s' is longer than %d bytes", name,
+                    MAX_NAME);
         return false;
     }
-    return keyval_check_id(name, error);
+    if (!keyval_check_id(name, NULL)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                    "'%s' is not a name (a letter, then letters, digits, '-', '.' or '_')", name);
+        return false;
+    }
+    return true;
 }
 
 static bool check_socket_path(const Place *p, GError **error)
@@ -249,7 +254,8 @@ Place *place_create(const char *name, GError **error)
     g_auto(Fd) base_fd = -1;
     Place *p = NULL;
 
-    if (name != NULL && !check_name(name, error)) {
+    if (name != NULL && !place_check_name(name, error)) {
+        g_prefix_error(error, "name: ");
         return NULL;
     }
     if (g_mkdir_with_parents(base, 0700) < 0) {

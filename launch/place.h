@@ -19,6 +19,8 @@ typedef struct {
 void place_free(Place *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Place, place_free)
 
+/* What a VM can be called. */
+bool place_check_name(const char *name, GError **error);
 /* Makes the directory and takes the lock, which stays across exec(). name NULL: the first free of
  * vm0, vm1, ... CONFLICT: a VM of this name is running. */
 Place *place_create(const char *name, GError **error);

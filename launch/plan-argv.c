@@ -233,17 +233,13 @@ static void add_control(GPtrArray *argv, const Plan *plan, const PlanPlace *plac
 
 /* ---- devices ---- */
 
-static bool add_disks(GPtrArray *argv, const Plan *plan, GError **error)
+static void add_disks(GPtrArray *argv, const Plan *plan)
 {
     for (unsigned i = 0; i < plan->disks->len; i++) {
         const PlanDisk *disk = g_ptr_array_index(plan->disks, i);
         g_autofree char *node = g_strdup_printf("disk%u", i);
-        g_autofree char *blockdev = plan_disk_blockdev(disk, node, error);
+        g_autofree char *blockdev = plan_disk_blockdev(disk, node);
 
-        if (blockdev == NULL) {
-            g_prefix_error(error, "disk %u: ", i);
-            return false;
-        }
         add_pair(argv, "-blockdev", blockdev);
         if (disk->id != NULL) {
             g_autofree char *id = quoted(disk->id);
@@ -253,7 +249,6 @@ static bool add_disks(GPtrArray *argv, const Plan *plan, GError **error)
             add_format(argv, "-device", "virtio-blk-device,drive=%s", node);
         }
     }
-    return true;
 }
 
 static void add_vsock(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
@@ -317,9 +312,7 @@ char **plan_argv(const Plan *plan, const PlanPlace *place, GError **error)
     add_boot(argv, plan, board);
     add_console(argv, plan, place);
     add_control(argv, plan, place);
-    if (!add_disks(argv, plan, error)) {
-        return NULL;
-    }
+    add_disks(argv, plan);
     add_devices(argv, plan, board, place);
     for (unsigned i = 0; i < plan->words->len; i++) {
         add(argv, g_ptr_array_index(plan->words, i));

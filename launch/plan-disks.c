@@ -1,45 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * A disk of a plan as -blockdev takes it. Which driver reads an image is decided by its first
- * bytes, unless the user says.
+ * A disk of a plan as -blockdev takes it. Which driver reads an image was decided in plan-image.c.
  */
-#include <fcntl.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plan.h"
-#include "util/error.h"
-#include "util/fd.h"
-
-static const char *const formats[] = { "raw", "sparse", "qcow2", "vmdk", "vdi",
-                                       "vpc", "vhdx",   "qed",   NULL };
-
-static const char *look_at(const char *path)
-{
-    static const struct {
-        const char *magic, *format;
-    } kinds[] = {
-        { "\x3a\xff\x26\xed", "sparse" },
-        { "QFI\xfb", "qcow2" },
-        { "KDMV", "vmdk" },
-        { "conectix", "vpc" },
-        { "vhdxfile", "vhdx" },
-        { "<<< ", "vdi" },
-        { "QED", "qed" },
-    };
-    g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    char head[8] = {};
-
-    if (fd < 0 || pread(fd, head, sizeof(head), 0) < 0) {
-        return "raw"; /* opening it for real says what is wrong */
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        if (memcmp(head, kinds[i].magic, strlen(kinds[i].magic)) == 0) {
-            return kinds[i].format;
-        }
-    }
-    return "raw";
-}
 
 static void add_text(JsonBuilder *b, const char *name, const char *value)
 {
@@ -57,7 +22,6 @@ static void add_bool(JsonBuilder *b, const char *name, bool value)
 static void add_image(JsonBuilder *b, const char *path, const char *format, bool writable,
                       bool direct)
 {
-    format = format != NULL ? format : look_at(path);
     add_text(b, "driver", format);
     add_bool(b, "read-only", !writable || strcmp(format, "sparse") == 0);
     if (direct) {
@@ -96,7 +60,7 @@ static void add_composite(JsonBuilder *b, const PlanDisk *disk, bool read_only)
         }
         json_builder_set_member_name(b, "image");
         json_builder_begin_object(b);
-        add_image(b, p->path, NULL, p->writable && !read_only, disk->direct);
+        add_image(b, p->path, p->format, p->writable && !read_only, disk->direct);
         json_builder_end_object(b);
         json_builder_end_object(b);
     }
@@ -112,15 +76,11 @@ static void add_base(JsonBuilder *b, const PlanDisk *disk, bool writable)
     }
 }
 
-char *plan_disk_blockdev(const PlanDisk *disk, const char *node, GError **error)
+char *plan_disk_blockdev(const PlanDisk *disk, const char *node)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
     g_autoptr(JsonNode) root = NULL;
 
-    if (disk->format != NULL && !g_strv_contains(formats, disk->format)) {
-        error_set_unknown(error, "format", disk->format, formats);
-        return NULL;
-    }
     json_builder_begin_object(b);
     add_text(b, "node-name", node);
     if (disk->overlay != NULL || disk->temporary) {

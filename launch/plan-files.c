@@ -106,6 +106,25 @@ static bool resolve(const Plan *plan, const char *what, char **path, bool writab
     return true;
 }
 
+static bool resolve_image(const Plan *plan, const char *what, char **path, char **format,
+                          bool writable, GError **error)
+{
+    g_autofree char *name = g_strdup(*path);
+
+    if (!resolve(plan, what, path, writable, error)) {
+        return false;
+    }
+    if (name != NULL && !plan_find_format(plan, name, *path, format, error)) {
+        g_prefix_error(error, "%s: ", what);
+        return false;
+    }
+    if (writable && strcmp(*format, "sparse") == 0) {
+        g_warning("%s: '%s' is a sparse image, which a guest cannot write to without an overlay",
+                  what, name);
+    }
+    return true;
+}
+
 static bool resolve_disk(const Plan *plan, PlanDisk *d, unsigned number, GError **error)
 {
     g_autofree char *what = g_strdup_printf("disk %u", number);
@@ -116,14 +135,15 @@ static bool resolve_disk(const Plan *plan, PlanDisk *d, unsigned number, GError 
                     "%s: an overlay cannot be used with --confine", what);
         return false;
     }
-    if (!resolve(plan, what, &d->image, d->writable && !below_overlay, error)) {
+    if (!resolve_image(plan, what, &d->image, &d->format, d->writable && !below_overlay, error)) {
         return false;
     }
     for (unsigned i = 0; i < d->partitions->len; i++) {
         PlanPartition *p = g_ptr_array_index(d->partitions, i);
         g_autofree char *part = g_strdup_printf("disk %u, partition '%s'", number, p->label);
 
-        if (!resolve(plan, part, &p->path, p->writable && !below_overlay, error)) {
+        if (!resolve_image(plan, part, &p->path, &p->format, p->writable && !below_overlay,
+                           error)) {
             return false;
         }
     }

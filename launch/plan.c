@@ -19,6 +19,7 @@ static void partition_free(gpointer data)
     g_free(p->label);
     g_free(p->path);
     g_free(p->guid);
+    g_free(p->format);
     g_free(p);
 }
 
@@ -106,6 +107,9 @@ bool plan_add_disk_text(Plan *plan, const char *text, GError **error)
     d->overlay = g_strdup(keyval_take(kv, "overlay"));
     d->format = g_strdup(keyval_take(kv, "format"));
     d->id = g_strdup(keyval_take(kv, "id"));
+    if (d->format != NULL && !plan_check_format(d->format, error)) {
+        return false;
+    }
     if (!keyval_take_bool(kv, "ro", &read_only, error) ||
         !keyval_take_bool(kv, "temporary", &d->temporary, error) ||
         !keyval_take_bool(kv, "direct", &d->direct, error)) {
@@ -233,6 +237,38 @@ bool plan_set_cpu_topology(Plan *plan, const char *text, GError **error)
     return false;
 }
 
+bool plan_set_arch(Plan *plan, const char *text, GError **error)
+{
+    static const char *const names[] = { "aarch64", "x86_64", NULL };
+
+    if (!g_strv_contains(names, text)) {
+        error_set_unknown(error, "architecture", text, names);
+        return false;
+    }
+    g_free(plan->arch);
+    plan->arch = g_strdup(text);
+    return true;
+}
+
+bool plan_set_console(Plan *plan, const char *text, GError **error)
+{
+    static const char *const names[] = { "stdio", "none", "pty", NULL };
+    const char *near = strpbrk(text, "./") == NULL ? error_nearest(text, names) : NULL;
+
+    if (*text == '\0' || strcmp(text, "unix:") == 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "the path is missing");
+        return false;
+    }
+    if (near != NULL && !g_strv_contains(names, text)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN,
+                    "'%s' is nearly '%s'; a file of this name is './%s'", text, near, text);
+        return false;
+    }
+    g_free(plan->console);
+    plan->console = g_strdup(text);
+    return true;
+}
+
 void plan_add_sched(Plan *plan, const char *text)
 {
     g_string_append_printf(plan->sched, "%s%s", plan->sched->len > 0 ? "," : "", text);
@@ -298,8 +334,12 @@ bool plan_check(Plan *plan, GError **error)
     if (plan->firmware != NULL && plan->initrd != NULL) {
         return conflict(error, "initrd and bootloader exclude each other");
     }
-    if (plan->kernel == NULL && (plan->vendor_boot != NULL || plan->init_boot != NULL)) {
-        return conflict(error, "vendor-boot and init-boot need a kernel");
+    if (plan->kernel == NULL &&
+        (plan->vendor_boot != NULL || plan->init_boot != NULL || plan->bootconfig != NULL)) {
+        return conflict(error, "vendor-boot, init-boot and bootconfig need a kernel");
+    }
+    if (plan->kernel == NULL && plan->params->len > 0) {
+        g_warning("params are for a kernel; the bootloader does not get '%s'", plan->params->str);
     }
     if (!plan->is_protected && plan->swiotlb_mib != 0) {
         return conflict(error, "swiotlb is the window of a protected VM (see --protected)");

@@ -10,6 +10,7 @@
 
 typedef struct {
     char *label, *path, *guid; /* guid: or NULL */
+    char *format;              /* or NULL: what it looks like */
     uint64_t size;             /* bytes; 0: the image's */
     bool writable;
 } PlanPartition;
@@ -71,6 +72,9 @@ bool plan_set_swiotlb(Plan *plan, const char *text, GError **error); /* the same
 bool plan_set_log_size(Plan *plan, const char *text, GError **error);
 bool plan_set_log_count(Plan *plan, const char *text, GError **error);
 bool plan_set_cpus(Plan *plan, const char *text, GError **error);
+bool plan_set_arch(Plan *plan, const char *text, GError **error);
+/* stdio, none, pty, unix:PATH, FILE */
+bool plan_set_console(Plan *plan, const char *text, GError **error);
 /* one_cpu, match_host, cpu_count=N */
 bool plan_set_cpu_topology(Plan *plan, const char *text, GError **error);
 /* As after -vcpu-sched; more than one: together. */
@@ -96,4 +100,10 @@ char **plan_argv(const Plan *plan, const PlanPlace *place, GError **error);
 
 /* ---- plan-disks.c ---- */
 /* The JSON text after -blockdev for the disk called node. */
-char *plan_disk_blockdev(const PlanDisk *disk, const char *node, GError **error);
+char *plan_disk_blockdev(const PlanDisk *disk, const char *node);
+
+/* ---- plan-image.c ---- */
+bool plan_check_format(const char *format, GError **error);
+/* Sets *format, if it is NULL, to what the image at path looks like; the user calls it name. */
+bool plan_find_format(const Plan *plan, const char *name, const char *path, char **format,
+                      GError **error);

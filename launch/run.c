@@ -116,7 +116,7 @@ int run_plan(Plan *plan, GError **error)
 {
     g_autofree char *program = NULL;
 
-    if (!plan_check(plan, error) || !plan_resolve_files(plan, error)) {
+    if (!plan_resolve_files(plan, error)) {
         return -1;
     }
     program = run_find_program(plan->arch, error);
@@ -141,10 +141,15 @@ int run_plan(Plan *plan, GError **error)
     return start(plan, program, error);
 }
 
-int run_vm_linux(Request *r, GError **error)
+bool check_vm_linux(Request *r, GError **error)
 {
     Plan *plan = r->plan;
 
+    if (r->words->len == 0 && plan->firmware == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
+                    "KERNEL is missing, or --bios FILE in its place");
+        return false;
+    }
     if (r->words->len > 0) {
         plan->kernel = g_strdup(g_ptr_array_index(r->words, 0));
     }
@@ -152,18 +157,23 @@ int run_vm_linux(Request *r, GError **error)
         if (plan->initrd != NULL) {
             g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
                         "INITRD and --initrd are the same thing");
-            return -1;
+            return false;
         }
         plan->initrd = g_strdup(g_ptr_array_index(r->words, 1));
     }
-    return run_plan(plan, error);
+    return plan_check(plan, error);
+}
+
+int run_vm_linux(Request *r, GError **error)
+{
+    return run_plan(r->plan, error);
 }
 
 int run_vm_config(Request *r, GError **error)
 {
     const char *path = g_ptr_array_index(r->words, 0);
 
-    if (!config_json_read(path, r->plan, error)) {
+    if (!config_json_read(path, r->plan, error) || !plan_check(r->plan, error)) {
         g_prefix_error(error, "%s: ", path);
         return -1;
     }

@@ -2,6 +2,7 @@
  * The table of commands and their options, with the handlers that only take down a text or a flag.
  */
 #include "crosvm.h"
+#include "place.h"
 #include "util/error.h"
 #include "util/props.h"
 #include "verbs.h"
@@ -27,8 +28,6 @@
         return call(r->plan, value, error);                                                        \
     }
 
-TEXT_OPTION(name)
-TEXT_OPTION(arch)
 TEXT_OPTION(accel)
 TEXT_OPTION(machine)
 TEXT_OPTION(initrd)
@@ -37,7 +36,6 @@ TEXT_OPTION(firmware)
 TEXT_OPTION(vendor_boot)
 TEXT_OPTION(init_boot)
 TEXT_OPTION(bootconfig)
-TEXT_OPTION(console)
 TEXT_OPTION(log)
 TEXT_OPTION(dump_dtb)
 TEXT_OPTION(confine)
@@ -61,6 +59,15 @@ PLAN_OPTION(log_count, plan_set_log_count)
 PLAN_OPTION(cpus, plan_set_cpus)
 PLAN_OPTION(cpu_topology, plan_set_cpu_topology)
 PLAN_OPTION(cpu_affinity, plan_set_cpu_affinity)
+PLAN_OPTION(arch, plan_set_arch)
+PLAN_OPTION(console, plan_set_console)
+
+static bool take_name(Request *r, const char *value, GError **error)
+{
+    g_free(r->plan->name);
+    r->plan->name = g_strdup(value);
+    return place_check_name(value, error);
+}
 
 static bool take_params(Request *r, const char *value, GError **error)
 {
@@ -264,10 +271,12 @@ const Verb verbs[] = {
       "KERNEL is a Linux kernel or an Android boot image. Ctrl-A x ends the VM, 'vm console' in "
       "another terminal is the console as well. Words behind -- are given to the program as they "
       "are.",
-      for_linux, run_vm_linux, NULL },
+      for_linux, run_vm_linux, NULL, check_vm_linux },
     { "vm", "run", "CONFIG.json", 1, 1, "start a VM that a file describes",
       "The file has the members of Android's VirtualMachineRawConfig; docs/humpy-vm.md lists "
-      "them. Paths in it are relative to the file.",
+      "them. Paths in it are relative to the file. Ctrl-A x ends the VM, 'vm console' in another "
+      "terminal "
+      "is the console as well. Words behind -- are given to the program as they are.",
       for_config, run_vm_config, NULL },
     { "vm", "list", NULL, 0, 0, "list the VMs that are running", NULL, for_json, run_list, NULL },
     { "vm", "info", "NAME", 1, 1, "tell all about a VM", NULL, for_json, run_info, NULL },

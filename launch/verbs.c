@@ -137,10 +137,12 @@ static bool read_option(const Verb *verb, Request *r, int argc, char **argv, int
     return true;
 }
 
-static bool check_words(const Verb *verb, const Request *r, GError **error)
+static bool check_words(const Verb *verb, Request *r, GError **error)
 {
     if (r->words->len < verb->min_words) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "%s is missing", verb->words);
+        g_auto(GStrv) names = g_strsplit(verb->words, " ", -1);
+
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING, "%s is missing", names[r->words->len]);
         return false;
     }
     if (r->words->len > verb->max_words) {
@@ -148,7 +150,7 @@ static bool check_words(const Verb *verb, const Request *r, GError **error)
                     (char *)g_ptr_array_index(r->words, verb->max_words));
         return false;
     }
-    return true;
+    return verb->check == NULL || verb->check(r, error);
 }
 
 bool verb_read(const Verb *verb, Request *r, int argc, char **argv, GError **error)

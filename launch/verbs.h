@@ -39,6 +39,8 @@ struct Verb {
     int (*run)(Request *r, GError **error);
     /* (optional) Reads the words in its own way: everything behind the verb. */
     bool (*read)(Request *r, int argc, char **argv, GError **error);
+    /* (optional) What only shows when all words are read. */
+    bool (*check)(Request *r, GError **error);
 };
 
 extern const Verb verbs[]; /* up to one without a name */
@@ -58,6 +60,7 @@ char *help_dump(void); /* JSON of the table */
 int run_vm(Request *r, GError **error);               /* run.c */
 int run_vm_config(Request *r, GError **error);        /* run.c */
 int run_vm_linux(Request *r, GError **error);         /* run.c */
+bool check_vm_linux(Request *r, GError **error);      /* run.c */
 int run_list(Request *r, GError **error);             /* list.c */
 int run_info(Request *r, GError **error);             /* list.c */
 int run_console(Request *r, GError **error);          /* console.c */

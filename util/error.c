@@ -51,8 +51,28 @@ static unsigned distance(const char *a, const char *b)
     return last[lb];
 }
 
+/* One name of which word is the beginning, or that is the beginning of word: 'memory' for 'mem'. */
+static const char *related(const char *word, const char *const *names)
+{
+    enum { ENOUGH = 3 };
+    const char *found = NULL;
+
+    for (; *names != NULL; names++) {
+        size_t shared = MIN(strlen(word), strlen(*names));
+
+        if (shared >= ENOUGH && g_ascii_strncasecmp(word, *names, shared) == 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = *names;
+        }
+    }
+    return found;
+}
+
 const char *error_nearest(const char *word, const char *const *names)
 {
+    const char *const *all = names;
     const char *best = NULL;
     unsigned best_distance = MAX(2, strlen(word) / 3) + 1;
 
@@ -64,7 +84,7 @@ const char *error_nearest(const char *word, const char *const *names)
             best_distance = d;
         }
     }
-    return best;
+    return best != NULL ? best : related(word, all);
 }
 
 void error_set_unknown(GError **error, const char *what, const char *word, const char *const *names)

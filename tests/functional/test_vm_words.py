@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import struct
 import subprocess
 
 import humpy
@@ -100,17 +101,34 @@ def bad_words():
             ("vm run-linux: --mem SIZE: the value is missing", ["vm", "run-linux", "--mem"]),
             ("vm run-linux: --protected takes no value", ["vm", "run-linux", "--protected=yes"]),
             ("vm run: CONFIG.json is missing", ["vm", "run"]),
+            ("vm create-partition: SIZE is missing", ["vm", "create-partition", "f"]),
+            ("vm run-linux: KERNEL is missing, or --bios FILE in its place", ["vm", "run-linux"]),
+            ("vm run-linux: option 'memory' is not known (did you mean 'mem'?)",
+             ["vm", "run-linux", "--memory", "5"]),
+            ("vm run-linux: --arch arm64: architecture 'arm64' is not known (valid: aarch64, "
+             "x86_64)", ["vm", "run-linux", KERNEL, "--arch", "arm64"]),
+            ("vm run-linux: --name a/b: 'a/b' is not a name (a letter, then letters, digits, '-', "
+             "'.' or '_')", ["vm", "run-linux", KERNEL, "--name", "a/b"]),
+            ("vm run-linux: --console sdtio: 'sdtio' is nearly 'stdio'; a file of this name is "
+             "'./sdtio'", ["vm", "run-linux", KERNEL, "--console", "sdtio"]),
+            ("vm run-linux: --console unix:: the path is missing",
+             ["vm", "run-linux", KERNEL, "--console", "unix:"]),
+            ("vm run-linux: --disk a,format=qcow: format 'qcow' is not known (did you mean 'qcow2'?)",
+             ["vm", "run-linux", KERNEL, "--disk", "a,format=qcow"]),
+            ("vm run-linux: --mem 0: '0' is not a whole number of MiB from 1 to 261120",
+             ["vm", "run-linux", KERNEL, "--mem", "0"]),
+            ("vm run-linux: --cpus 9: '9' is not a number from 1 to 8",
+             ["vm", "run-linux", KERNEL, "--cpus", "9"]),
+            ("vm run-linux: --disk a,ro,temporary: ro excludes overlay and temporary, which are "
+             "about what is written", ["vm", "run-linux", KERNEL, "--disk", "a,ro,temporary"]),
+            ("vm run-linux: kernel and bootloader exclude each other",
+             ["vm", "run-linux", KERNEL, "--bios", KERNEL]),
+            ("vm run-linux: swiotlb is the window of a protected VM (see --protected)",
+             ["vm", "run-linux", KERNEL, "--swiotlb", "8"]),
             ("vm stop: 'b' is one word too many", ["vm", "stop", "a", "b"])]:
         refused(message, *args, status=2)
     for message, args in [
-            ("vm run-linux: --mem 0: '0' is not a whole number of MiB from 1 to 261120",
-             ["--mem", "0"]),
-            ("vm run-linux: --cpus 9: '9' is not a number from 1 to 8", ["--cpus", "9"]),
-            ("vm run-linux: --disk a,ro,temporary: ro excludes overlay and temporary, which are "
-             "about what is written", ["--disk", "a,ro,temporary"]),
-            ("kernel and bootloader exclude each other", ["--bios", KERNEL]),
-            ("swiotlb is the window of a protected VM (see --protected)", ["--swiotlb", "8"]),
-            ("accelerator 'kvm' has no protected VMs, only gunyah has",
+            ("vm run-linux: accelerator 'kvm' has no protected VMs, only gunyah has",
              ["--protected", "--accel", "kvm"]),
             (f"disk 0: cannot open '{path('none')}': No such file or directory",
              ["--disk", path("none")]),
@@ -138,6 +156,11 @@ def members():
             ("protected", "yes", "protected is a string but must be true or false"),
             ("memory_mib", 1.5, "memory_mib is a number with a fraction but must be a whole number"),
             ("memory_mib", 0, "memory_mib is 0 but must be 1 to 261120"),
+            ("memory_mib", 10 ** 19, "has a number of more than 18 digits, at offset 15"),
+            ("name", "my vm", "name: 'my vm' is not a name (a letter, then letters, digits, '-', "
+             "'.' or '_')"),
+            ("disks", [{"image": "a", "format": "raww"}],
+             "disks[0]: format 'raww' is not known (did you mean 'raw'?)"),
             ("disks", {}, "disks is an object but must be an array"),
             ("disks", [1], "disks[0]: the disk is a whole number but must be an object"),
             ("disks", [{}], "disks[0]: has neither image nor partitions"),
@@ -153,6 +176,7 @@ def members():
             ("cpu_topology", "many", "cpu_topology: CPU topology 'many' is not known (valid: "
              "one_cpu, match_host, cpu_count=N)"),
             ("platform_version", "absent", "platform_version is missing"),
+            ("platform_version", None, "platform_version is missing"),
             ("platform_version", "1.0.0.0", "platform_version: '1.0.0.0' is no requirement on a "
              "semantic version (such as ~1.0 or >=1.2.3, <2)"),
             ("platform_version", "2", "platform_version: '2' does not allow for this platform's "
@@ -162,18 +186,76 @@ def members():
              "usb_config: controller: there is no USB controller"),
             ("console_input_device", "hvc0", "console_input_device: there is no hvc0, the console "
              "is the serial port"),
-            ("bootloader", KERNEL, "=kernel and bootloader exclude each other"),
+            ("bootloader", KERNEL, "kernel and bootloader exclude each other"),
             ("initrd", "gone", f"=initrd: cannot open '{path('gone')}': No such file or directory"),
             ]:
         config_refused(message, **{key: value})
 
 
-@test("an unknown member is warned of, with the nearest name")
+@test("an unknown member is warned of, with its place and the nearest name")
 def unknown_member():
-    done = launch("vm", "run", config(memory_mb=5), "--dry-run")
+    part = {"label": "l", "path": DISK, "lable": 1}
+    for members, place, name, near in [
+            ({"memory_mb": 5}, "", "memory_mb", "memory_mib"),
+            ({"disks": [{"image": DISK}, {"image": DISK, "writeable": True}]}, "disks[1]: ",
+             "writeable", "writable"),
+            ({"disks": [{"partitions": [part]}]}, "disks[0]: partitions[0]: ", "lable", "label"),
+            ({"disks": [{"image": DISK}], "swiotlb": 1}, "", "swiotlb", "swiotlb_mib"),
+            ({"usb_config": {"contoller": True}}, "usb_config: ", "contoller", "controller")]:
+        file = config(**members)
+        done = launch("vm", "run", file, "--dry-run")
+        check_equal((done.returncode, done.stderr),
+                    (0, f"humpy: warning: {file}: {place}'{name}' is not known and ignored (did you "
+                        f"mean '{near}'?)\n"))
+
+
+@test("words for a kernel that nobody gets are warned of")
+def params_without_kernel():
+    done = launch("vm", "run", config(kernel="absent", bootloader=KERNEL, params="quiet"), "--dry-run")
     check_equal((done.returncode, done.stderr),
-                (0, "humpy: warning: 'memory_mb' is not known and ignored (did you mean "
-                    "'memory_mib'?)\n"))
+                (0, "humpy: warning: params are for a kernel; the bootloader does not get 'quiet'\n"))
+
+
+def qcow2(backing=0, version=3, incompatible=0):
+    return struct.pack(">4sIQ56xQ", b"QFI\xfb", version, backing, incompatible).ljust(4096, b"\0")
+
+
+@test("an image that names other files is taken for what the user says it is, or not at all")
+def names_files():
+    for name, data, kind in [("backed", qcow2(backing=512), "qcow2"),
+                             ("old", qcow2(backing=512, version=2), "qcow2"),
+                             ("external", qcow2(incompatible=4), "qcow2"),
+                             ("vmdk", b"KDMV".ljust(512, b"\0"), "vmdk"),
+                             ("qed", b"QED\0".ljust(16, b"\0") + b"\1".ljust(512, b"\0"), "qed")]:
+        image = write(name, data)
+        refused(f"disk 0: '{image}' looks like a {kind} image that names other files, which a guest "
+                f"may have written into it; 'format' takes it for what you say it is: {kind} or raw",
+                "vm", "run-linux", KERNEL, "--disk", image)
+        for said in kind, "raw":
+            argv = words("vm", "run-linux", KERNEL, "--disk", f"{image},format={said}")
+            check_equal(json.loads(after(argv, "-blockdev")[0])["driver"], said)
+            argv = words("vm", "run", config(disks=[{"image": image, "format": said}]))
+            check_equal(json.loads(after(argv, "-blockdev")[0])["driver"], said)
+        part = {"label": "l", "path": image}
+        for disk, what in ({"image": image, "format": kind}, "disk 0"), \
+                ({"partitions": [dict(part, format=kind)]}, "disk 0, partition 'l'"), \
+                ({"partitions": [part]}, "disk 0, partition 'l'"):
+            refused(f"{what}: '{image}' is a {kind} image that names other files, which --confine "
+                    "does not allow", "vm", "run", config(disks=[disk]), "--confine", WORK)
+        words("vm", "run", config(disks=[{"image": image, "format": "raw"}]), "--confine", WORK)
+    for data, kind in (qcow2(), "qcow2"), (bytes(512), "raw"):
+        image = write("alone", data)
+        argv = words("vm", "run", config(disks=[{"image": image}]), "--confine", WORK)
+        check_equal(json.loads(after(argv, "-blockdev")[0])["driver"], kind)
+
+
+@test("a writable sparse image is warned of")
+def sparse_writable():
+    image = write("sparse", b"\x3a\xff\x26\xed" + bytes(100))
+    for more, said in ("", f"humpy: warning: disk 0: '{image}' is a sparse image, which a guest cannot "
+                           "write to without an overlay\n"), (",ro", ""), (",temporary", ""):
+        done = launch("vm", "run-linux", KERNEL, "--disk", image + more, "--dry-run")
+        check_equal((done.returncode, done.stderr), (0, said), more)
 
 
 @test("what is no JSON object, or too deep, is refused")

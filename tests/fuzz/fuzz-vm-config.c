@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GError) error = NULL;
 
     g_log_set_default_handler(quiet, NULL);
-    if (!config_json_parse((const char *)data, size, "/nowhere", plan, &error)) {
+    if (!config_json_parse((const char *)data, size, "/nowhere/vm.json", plan, &error)) {
         g_assert_nonnull(error);
         return 0;
     }

@@ -153,6 +153,9 @@ static void test_nearest_spelling(void)
 
     g_assert_cmpstr(error_nearest("vritio", names), ==, "virtio");
     g_assert_cmpstr(error_nearest("KERNEL", names), ==, "kernel");
+    g_assert_cmpstr(error_nearest("kern", names), ==, "kernel");
+    g_assert_cmpstr(error_nearest("kernel-image", names), ==, "kernel");
+    g_assert_null(error_nearest("ke", names));
     g_assert_null(error_nearest("something", names));
     g_assert_null(error_nearest("a word that is far longer than anything the table of the distances"
                                 " has room for",
