@@ -13,7 +13,15 @@
 #include "util/error.h"
 #include "util/fd.h"
 
-enum { MAX_FILE = 1 << 20, MAX_DEPTH = 16, MAX_DIGITS = 18 };
+enum { MAX_FILE = 1 << 20, MAX_DEPTH = 16 };
+
+/* The parser would make another number of it. */
+static bool is_too_large(const char *digits, unsigned n)
+{
+    static const char largest[] = "9223372036854775807";
+
+    return n > strlen(largest) || (n == strlen(largest) && strncmp(digits, largest, n) > 0);
+}
 
 /* The parser goes one level deeper on the stack for each bracket; and it takes comments and strings
  * of other languages, too, in which brackets would not count. What JSON has no use for is refused
@@ -21,7 +29,8 @@ enum { MAX_FILE = 1 << 20, MAX_DEPTH = 16, MAX_DIGITS = 18 };
 bool config_text_check(const char *text, gsize len, GError **error)
 {
     bool in_string = false;
-    int depth = 0, digits = 0;
+    int depth = 0;
+    unsigned digits = 0;
 
     for (gsize i = 0; i < len; i++) {
         if (in_string && text[i] == '\\') {
@@ -40,10 +49,10 @@ bool config_text_check(const char *text, gsize len, GError **error)
             return false;
         }
         digits = !in_string && g_ascii_isdigit(text[i]) ? digits + 1 : 0;
-        if (digits > MAX_DIGITS) { /* the parser would make another number of it */
+        if (digits > 0 && is_too_large(text + i + 1 - digits, digits)) {
             g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                        "has a number of more than %d digits, at offset %" G_GSIZE_FORMAT,
-                        MAX_DIGITS, i - MAX_DIGITS);
+                        "has a number that is too large, at offset %" G_GSIZE_FORMAT,
+                        i + 1 - digits);
             return false;
         }
         if (depth > MAX_DEPTH) {

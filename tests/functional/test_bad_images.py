@@ -61,6 +61,7 @@ def disk(rule, data, *parts, more="", format=None):
     def body():
         name = write("bad-disk", data)
         form = f",format={format}" if format else ""
+        form += ",ro" if data[:4] == SPARSE and not more else ""  # a writable one is warned of
         refused(["run-linux", KERNEL, "--disk", name + more.format(WORK) + form, "--mem", "64"],
                 *(parts or (name,)))
     test(f"disk: {rule}")(body)
@@ -117,6 +118,8 @@ kernel("a boot.img around a bomb of lz4", boot_img(lz4_zeroes(200), b""))
 kernel("a boot.img around damaged gzip", boot_img(gzip.compress(arm64_image(1 << 16))[:-30], b""))
 
 # ---- sparse images ----
+
+SPARSE = struct.pack("<I", 0xED26FF3A)
 
 ONE = chunk(RAW, 1, bytes(4096))
 disk("a sparse image that is only its magic", struct.pack("<I", 0xED26FF3A), format="sparse")

@@ -156,7 +156,9 @@ def members():
             ("protected", "yes", "protected is a string but must be true or false"),
             ("memory_mib", 1.5, "memory_mib is a number with a fraction but must be a whole number"),
             ("memory_mib", 0, "memory_mib is 0 but must be 1 to 261120"),
-            ("memory_mib", 10 ** 19, "has a number of more than 18 digits, at offset 15"),
+            ("memory_mib", 1 << 63, "has a number that is too large, at offset 15"),
+            ("memory_mib", (1 << 63) - 1, "memory_mib is 9223372036854775807 but must be 1 to 261120"),
+            ("memory_mib", 10 ** 30, "has a number that is too large, at offset 15"),
             ("name", "my vm", "name: 'my vm' is not a name (a letter, then letters, digits, '-', "
              "'.' or '_')"),
             ("disks", [{"image": "a", "format": "raww"}],
