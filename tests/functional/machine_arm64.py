@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tests of an arm64 build in a machine of that architecture that has KVM (scripts/nested --arch
+arm64), inside a Debian system on a disk (scripts/debian-disk): files have the paths that they have
+here, for some are built into programs. What the tests say comes back line by line."""
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+
+import humpy
+import nested
+
+BUILD = os.environ.get("HUMPY_ARM64_BUILD", os.path.join(humpy.ROOT, "build-arm64"))
+SCRIPTS = os.path.join(humpy.ROOT, "scripts")
+HOME = "/root"
+CACHE = os.path.join(HOME, ".cache", "humpy")
+
+# What tests and the scripts below them start, and the libraries of programs.
+PACKAGES = """apt base-files base-passwd bash coreutils cpio dash debianutils diffutils dpkg e2fsprogs
+fdisk findutils gawk grep gzip hostname iproute2 libc-bin lz4 mount mtools nbdkit netbase passwd procps
+python3 qemu-utils sed tar util-linux xz-utils libfdt1 libglib2.0-0 libjson-glib-1.0-0 liblz4-1 libnbd0
+libpixman-1-0 libpng16-16 libslirp0 liburcu8 liburing2 libvncserver1 zlib1g""".split()
+
+ENTER = r"""
+ifconfig lo 127.0.0.1 up
+for each in /sys/class/block/vd?; do
+    case $(cat $each/serial) in
+    debian) debian=/dev/${each##*/};;
+    stage) stage=/dev/${each##*/};;
+    esac
+done
+mount -t ext4 $debian /mnt || exit 91
+mkdir -p /mnt/stage
+mount -t ext4 $stage /mnt/stage || exit 92
+for each in dev dev/pts proc sys; do mount --bind /$each /mnt/$each; done
+mount -t tmpfs tmpfs /mnt/dev/shm
+mount -t tmpfs tmpfs /mnt/run
+while read -r from to; do
+    mkdir -p "/mnt$to"
+    mount --bind "/mnt/stage/$from" "/mnt$to"
+done </mnt/stage/places
+exec chroot /mnt /bin/bash /stage/run
+"""
+
+
+def listed(suites):
+    """meson's tests of these suites, in its order."""
+    tests = json.loads(subprocess.run(["meson", "introspect", "--tests", BUILD], check=True,
+                                      stdout=subprocess.PIPE).stdout)
+    return [test for test in tests
+            if {word.split(":")[-1] for word in test["suite"]} & set(suites)]
+
+
+def stage_build(folder):
+    """The build's programs and what tests read, without symbols: they are large."""
+    for top, folders, names in os.walk(BUILD):
+        folders[:] = [n for n in folders if not n.endswith(".p") and not n.startswith("meson-")]
+        to = os.path.join(folder, os.path.relpath(top, BUILD))
+        for name in names:
+            path, copy = os.path.join(top, name), os.path.join(to, name)
+            if name.startswith(".") or name.endswith((".a", ".ninja", ".o")) or name == \
+                    "compile_commands.json":
+                continue
+            os.makedirs(to, exist_ok=True)
+            if name.startswith("start-"):  # a program below an emulator, which the machine is
+                with open(path) as script:
+                    program = script.read().split("'")[1]
+                with open(copy, "w") as script:
+                    script.write(f"#!/bin/sh\nexec '{program}' \"$@\"\n")
+                os.chmod(copy, 0o755)
+            elif not os.access(path, os.X_OK) or subprocess.run(
+                    ["aarch64-linux-gnu-strip", "-o", copy, path],
+                    stderr=subprocess.DEVNULL).returncode != 0:
+                shutil.copy(path, copy)
+
+
+def stage_tree(folder):
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=humpy.ROOT, check=True,
+                           stdout=subprocess.PIPE, text=True).stdout.split("\0")
+    for name in filter(None, names):
+        path = os.path.join(humpy.ROOT, name)
+        if os.path.exists(path):
+            os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+            shutil.copy(path, os.path.join(folder, name))
+
+
+def run(script, cache=(), tell=None, seconds=3000):
+    """Runs script, for bash, in the Debian system; its exit status and all that was said. cache:
+    folders of ours for the machine's cache, as they are named in it."""
+    debian = subprocess.run([os.path.join(SCRIPTS, "debian-disk"), "arm64", *PACKAGES], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout.strip()
+    with tempfile.TemporaryDirectory(prefix="humpy-arm64-") as folder:
+        stage = os.path.join(folder, "stage")
+        stage_tree(os.path.join(stage, "tree"))
+        stage_build(os.path.join(stage, "build"))
+        os.makedirs(os.path.join(stage, "cache"))
+        for path in cache:
+            subprocess.run(["cp", "-a", "--sparse=always", path, os.path.join(stage, "cache")],
+                           check=True)
+        with open(os.path.join(stage, "places"), "w") as places:
+            places.write(f"tree {humpy.ROOT}\nbuild {BUILD}\ncache {CACHE}\n")
+        with open(os.path.join(stage, "run"), "w") as out:
+            out.write(f"export HOME={HOME} TMPDIR=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin "
+                      f"LC_ALL=C.UTF-8 HUMPY_KVM_ON_TCG=1\ncd {shlex.quote(humpy.ROOT)}\n{script}\n")
+        disk = os.path.join(folder, "disk")
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", "-d", stage, disk, "3G"],
+                       check=True, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
+        shutil.rmtree(stage)
+        return nested.run(ENTER, None, "--arch", "arm64", "--smp", "2", "--mem", "3G", "--timeout",
+                          str(seconds), "--disk", f"{debian}=debian", "--disk", f"{disk}=stage",
+                          "--binary", os.path.join(BUILD, "system", "humpy-system-aarch64"),
+                          tell=tell)
+
+
+def command(test, seconds, more=()):
+    """Lines for the shell: one of meson's tests, whose environment gets what more says; what it says
+    comes with its name, then how it ended."""
+    name = re.sub(r"^functional-", "", test["name"])
+    words = [f"{key}={value}" for key, value in {**test["env"], **dict(more)}.items()]
+    words += ["python3" if each.endswith("/python3") else each for each in test["cmd"]]
+    mark = f"sed -u 's/^/arm64-{name}: /'"
+    return (f"{{ timeout -k 10 {seconds} env {shlex.join(words)} </dev/null 2>&1; "
+            f"echo \"ended $?\"; }} | {mark}")
