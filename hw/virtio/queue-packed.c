@@ -92,11 +92,12 @@ static bool packed_map(VirtQueue *vq)
 
 /* ---- event suppression (section 2.8.14) ---- */
 
-/* Both fields are one word, so that flags never meet an offset of another time. */
+/* Both fields are one word, so that flags never meet an offset of another time. Why it is
+ * exchanged: see store16() of queue-split.c. */
 static void store_device_event(VirtQueue *vq, uint16_t off_wrap, uint16_t flags)
 {
-    __atomic_store_n(vq->packed.device, htole32((uint32_t)flags << 16 | off_wrap),
-                     __ATOMIC_SEQ_CST);
+    __atomic_exchange_n(vq->packed.device, htole32((uint32_t)flags << 16 | off_wrap),
+                        __ATOMIC_SEQ_CST);
 }
 
 static void ask_at(VirtQueue *vq, uint32_t place)
@@ -268,7 +269,7 @@ static void packed_flush(VirtQueue *vq)
     PackedRing *r = &vq->packed;
 
     if (r->held != NULL) {
-        __atomic_store_n(&r->held->flags, htole16(r->held_flags), __ATOMIC_SEQ_CST);
+        __atomic_exchange_n(&r->held->flags, htole16(r->held_flags), __ATOMIC_SEQ_CST);
         r->held = NULL;
     }
 }

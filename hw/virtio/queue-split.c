@@ -15,7 +15,9 @@ typedef struct {
 } Descriptor;
 
 /* Both sides publish an index and then read the other's wish about notifications (section 2.7.7.2,
- * 2.7.10); sequential consistency of these four keeps them from missing each other. */
+ * 2.7.10); sequential consistency of these four keeps them from missing each other. An exchange is
+ * what a store is on x86; on arm64 it also holds where QEMU's TCG executes us, which lets a
+ * load-acquire overtake a store-release. */
 static uint16_t load16(const __virtio16 *p)
 {
     return le16toh(__atomic_load_n(p, __ATOMIC_SEQ_CST));
@@ -23,7 +25,7 @@ static uint16_t load16(const __virtio16 *p)
 
 static void store16(__virtio16 *p, uint16_t value)
 {
-    __atomic_store_n(p, htole16(value), __ATOMIC_SEQ_CST);
+    __atomic_exchange_n(p, htole16(value), __ATOMIC_SEQ_CST);
 }
 
 /* Behind the rings, when event indices were negotiated. */

@@ -42,7 +42,8 @@ while read -r from to; do
     mkdir -p "/mnt$to"
     mount --bind "/mnt/stage/$from" "/mnt$to"
 done </mnt/stage/places
-exec chroot /mnt /bin/bash /stage/run
+# Over the root and not only below it: no user namespace can be made in a chroot.
+cd /mnt && mount --move . / && exec chroot . /bin/bash /stage/run
 """
 
 

@@ -267,7 +267,8 @@ void guest_fill(Guest *g, uint64_t gpa, uint8_t value, size_t len)
 
 void guest_store16(Guest *g, uint64_t gpa, uint16_t value)
 {
-    __atomic_store_n((uint16_t *)guest_ptr(g, gpa), GUINT16_TO_LE(value), __ATOMIC_SEQ_CST);
+    /* Not a store: see store16() of hw/virtio/queue-split.c. */
+    __atomic_exchange_n((uint16_t *)guest_ptr(g, gpa), GUINT16_TO_LE(value), __ATOMIC_SEQ_CST);
 }
 
 uint16_t guest_load16(Guest *g, uint64_t gpa)
