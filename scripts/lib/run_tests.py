@@ -228,6 +228,12 @@ class Tests:
         if path:
             self.meson_tests(path, ["arm64-programs"])
 
+    def suite_arm64_functional(self):
+        """Its functional tests there: the models run their guests on the machine's KVM."""
+        path = self.arm64()
+        if path:
+            self.meson_tests(path, ["arm64-functional"])
+
     def suite_cross(self):
         """The arm64 build and its tests below qemu-aarch64; programs that need no library."""
         path = self.arm64()
@@ -270,7 +276,7 @@ class Tests:
 
     def suite_scripts(self):
         for name in ("boot-linux", "guest-files", "nested", "package", "peer-clients", "pool-kernel",
-                     "sysroot", "test", "vduse", "xen", "lib/apt.sh",
+                     "debian-disk", "sysroot", "test", "vduse", "xen", "lib/apt.sh", "lib/closure.sh",
                      "guest/init", "lib/initrd.sh", "dom0/domu", "dom0/toolstack", "lib/steps.sh"):
             self.run(f"scripts/{name} is valid shell",
                      ["bash", "-n", os.path.join(ROOT, "scripts", name)])
@@ -386,7 +392,7 @@ class Tests:
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
     # not part of a run without --suite
     ON_REQUEST = ("soak", "launch-crash", "pool-kernel", "cross", "cross-full", "packages",
-                  "nested-arm64", "arm64-programs")
+                  "nested-arm64", "arm64-programs", "arm64-functional")
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]

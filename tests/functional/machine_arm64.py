@@ -88,7 +88,7 @@ def stage_tree(folder):
             shutil.copy(path, os.path.join(folder, name))
 
 
-def run(script, cache=(), tell=None, seconds=3000):
+def run(script, cache=(), tell=None, seconds=3600):
     """Runs script, for bash, in the Debian system; its exit status and all that was said. cache:
     folders of ours for the machine's cache, as they are named in it."""
     debian = subprocess.run([os.path.join(SCRIPTS, "debian-disk"), "arm64", *PACKAGES], check=True,
@@ -105,7 +105,7 @@ def run(script, cache=(), tell=None, seconds=3000):
             places.write(f"tree {humpy.ROOT}\nbuild {BUILD}\ncache {CACHE}\n")
         with open(os.path.join(stage, "run"), "w") as out:
             out.write(f"export HOME={HOME} TMPDIR=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin "
-                      f"LC_ALL=C.UTF-8 HUMPY_KVM_ON_TCG=1\ncd {shlex.quote(humpy.ROOT)}\n{script}\n")
+                      f"LC_ALL=C.UTF-8 HUMPY_KVM_ON_TCG=1\ncd {shlex.quote(humpy.ROOT)}\n{script}\nexit 0\n")
         disk = os.path.join(folder, "disk")
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", "-d", stage, disk, "3G"],
                        check=True, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
@@ -116,12 +116,61 @@ def run(script, cache=(), tell=None, seconds=3000):
                           tell=tell)
 
 
+def short(test):
+    return re.sub(r"^functional-", "", test["name"])
+
+
 def command(test, seconds, more=()):
     """Lines for the shell: one of meson's tests, whose environment gets what more says; what it says
     comes with its name, then how it ended."""
-    name = re.sub(r"^functional-", "", test["name"])
     words = [f"{key}={value}" for key, value in {**test["env"], **dict(more)}.items()]
     words += ["python3" if each.endswith("/python3") else each for each in test["cmd"]]
-    mark = f"sed -u 's/^/arm64-{name}: /'"
     return (f"{{ timeout -k 10 {seconds} env {shlex.join(words)} </dev/null 2>&1; "
-            f"echo \"ended $?\"; }} | {mark}")
+            f"echo \"ended $?\"; }} | sed -u 's/^/arm64-{short(test)}: /'")
+
+
+class Results:
+    """Hears the machine's lines and passes them on as one list of results."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+        self.ended = set()
+
+    def result(self, good, text):
+        self.count += 1
+        self.failed += not good
+        print(f"{'' if good else 'not '}ok {self.count} - {text}", flush=True)
+
+    def hear(self, line):
+        found = re.search(r"\barm64-([\w-]+): (.*)$", line)
+        if not found:
+            return
+        name, text = found.groups()
+        case = re.match(r"(not )?ok \d+ (?:- )?(.*)$", text)
+        if case:
+            self.result(not case.group(1), f"{name}: {case.group(2)}")
+        elif text.startswith("1..0 # SKIP "):
+            self.result(True, f"{name} # SKIP {text[len('1..0 # SKIP '):]}")
+        elif text.startswith("ended "):
+            self.ended.add(name)
+            if text != "ended 0":
+                self.result(False, f"{name}: its program {text}")
+        elif not re.match(r"# (Start|End) of|1\.\.", text):
+            print(f"# {name}: {text}", flush=True)
+
+
+def main(suites, seconds, words=(), cache=(), more=()):
+    """Runs the tests of these suites, or those of them that are named, each for so many seconds at
+    most; the exit status for whoever reads the results."""
+    tests = [test for test in listed(suites) if test["cmd"] and (not words or short(test) in words)]
+    results = Results()
+    status, text = run("\n".join(command(test, seconds, more) for test in tests), cache, results.hear,
+                       14400)
+    for name in map(short, tests):
+        if name not in results.ended:
+            results.result(False, f"{name} was not run to its end")
+    if status != 0:
+        print("\n".join(f"# {line}" for line in text.splitlines()[-30:]))
+        results.result(False, f"the machine ended with {status}")
+    print(f"1..{results.count}", flush=True)
+    return 1 if results.failed else 0
