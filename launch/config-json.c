@@ -267,18 +267,15 @@ static bool take_devices(Reader *r, JsonNode *node, GError **error)
 
 static bool take_console_input(Reader *r, JsonNode *node, GError **error)
 {
-    static const char *const names[] = { "ttyS0", "ttyAMA0", NULL };
+    static const char *const names[] = { "ttyS0", "ttyAMA0", "hvc0", NULL };
     const char *name = json_node_get_string(node);
 
-    if (strcmp(name, "hvc0") == 0) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "console_input_device: there is no hvc0, the console is the serial port");
-        return false;
-    }
     if (!g_strv_contains(names, name)) {
         error_set_unknown(error, "console_input_device", name, names);
         return false;
     }
+    g_free(r->plan->console_device);
+    r->plan->console_device = g_strdup(name);
     return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "place.h"
 #include "qmp.h"
+#include "run.h"
 #include "util/error.h"
 #include "verbs.h"
 
@@ -40,13 +41,23 @@ static char *ask_status(Qmp *qmp)
 
 static JsonObject *describe(const Place *p, Qmp *qmp)
 {
-    JsonObject *info = read_info(p);
+    g_autoptr(JsonObject) file = read_info(p);
+    JsonObject *info = json_object_new();
     g_autofree char *status = qmp != NULL ? ask_status(qmp) : g_strdup("no-answer");
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *node;
 
     json_object_set_string_member(info, "name", p->name);
     json_object_set_int_member(info, "pid", place_pid(p));
     json_object_set_string_member(info, "status", status);
     json_object_set_string_member(info, "directory", p->dir);
+    json_object_iter_init_ordered(&iter, file);
+    while (json_object_iter_next_ordered(&iter, &name, &node)) {
+        if (!json_object_has_member(info, name)) {
+            json_object_set_member(info, name, json_node_copy(node));
+        }
+    }
     return info;
 }
 
@@ -119,11 +130,35 @@ static void print_members(JsonObject *object, int indent)
     }
 }
 
+static bool is_texts(JsonArray *array)
+{
+    for (unsigned i = 0; i < json_array_get_length(array); i++) {
+        if (json_node_get_value_type(json_array_get_element(array, i)) != G_TYPE_STRING) {
+            return false;
+        }
+    }
+    return json_array_get_length(array) > 0;
+}
+
+/* On one line, as a shell takes it. */
+static void print_command(const char *name, JsonArray *array, int indent)
+{
+    printf("%*s%s:", indent, "", name);
+    for (unsigned i = 0; i < json_array_get_length(array); i++) {
+        g_autofree char *word = run_quote(json_array_get_string_element(array, i));
+
+        printf(" %s", word);
+    }
+    putchar('\n');
+}
+
 static void print_value(const char *name, JsonNode *node, int indent)
 {
     if (JSON_NODE_HOLDS_OBJECT(node)) {
         printf("%*s%s:\n", indent, "", name);
         print_members(json_node_get_object(node), indent + 2);
+    } else if (JSON_NODE_HOLDS_ARRAY(node) && is_texts(json_node_get_array(node))) {
+        print_command(name, json_node_get_array(node), indent);
     } else if (JSON_NODE_HOLDS_ARRAY(node)) {
         JsonArray *array = json_node_get_array(node);
 
@@ -139,6 +174,17 @@ static void print_value(const char *name, JsonNode *node, int indent)
                 : json_to_string(node, FALSE);
 
         printf("%*s%s: %s\n", indent, "", name, text);
+    }
+}
+
+static void readable_time(JsonObject *info)
+{
+    gint64 started = json_object_get_int_member_with_default(info, "started", 0);
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_local(started);
+    g_autofree char *text = time != NULL ? g_date_time_format(time, "%F %T") : NULL;
+
+    if (text != NULL && started != 0) {
+        json_object_set_string_member(info, "started", text);
     }
 }
 
@@ -177,6 +223,7 @@ int run_info(Request *r, GError **error)
     if (r->json) {
         print_json(root);
     } else {
+        readable_time(info);
         print_members(info, 0);
     }
     return 0;

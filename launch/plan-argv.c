@@ -8,12 +8,12 @@
 #include "util/error.h"
 
 typedef struct {
-    const char *arch, *machine, *console_word, *pvpanic;
+    const char *arch, *machine, *serial, *pvpanic;
 } Board;
 
 static const Board boards[] = {
-    { "aarch64", "virt", "console=ttyAMA0", "pvpanic-mmio" },
-    { "x86_64", "microvm", "console=ttyS0", "pvpanic" },
+    { "aarch64", "virt", "ttyAMA0", "pvpanic-mmio" },
+    { "x86_64", "microvm", "ttyS0", "pvpanic" },
 };
 
 static const Board *find_board(const char *arch, GError **error)
@@ -115,6 +115,40 @@ static void add_accel(GPtrArray *argv, const Plan *plan)
                accel != NULL ? accel : "gunyah", plan->pvmfw ? ",pvmfw=on" : "", plan->swiotlb_mib);
 }
 
+/* The kernel's own console, that of its last console= word, without options; NULL: none is said. */
+static char *console_said(const Plan *plan)
+{
+    g_auto(GStrv) words = g_strsplit_set(plan->params->str, " \t\n\"", -1);
+    const char *said = NULL;
+
+    for (char **word = words; *word != NULL; word++) {
+        if (g_str_has_prefix(*word, "console=")) {
+            said = *word + strlen("console=");
+        }
+    }
+    return said != NULL ? g_strndup(said, strcspn(said, ",")) : NULL;
+}
+
+/* A virtio console, as on Android, instead of the serial port. */
+static bool is_on_hvc(const Plan *plan)
+{
+    g_autofree char *said = console_said(plan);
+
+    return g_strcmp0(plan->console_device != NULL ? plan->console_device : said, "hvc0") == 0;
+}
+
+static void check_console_word(const Plan *plan, const char *device)
+{
+    g_autofree char *said = console_said(plan);
+    bool elsewhere = said != NULL && strcmp(said, device) != 0 &&
+                     (g_str_has_prefix(said, "ttyS") || g_str_has_prefix(said, "ttyAMA") ||
+                      g_str_has_prefix(said, "hvc"));
+
+    if (elsewhere && plan->kernel != NULL) {
+        g_warning("the kernel is told console=%s, but the VM's console is %s", said, device);
+    }
+}
+
 static void add_boot(GPtrArray *argv, const Plan *plan, const Board *board)
 {
     g_autoptr(GString) params = g_string_new(NULL);
@@ -146,7 +180,7 @@ static void add_boot(GPtrArray *argv, const Plan *plan, const Board *board)
         return;
     }
     if (!plan->no_console_word && strstr(plan->params->str, "console=") == NULL) {
-        g_string_append(params, board->console_word);
+        g_string_append_printf(params, "console=%s", is_on_hvc(plan) ? "hvc0" : board->serial);
     }
     if (plan->params->len > 0) {
         g_string_append_printf(params, "%s%s", params->len > 0 ? " " : "", plan->params->str);
@@ -173,8 +207,9 @@ static void add_log(GString *text, const Plan *plan)
     }
 }
 
-/* What the user chose, the socket for 'humpy vm console', and the log, on one serial port. */
-static void add_console(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
+/* What the user chose, the socket for 'humpy vm console', and the log, on one port. */
+static void add_console(GPtrArray *argv, const Plan *plan, const Board *board,
+                        const PlanPlace *place)
 {
     const char *kind = plan->console != NULL ? plan->console : plan->background ? "none" : "stdio";
     g_autoptr(GString) hub = g_string_new("hub,id=console");
@@ -210,6 +245,12 @@ static void add_console(GPtrArray *argv, const Plan *plan, const PlanPlace *plac
     add_log(hub, plan);
     if (n > 0) {
         add_pair(argv, "-chardev", hub->str);
+    }
+    check_console_word(plan, is_on_hvc(plan) ? "hvc0" : board->serial);
+    if (n > 0 && is_on_hvc(plan)) {
+        add_pair(argv, "-device", "virtio-serial-device");
+        add_pair(argv, "-device", "virtconsole,chardev=console");
+    } else if (n > 0) {
         add_pair(argv, "-serial", "chardev:console");
     }
 }
@@ -310,7 +351,7 @@ char **plan_argv(const Plan *plan, const PlanPlace *place, GError **error)
     add_accel(argv, plan);
     add_memory(argv, plan);
     add_boot(argv, plan, board);
-    add_console(argv, plan, place);
+    add_console(argv, plan, board, place);
     add_control(argv, plan, place);
     add_disks(argv, plan);
     add_devices(argv, plan, board, place);

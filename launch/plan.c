@@ -51,9 +51,10 @@ Plan *plan_new(void)
 void plan_free(Plan *plan)
 {
     char **const texts[] = {
-        &plan->name,       &plan->arch,    &plan->kernel,  &plan->initrd,      &plan->dtb,
-        &plan->firmware,   &plan->accel,   &plan->machine, &plan->vendor_boot, &plan->init_boot,
-        &plan->bootconfig, &plan->console, &plan->log,     &plan->dump_dtb,    &plan->confine,
+        &plan->name,        &plan->arch,      &plan->kernel,     &plan->initrd,
+        &plan->dtb,         &plan->firmware,  &plan->accel,      &plan->machine,
+        &plan->vendor_boot, &plan->init_boot, &plan->bootconfig, &plan->console,
+        &plan->log,         &plan->dump_dtb,  &plan->confine,    &plan->console_device,
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {

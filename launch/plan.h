@@ -41,6 +41,7 @@ typedef struct {
     bool pvmfw;            /* a protected VM starts with the resource manager's firmware */
     char *accel, *machine; /* what stands after -accel, properties after -machine NAME; or NULL */
     char *console;         /* stdio, none, pty, or a path */
+    char *console_device;  /* ttyS0 (the serial port), hvc0; NULL: as params say */
     char *log;             /* file that takes what the console says, or NULL */
     uint64_t log_size;     /* bytes after which it is put aside; 0: never */
     unsigned log_count;    /* how many are kept besides; 0: the program's default */

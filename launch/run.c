@@ -68,15 +68,21 @@ static char *make_info(const Plan *plan, char **argv)
     return json_to_string(root, TRUE);
 }
 
+char *run_quote(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-_=,./:@+%";
+
+    return *word != '\0' && strspn(word, plain) == strlen(word) ? g_strdup(word)
+                                                                : g_shell_quote(word);
+}
+
 static void print_argv(char **argv)
 {
     for (char **word = argv; *word != NULL; word++) {
-        g_autofree char *quoted = g_shell_quote(*word);
-        bool plain =
-            **word != '\0' && strspn(*word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                            "0123456789-_=,./:@+%") == strlen(*word);
+        g_autofree char *quoted = run_quote(*word);
 
-        printf("%s%s", word == argv ? "" : " ", plain ? *word : quoted);
+        printf("%s%s", word == argv ? "" : " ", quoted);
     }
     putchar('\n');
 }

@@ -138,10 +138,9 @@ static bool take_timeout(Request *r, const char *value, GError **error)
 {
     uint64_t seconds;
 
-    if (!props_parse_u64(value, &seconds, NULL) || seconds > 3600) {
+    if (!props_parse_u64(value, &seconds, NULL) || seconds < 1 || seconds > 3600) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "'%s' is not a number of seconds up to "
-                    "3600",
+                    "'%s' is not a number of seconds from 1 to 3600 (--force does not wait)",
                     value);
         return false;
     }

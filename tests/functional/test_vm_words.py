@@ -125,6 +125,8 @@ def bad_words():
              ["vm", "run-linux", KERNEL, "--bios", KERNEL]),
             ("vm run-linux: swiotlb is the window of a protected VM (see --protected)",
              ["vm", "run-linux", KERNEL, "--swiotlb", "8"]),
+            ("vm stop: --timeout 0: '0' is not a number of seconds from 1 to 3600 (--force does not "
+             "wait)", ["vm", "stop", "a", "-t", "0"]),
             ("vm stop: 'b' is one word too many", ["vm", "stop", "a", "b"])]:
         refused(message, *args, status=2)
     for message, args in [
@@ -186,8 +188,8 @@ def members():
             ("devices", ["/sys/x"], "devices: devices of the host cannot be given to a VM"),
             ("usb_config", {"controller": True},
              "usb_config: controller: there is no USB controller"),
-            ("console_input_device", "hvc0", "console_input_device: there is no hvc0, the console "
-             "is the serial port"),
+            ("console_input_device", "hvc1", "console_input_device 'hvc1' is not known (did you mean "
+             "'hvc0'?)"),
             ("bootloader", KERNEL, "kernel and bootloader exclude each other"),
             ("initrd", "gone", f"=initrd: cannot open '{path('gone')}': No such file or directory"),
             ]:
@@ -295,6 +297,22 @@ def crosvm():
     check_equal((after(argv, "-accel"), after(argv, "-append")),
                 (["gunyah,protected=on,pvmfw=on,swiotlb-size=64M"],
                  ["console=ttyAMA0 root=/dev/vda rw"]))
+
+
+@test("the console is where the file or the kernel's last console= has it")
+def console_device():
+    serial, hvc = ("console=ttyAMA0", ["chardev:console"], []), ("console=hvc0", [], ["console"])
+    for params, device, (word, port, console) in [
+            ("", None, serial), ("", "ttyS0", serial), ("", "ttyAMA0", serial), ("", "hvc0", hvc),
+            ("console=hvc0", None, hvc), ("console=ttyAMA0 console=hvc0,9600", None, hvc),
+            ("console=hvc0 console=ttyAMA0", None, serial), ("console=tty0", None, serial)]:
+        argv = words("vm", "run", config(params=params, console_input_device=device))
+        check_equal((after(argv, "-append"), after(argv, "-serial")), ([params or word], port), params)
+        check_equal([d.split("=")[1] for d in after(argv, "-device") if d.startswith("virtconsole")],
+                    console, params)
+    done = launch("vm", "run-linux", KERNEL, "-p", "console=ttyS0,115200", "--dry-run")
+    check_equal((done.returncode, done.stderr), (0, "humpy: warning: the kernel is told console=ttyS0, "
+                                                    "but the VM's console is ttyAMA0\n"))
 
 
 @test("words about CPUs, huge pages and logs come out as the program's")
