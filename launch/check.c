@@ -65,30 +65,37 @@ static void add(GPtrArray *results, State state, const char *name, const char *f
 
 /* ---- Gunyah ---- */
 
-static int open_node(GPtrArray *results)
+static void add_closed_node(GPtrArray *results, const char *path, int cause)
 {
-    int fd = open(GUNYAH_NODE, O_RDWR | O_CLOEXEC | O_NONBLOCK), cause = errno;
+    bool refused = cause == EACCES || cause == EPERM;
     struct stat st;
 
-    if (fd >= 0) {
-        add(results, CHECK_OK, "node", NULL, GUNYAH_NODE " can be opened");
-        return fd;
-    }
-    if (stat(GUNYAH_NODE, &st) < 0) {
+    if (stat(path, &st) < 0) {
         add(results, CHECK_MISSING, "node",
             "a kernel with CONFIG_GUNYAH below the Gunyah hypervisor makes it; without, --accel "
             "gunyah,host=model runs the userspace model",
-            GUNYAH_NODE ": %s", g_strerror(errno));
-        return -1;
+            "%s: %s", path, g_strerror(errno));
+        return;
     }
-    add(results, CHECK_MISSING, cause == EACCES || cause == EPERM ? "permissions" : "node",
-        cause == EACCES || cause == EPERM
+    add(results, CHECK_MISSING, refused ? "permissions" : "node",
+        refused
             ? "be root, or give your user the node by a group or udev rule; on Android look for "
               "'avc: denied' in dmesg"
             : "dmesg tells whether the resource manager answered the driver",
-        GUNYAH_NODE " (owner %u, group %u, mode %o): %s", (unsigned)st.st_uid, (unsigned)st.st_gid,
+        "%s (owner %u, group %u, mode %o): %s", path, (unsigned)st.st_uid, (unsigned)st.st_gid,
         (unsigned)st.st_mode & 07777, g_strerror(cause));
-    return -1;
+}
+
+static int open_node(GPtrArray *results, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd >= 0) {
+        add(results, CHECK_OK, "node", NULL, "%s can be opened", path);
+    } else {
+        add_closed_node(results, path, errno);
+    }
+    return fd;
 }
 
 /* The driver answers a NULL argument with ENOTTY only if it does not know the call. */
@@ -116,7 +123,7 @@ static void check_memory_calls(GPtrArray *results, int node, int vm)
     add(results, CHECK_OK, "revision", NULL, "the interface is that of %s", name);
     if (lend || guest_mem) {
         add(results, CHECK_OK, "protected", NULL, "memory can be lent%s",
-            fw_config ? ", and firmware started in front (pvmfw)" : "");
+            fw_config ? ", and firmware started in front where there is one (--pvmfw)" : "");
         add(results, CHECK_NOTE, "firmware",
             "--accel gunyah,protected=auto tries a shared VM first and then a protected one",
             "whether this firmware starts VMs that are not protected shows only at a start");
@@ -134,7 +141,8 @@ static void check_revision(GPtrArray *results, int node)
         check_memory_calls(results, node, vm);
     } else if (errno == EINVAL || errno == ENOTTY) {
         add(results, CHECK_MISSING, "revision", "a kernel of android14-6.1 or newer",
-            "CREATE_VM: %s: the driver speaks the older interface (ioctl type 0xB2)",
+            "CREATE_VM: %s: the driver speaks the older interface (ioctl type 0xB2), or the node "
+            "is not Gunyah's",
             g_strerror(errno));
     } else {
         add(results, CHECK_MISSING, "revision", "dmesg tells what the driver missed",
@@ -170,7 +178,8 @@ static void check_memlock(GPtrArray *results)
         limit.rlim_max >= needed
             ? "ulimit -l unlimited"
             : "as root: raise memlock in /etc/security/limits.d, or ulimit -l unlimited before su",
-        "only %" G_GUINT64_FORMAT " KiB can be pinned, a VM of %d MiB needs %" G_GUINT64_FORMAT,
+        "only %" G_GUINT64_FORMAT " KiB can be pinned, a VM of %d MiB needs %" G_GUINT64_FORMAT
+        " KiB",
         (uint64_t)limit.rlim_cur >> 10, PLAN_MEMORY_MIB, needed >> 10);
 }
 
@@ -324,7 +333,8 @@ static void print_text(const GPtrArray *results)
 int run_check(Request *request, GError **error)
 {
     g_autoptr(GPtrArray) results = g_ptr_array_new_with_free_func(result_free);
-    g_auto(Fd) node = open_node(results);
+    const char *path = request->device != NULL ? request->device : GUNYAH_NODE;
+    g_auto(Fd) node = open_node(results, path);
     int status = EXIT_SUCCESS;
 
     if (node >= 0) {

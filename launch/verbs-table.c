@@ -130,7 +130,13 @@ static bool take_type(Request *r, const char *value, GError **error)
         error_set_unknown(error, "type", value, names);
         return false;
     }
-    r->type = (char *)value;
+    r->type = value;
+    return true;
+}
+
+static bool take_device(Request *r, const char *value, GError **error)
+{
+    r->device = value;
     return true;
 }
 
@@ -237,6 +243,11 @@ static const VerbOption json_options[] = {
     {},
 };
 
+static const VerbOption check_options[] = {
+    { "device", NULL, "PATH", "Gunyah's node (default: /dev/gunyah)", take_device },
+    {},
+};
+
 static const VerbOption partition_options[] = {
     { "type", "t", "raw|android-vm-instance", "what is in it (default: raw, nothing)", take_type },
     {},
@@ -258,6 +269,7 @@ static const VerbOption *const for_linux[] = { linux_options, machine_options, h
 static const VerbOption *const for_config[] = { config_options, machine_options, help_options,
                                                 NULL };
 static const VerbOption *const for_json[] = { json_options, help_options, NULL };
+static const VerbOption *const for_check[] = { check_options, json_options, help_options, NULL };
 static const VerbOption *const for_stop[] = { stop_options, help_options, NULL };
 static const VerbOption *const for_partition[] = { partition_options, help_options, NULL };
 static const VerbOption *const for_crosvm[] = { crosvm_options, help_options, NULL };
@@ -288,7 +300,7 @@ const Verb verbs[] = {
       "SIZE is in bytes, or with K, M, G, T. A file that is there already is not touched.",
       for_partition, run_create_partition, NULL },
     { "vm", "check", NULL, 0, 0, "say what this machine offers for VMs, and what is missing",
-      "Exit status 1 if something is missing that a VM on Gunyah needs.", for_json, run_check,
+      "Exit status 1 if something is missing that a VM on Gunyah needs.", for_check, run_check,
       NULL },
     { "crosvm", "run", "[FLAGS] [KERNEL]", 0, 0, "start a VM by crosvm's words",
       "docs/crosvm.md tells what becomes of each flag.", for_crosvm, run_crosvm, crosvm_read },

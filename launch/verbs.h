@@ -15,7 +15,8 @@ typedef struct {
     GPtrArray *words;       /* of char *: those that are no options; borrowed from argv */
     bool json, force, help; /* help: only tell */
     unsigned timeout;       /* seconds */
-    char *type;             /* of create-partition */
+    const char *type;       /* of create-partition */
+    const char *device;     /* that vm check looks at, or NULL */
 } Request;
 
 typedef struct {
