@@ -11,8 +11,8 @@
  *     capacity-code=N     its reply when full: 2 no resource (default), 5 busy
  *     policy=any|lend|share   image memory that the resource manager accepts
  *     share-exec=on       android15: guests may execute from shared pages
- *     fail=STEP[:CODE]    the resource manager refuses STEP (vmid, parcel, configure, init,
- *                         resources, start) with CODE, its number or "unimplemented"; default 4
+ *     fail=STEP[:CODE]    the resource manager refuses STEP (vmid, parcel, configure,
+ *                         authenticate, init, resources, start) with CODE, its number or "unimplemented"; default 4
  *     pin=enomem|efault   memory cannot be pinned
  *     run-error=NAME      the hypervisor answers RUN with NAME (nomem, denied, cspace, busy, idle,
  *                         irq, msgq, unimplemented, retry, arg)
@@ -20,6 +20,8 @@
  *                         h2: a kick is awaited after a read's answer was taken and before it is
  * used h3: immediate_exit is seen only where RUN begins eagain: every second RUN is EAGAIN
  *     page-fault=N        android15, v17: the first N RUNs end in a PAGE_FAULT exit
+ *     trusted-vm=off|check|accept   android15: SET_AUTH_TYPE knows trusted VMs; which images
+ *     auth-einval=on      android15: it obeys and says EINVAL
  *     extension=N         android15: CHECK_EXTENSION's answer for extension 0
  *     log=on              what a kernel writes to dmesg goes to stderr
  */

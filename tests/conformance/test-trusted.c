@@ -397,6 +397,8 @@ static void check_entry(const char *knobs, const Image *image, const char *boote
 {
     const struct gh_vm_boot_context pc = { .reg = GH_BOOT_CONTEXT_REG(GH_BOOT_CONTEXT_SET_PC, 0),
                                            .value = RAM_GPA + 0x123000 };
+    const struct gh_vm_boot_context x3 = { .reg = GH_BOOT_CONTEXT_REG(GH_BOOT_CONTEXT_SET_X, 3),
+                                           .value = 42 };
     g_autoptr(Vm) vm = NULL;
 
     if (model_only()) {
@@ -404,8 +406,10 @@ static void check_entry(const char *knobs, const Image *image, const char *boote
     }
     vm = trusted_vm(knobs, image, true);
     assert_ok(vm_call(vm, GH_VM_SET_BOOT_CONTEXT, &pc));
+    assert_ok(vm_call(vm, GH_VM_SET_BOOT_CONTEXT, &x3));
     assert_ok(vm_call(vm, GH_VM_START, NULL));
     assert_guest_saw(booted);
+    g_assert_false(guest_saw("set 0 reg3=0x2a"));
 }
 
 static void test_accepted(void)
