@@ -8,6 +8,7 @@
  *   functions.c  vCPU, irqfd and ioeventfd functions
  *   irq.c        interrupt lines, and level lines that have to be rung again
  *   vcpu.c       the run loop's one turn
+ *   trusted.c    VMs with an identity of their own, whose image is signed
  *   reclaim.c    pages that the guest gives up
  *   sigbus.c     what is said when this program touches lent memory
  *   dt.c         /gunyah-vm-config
@@ -127,12 +128,16 @@ struct _AccelGunyah {
     char *device, *fd_text, *cma_path;
     uint64_t chunk_size;
     bool lend, pvmfw;
+    char *trusted_id_text, *trusted_pas_text;
     int protect, dma_window; /* AccelProtect, AccelWindow */
     uint64_t swiotlb_size;
     uint32_t start_retries, relaunch_timeout;
     char *base_address_text, *size_max_text;
 
     bool has_base_address, has_size_max;
+    bool trusted; /* the image is signed, and started under its own identity: */
+    uint16_t trusted_id;
+    uint32_t trusted_pas;
     uint64_t base_address, size_max;
 
     HostDev dev;
@@ -259,6 +264,16 @@ void gunyah_irqs_note_access(AccelGunyah *gh);
 
 /* vcpu.c */
 AccelRunResult gunyah_vcpu_run(Accel *accel, AccelVcpu *vcpu);
+
+/* trusted.c */
+/* Reads the two properties; with them there must be all that such a VM needs. */
+bool gunyah_trusted_parse(AccelGunyah *gh, GError **error);
+bool gunyah_trusted_probe(AccelGunyah *gh, bool known, GError **error);
+/* Before START, memory being registered. */
+bool gunyah_trusted_set(AccelGunyah *gh, const GArray *regions, GError **error);
+/* What may be wrong with the image or the identity if START fails so; NULL: nothing that is known.
+ */
+const char *gunyah_trusted_advice(const AccelGunyah *gh, int cause);
 
 /* dt.c */
 bool gunyah_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError **error);

@@ -74,6 +74,9 @@ static bool probe(AccelGunyah *gh, GError **error)
                     gh->device);
         return false;
     }
+    if (!gunyah_trusted_probe(gh, knows(gh, gh->vm_fd, GH_VM_ANDROID_SET_AUTH_TYPE), error)) {
+        return false;
+    }
     if (f->lend || f->guest_mem) {
         return true;
     }
@@ -240,7 +243,8 @@ static bool gunyah_open(Accel *accel, GError **error)
 
     if (!parse_address(gh->base_address_text, "base-address", &gh->has_base_address,
                        &gh->base_address, error) ||
-        !parse_address(gh->size_max_text, "size-max", &gh->has_size_max, &gh->size_max, error)) {
+        !parse_address(gh->size_max_text, "size-max", &gh->has_size_max, &gh->size_max, error) ||
+        !gunyah_trusted_parse(gh, error)) {
         return false;
     }
     if (gh->chunk_size % GUNYAH_IMAGE_ALIGN != 0) {
@@ -310,9 +314,10 @@ static void gunyah_protection(Accel *accel, AccelProtection *wanted)
         .window = (AccelWindow)gh->dma_window,
         .window_size = gh->swiotlb_size,
         .firmware_size = gh->pvmfw ? GUNYAH_FIRMWARE_SIZE : 0,
+        .signed_image = gh->trusted,
     };
     if (wanted->mode == ACCEL_PROTECT_AUTO &&
-        (gunyah_memory_moves(gh) || (gunyah_has_settled(gh, &lending) && lending))) {
+        (gunyah_memory_moves(gh) || gh->trusted || (gunyah_has_settled(gh, &lending) && lending))) {
         wanted->mode = ACCEL_PROTECT_ON;
     }
 }
@@ -324,8 +329,10 @@ static bool gunyah_wants_protection(Accel *accel)
 
 static bool gunyah_fixed_entry(Accel *accel, uint64_t region_base, uint64_t *entry)
 {
-    /* The firmware starts what it has verified at its first byte. */
-    if (HUMPY_ACCEL_GUNYAH(accel)->features.boot_context && !HUMPY_ACCEL_GUNYAH(accel)->pvmfw) {
+    AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
+
+    /* The firmware starts what it has verified at its first byte; a signed image says where. */
+    if (gh->features.boot_context && !gh->pvmfw && !gh->trusted) {
         return false;
     }
     *entry = region_base;
@@ -372,6 +379,11 @@ static const Prop gunyah_props[] = {
               "for kernels that know no such pools, or what suits the kernel"),
     PROP_BOOL("pvmfw", AccelGunyah, pvmfw, false,
               "start through the protected-VM firmware that the resource manager has"),
+    PROP_STRING("trusted-vm-id", AccelGunyah, trusted_id_text, NULL,
+                "VM ID of a Qualcomm trusted VM, whose signed image -kernel is (Android 15 and "
+                "newer); with trusted-vm-pas-id"),
+    PROP_STRING("trusted-vm-pas-id", AccelGunyah, trusted_pas_text, NULL,
+                "what the secure world knows that image as"),
     PROP_STRING("cma", AccelGunyah, cma_path, NULL,
                 "node of contiguous memory that RAM is taken from, such as /dev/trustedvm_cma "
                 "(Android 15 and newer)"),

@@ -14,6 +14,11 @@
 /* What the resource manager meant (facts 1.3: its replies as the driver maps them). */
 static const char *start_advice(const AccelGunyah *gh, int cause)
 {
+    const char *trusted = gunyah_trusted_advice(gh, cause);
+
+    if (trusted != NULL) {
+        return trusted;
+    }
     switch (cause) {
     case EOPNOTSUPP:
         return gh->pvmfw ? "the resource manager has no protected-VM firmware: pvmfw=off starts "
@@ -86,8 +91,8 @@ static bool set_entry(AccelGunyah *gh, const AccelBootInfo *boot, GError **error
         .value = boot->entry,
     };
 
-    if (boot->entry == boot->ram_base) {
-        return true; /* where every revision starts */
+    if (gh->trusted || boot->entry == boot->ram_base) {
+        return true; /* where the image says, or where every revision starts */
     }
     if (!gh->features.boot_context) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
@@ -123,11 +128,11 @@ static bool check_dtb(const GArray *regions, const AccelBootInfo *boot, GError *
 }
 
 /* Everything between memory and START. */
-static bool build(AccelGunyah *gh, const AccelBootInfo *boot, GError **error)
+static bool build(AccelGunyah *gh, const GArray *regions, const AccelBootInfo *boot, GError **error)
 {
-    return gunyah_vcpus_create(gh, error) && gunyah_irqs_create(gh, error) &&
-           gunyah_ioeventfds_create(gh, error) && set_dtb(gh, boot, error) &&
-           set_firmware(gh, error) && set_entry(gh, boot, error);
+    return gunyah_trusted_set(gh, regions, error) && gunyah_vcpus_create(gh, error) &&
+           gunyah_irqs_create(gh, error) && gunyah_ioeventfds_create(gh, error) &&
+           set_dtb(gh, boot, error) && set_firmware(gh, error) && set_entry(gh, boot, error);
 }
 
 /* Which of START's steps it was: the driver says that in the kernel's log only. */
@@ -185,7 +190,7 @@ static bool build_and_start(AccelGunyah *gh, const GArray *regions, const AccelB
         return false;
     }
     *step = GUNYAH_STEP_OTHER;
-    if (!build(gh, boot, error)) {
+    if (!build(gh, regions, boot, error)) {
         return false;
     }
     *step = GUNYAH_STEP_START;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hw/arm/image.h"
+#include "hw/arm/signed-image.h"
 #include "hw/core/boot-files.h"
 #include "hw/core/loader.h"
 #include "util/error.h"
@@ -154,11 +155,28 @@ static LoaderDest guest_ram(const ArmBootRequest *req)
     };
 }
 
+static bool is_signed(const ArmBootRequest *req, LoaderStream *kernel)
+{
+    uint8_t head[4];
+    size_t got;
+
+    return req->signed_image && loader_peek(kernel, 0, head, sizeof(head), &got, NULL) &&
+           arm_signed_image_is(head, got);
+}
+
 static bool load_kernel(const ArmBootRequest *req, LoaderStream *kernel, Arm64Image *image,
                         uint64_t *used, GError **error)
 {
     LoaderDest ram = guest_ram(req);
 
+    if (is_signed(req, kernel)) {
+        *image = (Arm64Image){ .text_offset = 0 };
+        if (!arm_signed_image_load(kernel, &ram, used, error)) {
+            g_prefix_error(error, "-kernel %s: ", req->config->kernel);
+            return false;
+        }
+        return true;
+    }
     if (!arm64_image_load(kernel, &ram, image, used, error)) {
         g_prefix_error(error, "-kernel %s: ", req->config->kernel);
         return false;

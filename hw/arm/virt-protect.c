@@ -151,6 +151,7 @@ bool virt_map_ram(VirtMachine *v, GError **error)
         return false;
     }
     v->protection = wanted.mode;
+    v->signed_image = wanted.signed_image;
     if (wanted.mode != ACCEL_PROTECT_OFF) {
         if (!settle_window(v, &wanted, error)) {
             return false;

@@ -233,6 +233,11 @@ static bool load_firmware(VirtMachine *v, const ArmBootRequest *req, AccelBootIn
 {
     ArmFirmware firmware;
 
+    if (v->signed_image) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "-bios: a trusted VM is started from its own image (-kernel)");
+        return false;
+    }
     if (req->protect) {
         return virt_refuse_protected_firmware(v, error);
     }
@@ -256,6 +261,7 @@ static bool boot_once(Machine *m, bool protect, GError **error)
         .ram = machine_ram(m),
         .ram_base = v->ram_base,
         .ram_size = v->ram_size,
+        .signed_image = v->signed_image,
         .protect = protect,
         .build_fdt = build_fdt,
         .opaque = v,

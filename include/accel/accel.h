@@ -76,6 +76,7 @@ typedef struct {
     AccelWindow window;
     uint64_t window_size;   /* bytes; 0: not said */
     uint64_t firmware_size; /* RAM of its own for a firmware that the hypervisor brings; 0: none */
+    bool signed_image; /* what -kernel names is authenticated: it is at the first byte, as it is */
 } AccelProtection;
 extern const char *const accel_window_names[]; /* for properties */
 /* What accel's own properties ask for. After it is opened. [main] */

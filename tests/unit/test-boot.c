@@ -2,6 +2,7 @@
  * Where kernel, device tree and initrd go (Linux Documentation/arm64/booting.rst) and what is said
  * when they do not fit. Image headers and hostile trees are test-loader.c's.
  */
+#include <elf.h>
 #include <glib/gstdio.h>
 #include <libfdt.h>
 #include <string.h>
@@ -330,6 +331,94 @@ static void accel_refuses_tree(Bench *b, gconstpointer data)
     fails(b, HUMPY_ERROR_CONFLICT, "-accel double: ", "not to my taste");
 }
 
+/* ---- signed images ---- */
+
+/* An ELF file of len bytes with one segment at offset that wants memory bytes. */
+static void make_signed(Bench *b, size_t len, uint64_t offset, uint64_t memory)
+{
+    const Elf64_Ehdr head = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
+                                           ELFDATA2LSB },
+                              .e_phoff = GUINT64_TO_LE(sizeof(head)),
+                              .e_phentsize = GUINT16_TO_LE(sizeof(Elf64_Phdr)),
+                              .e_phnum = GUINT16_TO_LE(1) };
+    const Elf64_Phdr segment = { .p_offset = GUINT64_TO_LE(offset),
+                                 .p_memsz = GUINT64_TO_LE(memory) };
+    g_autofree char *image = g_strnfill(MAX(len, 8192), 's');
+
+    memcpy(image, &head, sizeof(head));
+    memcpy(image + sizeof(head), &segment, sizeof(segment));
+    b->kernel = write_file(b, "kernel", image, len);
+    b->config.kernel = b->kernel;
+    b->req.signed_image = true;
+}
+
+static void signed_as_it_is(Bench *b, gconstpointer data)
+{
+    g_autofree char *file = NULL;
+    gsize len;
+
+    make_ram(b, 16 * MIB);
+    make_signed(b, 3 * MIB, 2 * MIB, 3 * MIB);
+    loads(b);
+    g_assert_true(g_file_get_contents(b->kernel, &file, &len, NULL));
+    g_assert_cmpmem(b->host, len, file, len);
+    g_assert_cmphex(b->boot.dtb_gpa, ==, RAM_BASE + 6 * MIB); /* behind what it needs */
+    g_assert_cmphex(b->boot.ram_base, ==, RAM_BASE);
+}
+
+static void signed_too_large(Bench *b, gconstpointer data)
+{
+    make_ram(b, 16 * MIB);
+    make_signed(b, 8192, 4096, UINT64_MAX);
+    fails(b, HUMPY_ERROR_RANGE, "-kernel ", "see -m");
+}
+
+static void signed_too_short(Bench *b, gconstpointer data)
+{
+    make_ram(b, 16 * MIB);
+    make_signed(b, 8191, 4096, 0);
+    fails(b, HUMPY_ERROR_SYNTAX, "-kernel ", "not followed by 8192 bytes of metadata");
+}
+
+static void signed_without_headers(Bench *b, gconstpointer data)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+        const char *says;
+    } rows[] = {
+        { EI_CLASS, 3, "neither a 32-bit nor a 64-bit" },
+        { EI_DATA, ELFDATA2MSB, "neither a 32-bit nor a 64-bit" },
+        { offsetof(Elf64_Ehdr, e_phnum), 0, "no program headers" },
+        { offsetof(Elf64_Ehdr, e_phnum) + 1, 1, "no program headers" },
+        { offsetof(Elf64_Ehdr, e_phentsize), 32, "no program headers" },
+        { offsetof(Elf64_Ehdr, e_phoff) + 7, 0x80, "no program headers" },
+        { offsetof(Elf64_Ehdr, e_phoff) + 1, 0x20, "no program headers" },
+    };
+
+    make_ram(b, 16 * MIB);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *file = NULL;
+        gsize len;
+
+        make_signed(b, 8192, 4096, 0);
+        g_assert_true(g_file_get_contents(b->kernel, &file, &len, NULL));
+        file[rows[i].at] = (char)rows[i].value;
+        g_assert_true(g_file_set_contents(b->kernel, file, (gssize)len, NULL));
+        fails(b, HUMPY_ERROR_SYNTAX, "-kernel ", rows[i].says);
+        drop(g_steal_pointer(&b->kernel));
+    }
+}
+
+/* Where nobody authenticates an ELF file, it is as unknown as ever. */
+static void elf_is_no_kernel(Bench *b, gconstpointer data)
+{
+    make_ram(b, 16 * MIB);
+    make_signed(b, 8192, 4096, 0);
+    b->req.signed_image = false;
+    fails(b, HUMPY_ERROR_SYNTAX, "-kernel ", "is not an arm64 Image but");
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -349,6 +438,11 @@ int main(int argc, char **argv)
         { "/boot/refused/page-size", page_size },
         { "/boot/refused/command-line-too-long", command_line_too_long },
         { "/boot/refused/by-the-accelerator", accel_refuses_tree },
+        { "/boot/signed/loaded-as-it-is", signed_as_it_is },
+        { "/boot/signed/segments-beyond-memory", signed_too_large },
+        { "/boot/signed/no-metadata", signed_too_short },
+        { "/boot/signed/no-program-headers", signed_without_headers },
+        { "/boot/signed/elf-is-no-kernel-elsewhere", elf_is_no_kernel },
         { "/boot/tree/command-line-and-gic", command_line },
         { "/boot/tree/from-the-user", user_dtb },
         { "/boot/tree/from-the-user-without-gic", user_dtb_without_gic },

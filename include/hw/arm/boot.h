@@ -17,6 +17,7 @@ typedef struct {
     MemoryRegion *ram;           /* one region at ram_base, which is 2 MiB aligned */
     uint64_t ram_base;
     uint64_t ram_size; /* how much of ram is for kernel, device tree and initrd; 0: all */
+    bool signed_image; /* an ELF kernel is for the hypervisor to authenticate and to enter */
     bool protect;      /* as in AccelBootInfo; no device tree but the machine's own will do */
     /* What the command line gets besides config->append; NULL: nothing. */
     const char *more_append;
