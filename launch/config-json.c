@@ -12,7 +12,7 @@
 #include "semver.h"
 #include "util/error.h"
 
-enum { MAX_DISKS = 26, MAX_PARTITIONS = 128 };
+enum { MAX_DISKS = 26, MAX_PARTITIONS = 128, INSTANCE_ID_BYTES = 64 };
 
 /* What these files may require of the platform. */
 static const Semver platform_version = { { 1, 0, 0 } };
@@ -28,6 +28,8 @@ typedef struct {
     PlanDisk *disk;         /* that is being read */
     PlanPartition *part;    /* the same */
     bool has_platform_version;
+    bool own_auth;           /* the hypervisor's own way to authenticate is asked for, with */
+    const char *instance_id; /* the text of it, or NULL; borrowed */
 } Reader;
 
 typedef struct {
@@ -466,6 +468,56 @@ static bool take_disks(Reader *r, JsonNode *node, GError **error)
     return true;
 }
 
+static bool take_own_auth(Reader *r, JsonNode *node, GError **error)
+{
+    r->own_auth = json_node_get_boolean(node);
+    return true;
+}
+
+static bool take_instance_id(Reader *r, JsonNode *node, GError **error)
+{
+    const char *text = json_node_get_string(node);
+
+    if (strlen(text) != 2 * INSTANCE_ID_BYTES ||
+        strspn(text, "0123456789abcdefABCDEF") != 2 * INSTANCE_ID_BYTES) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,
+                    "instance_id is not %d hexadecimal digits", 2 * INSTANCE_ID_BYTES);
+        return false;
+    }
+    r->instance_id = text;
+    return true;
+}
+
+static uint32_t id_byte(const char *id, unsigned at)
+{
+    return (uint32_t)(g_ascii_xdigit_value(id[2 * at]) << 4 | g_ascii_xdigit_value(id[2 * at + 1]));
+}
+
+/* Android has the two numbers of a trusted VM at the end of its instance ID, little-endian. */
+static bool apply_own_auth(Reader *r, GError **error)
+{
+    const char *id = r->instance_id;
+    g_autofree char *vm_id = NULL, *pas_id = NULL;
+
+    if (!r->own_auth) {
+        return true;
+    }
+    if (id == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
+                    "enable_hypervisor_specific_auth_method: instance_id, which has the VM's "
+                    "identity in it, is missing");
+        return false;
+    }
+    vm_id = g_strdup_printf("%u", id_byte(id, 58) | id_byte(id, 59) << 8);
+    pas_id = g_strdup_printf("%u", id_byte(id, 60) | id_byte(id, 61) << 8 | id_byte(id, 62) << 16 |
+                                       id_byte(id, 63) << 24);
+    if (!plan_set_trusted(r->plan, vm_id, pas_id, error)) {
+        g_prefix_error(error, "instance_id: ");
+        return false;
+    }
+    return true;
+}
+
 static const Member vm_members[] = {
     { "name", TYPE_STRING, take_name },
     { "kernel", TYPE_STRING, take_kernel },
@@ -484,6 +536,8 @@ static const Member vm_members[] = {
     { "vendor_boot", TYPE_STRING, take_vendor_boot },
     { "init_boot", TYPE_STRING, take_init_boot },
     { "bootconfig", TYPE_STRING, take_bootconfig },
+    { "enable_hypervisor_specific_auth_method", TYPE_BOOL, take_own_auth },
+    { "instance_id", TYPE_STRING, take_instance_id },
     {},
 };
 
@@ -521,7 +575,8 @@ bool config_json_parse(const char *text, gssize len, const char *file, Plan *pla
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "is not a JSON object");
         return false;
     }
-    if (!read_object(&r, json_node_get_object(root), "", vm_members, error)) {
+    if (!read_object(&r, json_node_get_object(root), "", vm_members, error) ||
+        !apply_own_auth(&r, error)) {
         return false;
     }
     return r.has_platform_version || missing("platform_version", error);

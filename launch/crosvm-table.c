@@ -96,15 +96,18 @@ static bool take_swiotlb(Request *r, const char *value, GError **error)
     return plan_set_swiotlb(r->plan, value, error);
 }
 
-/* gunyah[device=PATH,...] or kvm[device=PATH]. */
+/* gunyah[device=PATH,qcom_trusted_vm_id=N,qcom_trusted_vm_pas_id=N] or kvm[device=PATH]. */
 static bool take_hypervisor(Request *r, const char *value, GError **error)
 {
     static const char *const names[] = { "gunyah", "kvm", NULL };
+    static const char *const keys[][4] = {
+        { "device", "qcom_trusted_vm_id", "qcom_trusted_vm_pas_id" }, { "device" }
+    };
     size_t len = strcspn(value, "[");
     g_autofree char *name = g_strndup(value, len);
     g_autofree char *inner = NULL;
     g_autoptr(KeyVal) kv = NULL;
-    const char *device;
+    const char *device, *id, *pas;
 
     if (!g_strv_contains(names, name)) {
         error_set_unknown(error, "hypervisor", name, names);
@@ -116,14 +119,13 @@ static bool take_hypervisor(Request *r, const char *value, GError **error)
     }
     inner = value[len] == '[' ? g_strndup(value + len + 1, strlen(value) - len - 2) : g_strdup("");
     kv = keyval_parse(inner, NULL, error);
-    if (kv == NULL) {
+    if (kv == NULL || !keyval_check_keys(kv, keys[strcmp(name, "kvm") == 0], error)) {
         return false;
     }
     device = keyval_take(kv, "device");
-    if (keyval_unused(kv) != NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "'%s' cannot be set: trusted VMs with an identity of their own are not started",
-                    keyval_unused(kv));
+    id = keyval_take(kv, "qcom_trusted_vm_id");
+    pas = keyval_take(kv, "qcom_trusted_vm_pas_id");
+    if (!plan_set_trusted(r->plan, id, pas, error)) {
         return false;
     }
     g_free(r->plan->accel);
@@ -338,6 +340,17 @@ static bool take_dump_dtb(Request *r, const char *value, GError **error)
     return true;
 }
 
+static bool take_fdt_position(Request *r, const char *value, GError **error)
+{
+    static const char *const places[] = { "start", "end", "after-payload", NULL };
+
+    if (!g_strv_contains(places, value)) {
+        error_set_unknown(error, "place", value, places);
+        return false;
+    }
+    return true;
+}
+
 static bool take_hugepages(Request *r, const char *value, GError **error)
 {
     r->plan->hugepages = true;
@@ -386,7 +399,10 @@ static bool take_boost_uclamp(Request *r, const char *value, GError **error)
     }
 
 const CrosvmFlag crosvm_flags[] = {
-    TAKEN("hypervisor", NULL, "NAME[device=PATH]", take_hypervisor, "-accel NAME,device=PATH"),
+    TAKEN("hypervisor", NULL, "NAME[device=PATH,qcom_trusted_vm_id=N,qcom_trusted_vm_pas_id=N]",
+          take_hypervisor,
+          "-accel NAME,device=PATH; with the IDs of a trusted VM its image is the kernel's or "
+          "--bios's"),
     TAKEN("mem", "m", "[size=]MIB", take_mem, "-m"),
     TAKEN("cpus", "c", "[num-cores=]N", take_cpus, "-smp"),
     TAKEN("name", NULL, "NAME", take_name, "the VM's name for vm list"),
@@ -415,6 +431,8 @@ const CrosvmFlag crosvm_flags[] = {
     TAKEN("no-balloon", NULL, NULL, take_no_balloon, "no virtio-balloon-device"),
     TAKEN("no-rng", NULL, NULL, take_no_rng, "no virtio-rng-device"),
     TAKEN("dump-device-tree-blob", NULL, "FILE", take_dump_dtb, "-machine dumpdtb=FILE"),
+    TAKEN("fdt-position", NULL, "start|end|after-payload", take_fdt_position,
+          "nothing: the device tree stands behind the kernel, as Gunyah needs it"),
     TAKEN("hugepages", NULL, NULL, take_hugepages, "memory-backend-memfd with thp=on"),
     TAKEN("cpu-affinity", NULL, "CPUS|VCPU=CPUS[:...]", take_affinity, "-vcpu-sched affinity="),
     TAKEN("core-scheduling", NULL, "BOOL", take_core_scheduling, "-vcpu-sched core=vcpu"),
@@ -430,8 +448,6 @@ const CrosvmFlag crosvm_flags[] = {
     IGNORED("no-legacy", NULL, "there are no legacy devices"),
     IGNORED("lock-guest-memory", NULL, "Gunyah pins the guest's memory"),
     IGNORED("unmap-guest-memory-on-fork", NULL, "nothing is forked"),
-    IGNORED("fdt-position", "PLACE",
-            "the device tree stands behind the kernel, as Gunyah needs it"),
     IGNORED("socket", "PATH", "the monitor is found by the VM's name (vm info, vm stop)"),
     IGNORED("syslog-tag", "TEXT", "nothing is written to the system's log"),
     IGNORED("balloon-control", "PATH", "the monitor has the command balloon"),

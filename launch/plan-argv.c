@@ -105,14 +105,19 @@ static void add_memory(GPtrArray *argv, const Plan *plan)
 
 static void add_accel(GPtrArray *argv, const Plan *plan)
 {
-    const char *accel = plan->accel;
+    g_autoptr(GString) text = g_string_new(plan->accel != NULL ? plan->accel : "gunyah");
 
     if (!plan->is_protected) {
-        add_pair(argv, "-accel", accel);
+        add_pair(argv, "-accel", plan->accel);
         return;
     }
-    add_format(argv, "-accel", "%s,protected=on%s,swiotlb-size=%" G_GUINT64_FORMAT "M",
-               accel != NULL ? accel : "gunyah", plan->pvmfw ? ",pvmfw=on" : "", plan->swiotlb_mib);
+    g_string_append_printf(text, ",protected=on%s,swiotlb-size=%" G_GUINT64_FORMAT "M",
+                           plan->pvmfw ? ",pvmfw=on" : "", plan->swiotlb_mib);
+    if (plan->trusted) {
+        g_string_append_printf(text, ",trusted-vm-id=%u,trusted-vm-pas-id=%u", plan->trusted_id,
+                               plan->trusted_pas);
+    }
+    add_pair(argv, "-accel", text->str);
 }
 
 /* The kernel's own console, that of its last console= word, without options; NULL: none is said. */

@@ -270,6 +270,35 @@ bool plan_set_console(Plan *plan, const char *text, GError **error)
     return true;
 }
 
+bool plan_set_trusted(Plan *plan, const char *id, const char *pas, GError **error)
+{
+    uint64_t vm_id, pas_id;
+
+    if (id == NULL && pas == NULL) {
+        return true;
+    }
+    if (id == NULL || pas == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
+                    "a trusted VM has both, a VM ID and a PAS ID: the %s ID is missing",
+                    id == NULL ? "VM" : "PAS");
+        return false;
+    }
+    if (!props_parse_u64(id, &vm_id, NULL) || vm_id < 1 || vm_id > UINT16_MAX) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "VM ID '%s' is not a number from 1 to %d", id, UINT16_MAX);
+        return false;
+    }
+    if (!props_parse_u64(pas, &pas_id, NULL) || pas_id > UINT32_MAX) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "PAS ID '%s' is not a number from 0 to %u", pas, UINT32_MAX);
+        return false;
+    }
+    plan->trusted = true;
+    plan->trusted_id = vm_id;
+    plan->trusted_pas = pas_id;
+    return true;
+}
+
 void plan_add_sched(Plan *plan, const char *text)
 {
     g_string_append_printf(plan->sched, "%s%s", plan->sched->len > 0 ? "," : "", text);
@@ -322,8 +351,27 @@ static bool check_console(const Plan *plan, GError **error)
     return true;
 }
 
+/* Its image goes where a kernel goes, whatever it is called: nothing runs before it. */
+static bool check_trusted(Plan *plan, GError **error)
+{
+    if (!plan->trusted) {
+        return true;
+    }
+    if (!plan->is_protected) {
+        return conflict(error,
+                        "a trusted VM, with an identity of its own, must be a protected one");
+    }
+    if (plan->kernel == NULL && plan->initrd == NULL) {
+        plan->kernel = g_steal_pointer(&plan->firmware);
+    }
+    return true;
+}
+
 bool plan_check(Plan *plan, GError **error)
 {
+    if (!check_trusted(plan, error)) {
+        return false;
+    }
     if (plan->kernel == NULL && plan->firmware == NULL) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_MISSING,
                     "there is neither a kernel nor a bootloader");

@@ -38,6 +38,9 @@ typedef struct {
     uint64_t memory_mib, swiotlb_mib;
     unsigned cpus;
     bool is_protected;
+    bool trusted;        /* Qualcomm's: a signed image in the place of kernel or firmware, with */
+    uint16_t trusted_id; /* an identity of its own */
+    uint32_t trusted_pas;
     bool pvmfw;            /* a protected VM starts with the resource manager's firmware */
     char *accel, *machine; /* what stands after -accel, properties after -machine NAME; or NULL */
     char *console;         /* stdio, none, pty, or a path */
@@ -78,6 +81,8 @@ bool plan_set_arch(Plan *plan, const char *text, GError **error);
 bool plan_set_console(Plan *plan, const char *text, GError **error);
 /* one_cpu, match_host, cpu_count=N */
 bool plan_set_cpu_topology(Plan *plan, const char *text, GError **error);
+/* Checks both numbers; either may be NULL, but not one of them alone. */
+bool plan_set_trusted(Plan *plan, const char *id, const char *pas, GError **error);
 /* As after -vcpu-sched; more than one: together. */
 void plan_add_sched(Plan *plan, const char *text);
 /* crosvm's: CPUs for all vCPUs (0,2-3), or VCPU=CPUS with colons between them. */

@@ -342,6 +342,51 @@ def host_words():
         check_in(message, done.stderr)
 
 
+@test("a trusted VM's image goes where a kernel goes, with its identity")
+def trusted():
+    ids = "gunyah[device=/dev/g,qcom_trusted_vm_id=45,qcom_trusted_vm_pas_id=0x1c]"
+    for image in [KERNEL], ["--bios", KERNEL]:
+        argv = words("crosvm", "run", "--protected-vm", "--hypervisor", ids, "--fdt-position",
+                     "after-payload", *image)
+        check_equal((after(argv, "-accel"), after(argv, "-kernel"), after(argv, "-bios")),
+                    (["gunyah,device=/dev/g,protected=on,pvmfw=on,swiotlb-size=64M,"
+                      "trusted-vm-id=45,trusted-vm-pas-id=28"], [KERNEL], []))
+    own = {"enable_hypervisor_specific_auth_method": True, "instance_id": "00" * 58 + "2d001c000080"}
+    for image in {"kernel": KERNEL}, {"kernel": "absent", "bootloader": KERNEL}:
+        argv = words("vm", "run", config(protected=True, **own, **image))
+        check_equal((after(argv, "-accel"), after(argv, "-kernel")),
+                    (["gunyah,protected=on,swiotlb-size=64M,trusted-vm-id=45,"
+                      "trusted-vm-pas-id=2147483676"], [KERNEL]))
+    argv = words("vm", "run", config(protected=True, instance_id=own["instance_id"]))
+    check_equal(after(argv, "-accel"), ["gunyah,protected=on,swiotlb-size=64M"], "only an ID")
+
+
+@test("what a trusted VM lacks is said")
+def trusted_refused():
+    own = "enable_hypervisor_specific_auth_method"
+    good = "00" * 58 + "2d001c000080"
+    for message, members in [
+            (f"{own}: instance_id, which has the VM's identity in it, is missing",
+             {own: True, "protected": True}),
+            (f"{own} is a whole number but must be true or false", {own: 1}),
+            ("instance_id is not 128 hexadecimal digits", {"instance_id": "2d"}),
+            ("instance_id is not 128 hexadecimal digits", {"instance_id": "0x" + good[2:]}),
+            ("instance_id: VM ID '0' is not a number from 1 to 65535",
+             {own: True, "protected": True, "instance_id": "00" * 64}),
+            ("=a trusted VM, with an identity of its own, must be a protected one",
+             {own: True, "instance_id": good})]:
+        config_refused(message, **members)
+    for text, message in [
+            ("gunyah[qcom_trusted_vm_id=45]",
+             "a trusted VM has both, a VM ID and a PAS ID: the PAS ID is missing"),
+            ("gunyah[qcom_trusted_vm_id=x,qcom_trusted_vm_pas_id=1]",
+             "VM ID 'x' is not a number from 1 to 65535"),
+            ("gunyah[qcom_trusted_vm_id=1,qcom_trusted_vm_pas_id=4294967296]",
+             "PAS ID '4294967296' is not a number from 0 to 4294967295")]:
+        refused(f"crosvm run: --hypervisor {text}: {message}", "crosvm", "run", "--protected-vm",
+                "--hypervisor", text, KERNEL, status=2)
+
+
 @test("crosvm's words that cannot be obeyed are refused with the reason")
 def crosvm_refused():
     for message, args, status in [
