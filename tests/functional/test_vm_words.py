@@ -373,7 +373,7 @@ def trusted_refused():
             ("instance_id is not 128 hexadecimal digits", {"instance_id": "0x" + good[2:]}),
             ("instance_id: VM ID '0' is not a number from 1 to 65535",
              {own: True, "protected": True, "instance_id": "00" * 64}),
-            ("=a trusted VM, with an identity of its own, must be a protected one",
+            ("a trusted VM, with an identity of its own, must be a protected one",
              {own: True, "instance_id": good})]:
         config_refused(message, **members)
     for text, message in [
