@@ -541,6 +541,16 @@ static const Member vm_members[] = {
     {},
 };
 
+GPtrArray *config_json_members(void)
+{
+    GPtrArray *names = g_ptr_array_new();
+
+    for (const Member *m = vm_members; m->name != NULL; m++) {
+        g_ptr_array_add(names, (void *)m->name);
+    }
+    return names;
+}
+
 /* ---- the whole ---- */
 
 /* One line, without the parser's word for text that is in memory. */

@@ -11,6 +11,9 @@ bool config_json_read(const char *path, Plan *plan, GError **error);
 /* The same from memory; relative paths are relative to where file is. Pure, but for warnings. */
 bool config_json_parse(const char *text, gssize len, const char *file, Plan *plan, GError **error);
 
+/* Names of the members of the whole, for the documentation's test; of const char *. */
+GPtrArray *config_json_members(void);
+
 /* ---- config-text.c ---- */
 /* The bytes of a regular file of bounded size, and a zero byte. */
 char *config_text_read(const char *path, gsize *len, GError **error);

@@ -3,6 +3,7 @@
  */
 #include <json-glib/json-glib.h>
 
+#include "config-json.h"
 #include "crosvm.h"
 #include "util/outcome.h"
 #include "verbs.h"
@@ -110,6 +111,18 @@ static void dump_crosvm(JsonBuilder *b)
     json_builder_end_array(b);
 }
 
+static void dump_members(JsonBuilder *b)
+{
+    g_autoptr(GPtrArray) names = config_json_members();
+
+    json_builder_set_member_name(b, "members");
+    json_builder_begin_array(b);
+    for (unsigned i = 0; i < names->len; i++) {
+        json_builder_add_string_value(b, g_ptr_array_index(names, i));
+    }
+    json_builder_end_array(b);
+}
+
 char *help_dump(void)
 {
     g_autoptr(JsonBuilder) b = json_builder_new();
@@ -126,6 +139,7 @@ char *help_dump(void)
     }
     json_builder_end_array(b);
     dump_crosvm(b);
+    dump_members(b);
     outcome_dump(b);
     json_builder_end_object(b);
     root = json_builder_get_root(b);

@@ -38,7 +38,7 @@ static const char *start_advice(const AccelGunyah *gh, int cause)
                              "device tree are not allowed to this VM"
                            : "the resource manager denied it: memory ranges, VM attributes or the "
                              "device tree are not allowed to this VM, or only lent memory is: try "
-                             "lend=on";
+                             "protected=on";
     case EBUSY:
         return "an earlier VM still holds what this one needs: try again later";
     case EINVAL:

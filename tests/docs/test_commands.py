@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Documentation and the program humpy agree. Arguments: the JSON of --dump-commands, the directory
-with what is made of it."""
+with what is made of it, the programs."""
 import json
 import os
 import re
@@ -15,8 +15,8 @@ import shells                             # noqa: E402
 import tap                                # noqa: E402
 from tap import check_equal, test         # noqa: E402
 
-DUMP, BUILT = (os.path.abspath(name) for name in sys.argv[1:3])
-del sys.argv[1:3]
+DUMP, BUILT, *PROGRAMS = (os.path.abspath(name) for name in sys.argv[1:])
+del sys.argv[1:]
 with open(DUMP, encoding="utf-8") as dump_file:
     dump = json.load(dump_file)
 
@@ -36,6 +36,54 @@ def first_cells(text, heading):
 def commands():
     check_equal(set(first_cells(read("docs", "humpy-vm.md"), "Commands")),
                 {c["name"] for c in dump["commands"] if c["name"].startswith("vm ")})
+
+
+@test("docs/humpy-vm.md has exactly the members of a file")
+def members():
+    part = read("docs", "humpy-vm.md").split("| Member | Type | Meaning |\n", 1)[1].split("\n\n", 1)[0]
+    told = re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in part.splitlines()[1:]))
+    check_equal(sorted(told), sorted(dump["members"]))
+
+
+def examples():
+    """(page, line) of each line of a code block, those that a backslash continues joined."""
+    pages = ["README.md"] + ["docs/" + name for name in sorted(os.listdir(os.path.join(ROOT, "docs")))
+                             if name.endswith(".md")]
+    for page in pages:
+        for line in re.sub(r"\\\n\s+", " ", read(page)).splitlines():
+            if line.startswith("    "):
+                yield page, line.strip()
+
+
+@test("examples use commands and options that exist")
+def example_words():
+    seen = 0
+    for page, line in examples():
+        found = re.search(r"(?:^|[ /])humpy ((?:vm|crosvm) [a-z-]+)(.*)", line)
+        if found is None:
+            continue
+        seen += 1
+        where = f"{page}: {line}"
+        command = [c for c in dump["commands"] if c["name"] == found.group(1)]
+        check_equal(len(command), 1, where)
+        known = command[0]["options"] + (dump["crosvm"] if found.group(1) == "crosvm run" else [])
+        names = {"--" + o["name"] for o in known} | {"-" + o["letter"] for o in known if "letter" in o}
+        used = re.findall(r" (--?[a-z][a-z-]*)", found.group(2).split(" -- ", 1)[0])
+        check_equal([word for word in used if word not in names], [], where)
+    check_equal(seen > 10, True)
+
+
+@test("docs/phone.md's messages are those of the programs")
+def messages():
+    programs = b"".join(open(name, "rb").read() for name in PROGRAMS)
+    text = read("docs", "phone.md")
+    told = [line for line in text.splitlines() if line.startswith("| `")]
+    check_equal(len(told) > 10, True)
+    for line in told:
+        quoted = re.findall(r"`([^`]+)`", line.split("|")[1])
+        if not quoted[0].startswith(("missing ", "note ")):
+            for part in quoted:
+                check_equal(part.encode() in programs, True, part)
 
 
 @test("docs/vm-life.md and the manual have the table of exit statuses")

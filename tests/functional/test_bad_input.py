@@ -234,7 +234,7 @@ def memlock():
 # What the resource manager answers, as the driver passes it on (models/gunyah), and what helps.
 for _code, _advice in (("unimplemented", "does not implement a call"),
                        ("1", "less RAM, fewer vCPUs, or a larger chunk-size"),
-                       ("2", "try protected=on"), ("3", "try lend=on"),
+                       ("2", "try protected=on"), ("3", "or only lent memory is: try protected=on"),
                        ("4", "the device tree must lie inside"), ("5", "try again later"),
                        ("6", "refused the configuration"), ("8", "refused the configuration"),
                        ("10", "refused the configuration"), ("17", "refused the configuration"),
