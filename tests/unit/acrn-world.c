@@ -86,62 +86,29 @@ void world_init(World *w, gconstpointer data)
     static const AccelX86Segment code = {
         .selector = 0x10, .attributes = 0xc09b, .limit = 0xffffffff, .base = 0
     };
+    static const SmallWorldMap map = {
+        .ram = { 0, WORLD_RAM, NULL },
+        .device = { WORLD_DEVICE, WORLD_DEVICE_SIZE, &device_ops },
+        .ports = { WORLD_PORTS, WORLD_PORTS_SIZE, &device_ops },
+    };
 
     memset(w, 0, sizeof(*w));
     target_set(TARGET_X86_64);
     fake_hsm_reset();
-    memory_region_init(&w->root, NULL, "root", UINT64_MAX);
-    g_assert_true(memory_region_init_ram(&w->ram, NULL, "ram", WORLD_RAM, NULL));
-    memory_region_add_subregion(&w->root, 0, &w->ram);
-    memory_region_init_io(&w->device, NULL, &device_ops, w, "device", WORLD_DEVICE_SIZE);
-    memory_region_add_subregion(&w->root, WORLD_DEVICE, &w->device);
-    w->as = address_space_new(&w->root, "memory");
-    memory_region_init(&w->io_root, NULL, "io", 0x10000);
-    memory_region_init_io(&w->ports, NULL, &device_ops, w, "ports", WORLD_PORTS_SIZE);
-    memory_region_add_subregion(&w->io_root, WORLD_PORTS, &w->ports);
-    w->io = address_space_new(&w->io_root, "io");
+    small_world_init(&w->small, &map);
     w->x86 = (AccelX86State){ .rip = 0x100000, .rax = 1, .rbx = 2, .rsi = 3, .cr0 = 0x31 };
     w->x86.gdt_base = 0x5000;
     w->x86.gdt_limit = 0x1f;
     w->x86.cs = code;
     w->x86.data.selector = 0x18;
     w->boot.x86 = &w->x86;
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->changed, NULL);
 }
 
 void world_clear(World *w, gconstpointer data)
 {
-    g_clear_object(&w->accel);
-    address_space_free(w->as);
-    address_space_free(w->io);
-    memory_region_del_subregion(&w->root, &w->device);
-    memory_region_del_subregion(&w->root, &w->ram);
-    memory_region_del_subregion(&w->io_root, &w->ports);
-    memory_region_destroy(&w->device);
-    memory_region_destroy(&w->ram);
-    memory_region_destroy(&w->root);
-    memory_region_destroy(&w->ports);
-    memory_region_destroy(&w->io_root);
-    g_free(w->message);
-    pthread_mutex_destroy(&w->lock);
-    pthread_cond_destroy(&w->changed);
-    memory_drain();
+    small_world_clear(&w->small);
     g_assert_false(memory_discard_is_inhibited());
     fake_hsm_clear();
-}
-
-static void on_event(void *opaque, AccelEvent event, const char *message)
-{
-    World *w = opaque;
-
-    pthread_mutex_lock(&w->lock);
-    w->n_events++;
-    w->event = event;
-    g_free(w->message);
-    w->message = g_strdup(message);
-    pthread_cond_broadcast(&w->changed);
-    pthread_mutex_unlock(&w->lock);
 }
 
 bool world_try_setup(World *w, const char *text, unsigned n_vcpus, GError **error)
@@ -161,7 +128,7 @@ bool world_try_setup(World *w, const char *text, unsigned n_vcpus, GError **erro
     if (w->accel == NULL || !accel_setup(w->accel, &info, error)) {
         return false;
     }
-    accel_set_event_handler(w->accel, on_event, w);
+    small_world_listen(&w->small);
     return true;
 }
 
@@ -170,14 +137,6 @@ void world_setup(World *w, const char *text, unsigned n_vcpus)
     g_autoptr(GError) error = NULL;
 
     world_try_setup(w, text, n_vcpus, &error);
-    g_assert_no_error(error);
-}
-
-void world_start(World *w)
-{
-    g_autoptr(GError) error = NULL;
-
-    accel_start(w->accel, &w->boot, &error);
     g_assert_no_error(error);
 }
 
@@ -210,15 +169,6 @@ void world_wait_held(World *w, unsigned n)
 {
     pthread_mutex_lock(&w->lock);
     while (w->in_held != n) {
-        pthread_cond_wait(&w->changed, &w->lock);
-    }
-    pthread_mutex_unlock(&w->lock);
-}
-
-void world_wait_event(World *w)
-{
-    pthread_mutex_lock(&w->lock);
-    while (w->n_events == 0) {
         pthread_cond_wait(&w->changed, &w->lock);
     }
     pthread_mutex_unlock(&w->lock);

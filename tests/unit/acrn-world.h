@@ -7,8 +7,8 @@
 
 #include <glib.h>
 
-#include "accel/accel.h"
 #include "fake-hsm.h"
+#include "small-world.h"
 
 enum {
     WORLD_RAM = 2 << 20,
@@ -20,25 +20,17 @@ enum {
 #define WORLD_DEVICE UINT64_C(0xd0000000)
 
 typedef struct {
-    MemoryRegion root, ram, device, io_root, ports;
-    AddressSpace *as, *io;
-    Accel *accel;
-    AccelX86State x86;
-    AccelBootInfo boot;
+    SMALL_WORLD;
 
     bool no_pci; /* set before setup: nothing is in any slot */
 
-    pthread_mutex_t lock; /* all that follows */
-    pthread_cond_t changed;
+    /* Under lock: */
     uint32_t held;      /* reads that wait */
     unsigned in_held;   /* that do */
     unsigned n_writes;  /* to device and ports */
     uint64_t last_addr; /* of a write: offset */
     uint64_t last_value;
     unsigned n_config; /* accesses to PCI configuration */
-    unsigned n_events;
-    AccelEvent event;
-    char *message;
 } World;
 
 void world_init(World *w, gconstpointer data);
@@ -46,7 +38,6 @@ void world_clear(World *w, gconstpointer data);
 /* -accel acrn,device=(the fake) and text; sets it up. FALSE: *error. */
 bool world_try_setup(World *w, const char *text, unsigned n_vcpus, GError **error);
 void world_setup(World *w, const char *text, unsigned n_vcpus);
-void world_start(World *w);
 /* Both, without words for -accel. */
 void world_run(World *w, unsigned n_vcpus);
 /* accel_start() fails, and the message has text. */
@@ -54,7 +45,6 @@ void world_fails_to_start(World *w, const char *text);
 
 void world_hold(World *w, uint32_t mask); /* replaces the mask */
 void world_wait_held(World *w, unsigned n);
-void world_wait_event(World *w);
 
 /* What reads give. */
 uint64_t world_device_value(uint64_t offset, unsigned size);

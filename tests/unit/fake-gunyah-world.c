@@ -41,14 +41,14 @@ static const MemoryRegionOps device_ops = {
 
 void world_init(World *w, gconstpointer data)
 {
+    static const SmallWorldMap map = {
+        .ram = { RAM_BASE, RAM_SIZE, NULL },
+        .device = { DEVICE_BASE, DEVICE_SIZE, &device_ops },
+    };
+
     memset(w, 0, sizeof(*w));
     fake_gunyah_reset();
-    memory_region_init(&w->root, NULL, "root", UINT64_MAX);
-    g_assert_true(memory_region_init_ram(&w->ram, NULL, "ram", RAM_SIZE, NULL));
-    memory_region_add_subregion(&w->root, RAM_BASE, &w->ram);
-    memory_region_init_io(&w->device, NULL, &device_ops, w, "device", DEVICE_SIZE);
-    memory_region_add_subregion(&w->root, DEVICE_BASE, &w->device);
-    w->as = address_space_new(&w->root, "memory");
+    small_world_init(&w->small, &map);
     w->lower_spi = -1;
     w->boot = (AccelBootInfo){
         .entry = RAM_BASE,
@@ -56,23 +56,12 @@ void world_init(World *w, gconstpointer data)
         .dtb_gpa = RAM_BASE + 0x800000,
         .dtb_room = 0x200000,
     };
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->cond, NULL);
 }
 
 void world_clear(World *w, gconstpointer data)
 {
-    g_clear_object(&w->accel);
+    small_world_clear(&w->small);
     g_assert_cmpuint(fake_gunyah.open_fds, ==, 0);
-    address_space_free(w->as);
-    memory_region_del_subregion(&w->root, &w->device);
-    memory_region_del_subregion(&w->root, &w->ram);
-    memory_region_destroy(&w->device);
-    memory_region_destroy(&w->ram);
-    memory_region_destroy(&w->root);
-    g_free(w->message);
-    pthread_mutex_destroy(&w->lock);
-    pthread_cond_destroy(&w->cond);
 }
 
 void world_grow_ram(World *w, uint64_t size)
@@ -91,18 +80,6 @@ Accel *world_create(const char *text, GError **error)
     return accel_create(texts, error);
 }
 
-static void on_event(void *opaque, AccelEvent event, const char *message)
-{
-    World *w = opaque;
-
-    pthread_mutex_lock(&w->lock);
-    w->n_events++;
-    w->event = event;
-    w->message = g_strdup(message);
-    pthread_cond_broadcast(&w->cond);
-    pthread_mutex_unlock(&w->lock);
-}
-
 void world_setup(World *w, const char *text, unsigned n_vcpus)
 {
     AccelMachineInfo info = {
@@ -119,7 +96,7 @@ void world_setup(World *w, const char *text, unsigned n_vcpus)
     w->accel = world_create(text, &error);
     g_assert_no_error(error);
     g_assert_true(accel_setup(w->accel, &info, &error));
-    accel_set_event_handler(w->accel, on_event, w);
+    small_world_listen(&w->small);
 }
 
 void world_connect(World *w, unsigned spi, AccelIrqMode mode)
@@ -128,23 +105,6 @@ void world_connect(World *w, unsigned spi, AccelIrqMode mode)
 
     accel_irq_connect(w->accel, spi, mode, &error);
     g_assert_no_error(error);
-}
-
-void world_start(World *w)
-{
-    GError *error = NULL;
-
-    accel_start(w->accel, &w->boot, &error);
-    g_assert_no_error(error);
-}
-
-void world_wait_event(World *w)
-{
-    pthread_mutex_lock(&w->lock);
-    while (w->n_events == 0) {
-        pthread_cond_wait(&w->cond, &w->lock);
-    }
-    pthread_mutex_unlock(&w->lock);
 }
 
 void world_assert_says(const GError *error, const char *part)

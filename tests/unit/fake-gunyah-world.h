@@ -6,8 +6,8 @@
 
 #include <glib.h>
 
-#include "accel/accel.h"
 #include "fake-gunyah.h"
+#include "small-world.h"
 #include "util/error.h"
 
 #define RAM_BASE    0x40000000ULL
@@ -16,17 +16,8 @@
 #define DEVICE_SIZE 0x1000ULL
 
 typedef struct {
-    MemoryRegion root, ram, device;
-    AddressSpace *as;
-    Accel *accel;
-    AccelBootInfo boot;
+    SMALL_WORLD;
     uint64_t window_base, window_size, firmware_base, firmware_size; /* for world_setup() */
-
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
-    unsigned n_events;
-    AccelEvent event;
-    char *message;
 
     /* The device: the last write, what reads give, and a line to lower on a write. */
     uint64_t written, to_read;
@@ -48,9 +39,6 @@ void world_grow_ram(World *w, uint64_t size);
 Accel *world_create(const char *text, GError **error);
 void world_setup(World *w, const char *text, unsigned n_vcpus);
 void world_connect(World *w, unsigned spi, AccelIrqMode mode);
-void world_start(World *w);
-/* Waits for the event. */
-void world_wait_event(World *w);
 void world_assert_says(const GError *error, const char *part);
 
 /* A bootable tree with what the accelerator adds, written to RAM at boot.dtb_gpa. After setup and

@@ -18,7 +18,7 @@ static void see(World *w, bool write, uint64_t addr, unsigned size, uint64_t val
         w->seen[w->n_seen] = (Seen){ write, addr, size, value };
     }
     w->n_seen++;
-    pthread_cond_broadcast(&w->cond);
+    pthread_cond_broadcast(&w->changed);
 }
 
 static MemTxResult on_read(void *opaque, hwaddr offset, uint64_t *value, unsigned size)
@@ -30,14 +30,14 @@ static MemTxResult on_read(void *opaque, hwaddr offset, uint64_t *value, unsigne
     w->to_read += w->step;
     see(w, false, offset, size, 0);
     w->in_read++;
-    pthread_cond_broadcast(&w->cond);
+    pthread_cond_broadcast(&w->changed);
     if (w->reading != NULL) {
         pthread_mutex_unlock(&w->lock);
         w->reading(w);
         pthread_mutex_lock(&w->lock);
     }
     while (w->hold_reads) {
-        pthread_cond_wait(&w->cond, &w->lock);
+        pthread_cond_wait(&w->changed, &w->lock);
     }
     w->in_read--;
     pthread_mutex_unlock(&w->lock);
@@ -64,7 +64,7 @@ static MemTxResult on_tell(void *opaque, hwaddr offset, uint64_t value, unsigned
 
     pthread_mutex_lock(&w->lock);
     g_array_append_val(w->told, word);
-    pthread_cond_broadcast(&w->cond);
+    pthread_cond_broadcast(&w->changed);
     pthread_mutex_unlock(&w->lock);
     return MEMTX_OK;
 }
@@ -95,15 +95,8 @@ static const MemoryRegionOps tell_ops = {
 static void init_arch(World *w)
 {
     target_set(TARGET_AARCH64);
-    memory_region_init_io(&w->tell, NULL, &tell_ops, w, "tell", 4);
     memory_region_add_subregion(&w->root, TELL_BASE, &w->tell);
     w->boot.entry = CODE_ADDR;
-}
-
-static void clear_arch(World *w)
-{
-    memory_region_del_subregion(&w->root, &w->tell);
-    memory_region_destroy(&w->tell);
 }
 #else
 static void init_arch(World *w)
@@ -112,70 +105,36 @@ static void init_arch(World *w)
     static const AccelX86Segment flat = { .attributes = 0x93, .limit = 0xffff };
 
     target_set(TARGET_X86_64);
-    memory_region_init(&w->io_root, NULL, "io", 0x10000);
-    memory_region_init_io(&w->ports, NULL, &device_ops, w, "ports", PORT_SIZE);
-    memory_region_add_subregion(&w->io_root, PORT_BASE, &w->ports);
-    memory_region_init_io(&w->tell, NULL, &tell_ops, w, "tell", 4);
     memory_region_add_subregion(&w->io_root, PORT_TELL, &w->tell);
-    w->io = address_space_new(&w->io_root, "io");
     w->x86 = (AccelX86State){ .rip = CODE_ADDR, .cr0 = 0x10, .cs = code, .data = flat };
     w->boot.x86 = &w->x86;
-}
-
-static void clear_arch(World *w)
-{
-    address_space_free(w->io);
-    memory_region_del_subregion(&w->io_root, &w->ports);
-    memory_region_del_subregion(&w->io_root, &w->tell);
-    memory_region_destroy(&w->ports);
-    memory_region_destroy(&w->tell);
-    memory_region_destroy(&w->io_root);
 }
 #endif
 
 void world_init(World *w, gconstpointer data)
 {
+    static const SmallWorldMap map = {
+        .ram = { RAM_BASE, RAM_SIZE, NULL },
+        .device = { DEVICE_BASE, DEVICE_SIZE, &device_ops },
+#if !defined(__aarch64__)
+        .ports = { PORT_BASE, PORT_SIZE, &device_ops },
+#endif
+    };
+
     memset(w, 0, sizeof(*w));
-    memory_region_init(&w->root, NULL, "root", UINT64_MAX);
-    g_assert_true(memory_region_init_ram(&w->ram, NULL, "ram", RAM_SIZE, NULL));
-    memory_region_add_subregion(&w->root, RAM_BASE, &w->ram);
-    memory_region_init_io(&w->device, NULL, &device_ops, w, "device", DEVICE_SIZE);
-    memory_region_add_subregion(&w->root, DEVICE_BASE, &w->device);
-    w->as = address_space_new(&w->root, "memory");
+    small_world_init(&w->small, &map);
+    memory_region_init_io(&w->tell, NULL, &tell_ops, w, "tell", 4);
     init_arch(w);
     w->told = g_array_new(false, false, sizeof(uint32_t));
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->cond, NULL);
 }
 
 void world_clear(World *w, gconstpointer data)
 {
     g_clear_object(&w->accel);
-    address_space_free(w->as);
-    clear_arch(w);
-    memory_region_del_subregion(&w->root, &w->device);
-    memory_region_del_subregion(&w->root, &w->ram);
-    memory_region_destroy(&w->device);
-    memory_region_destroy(&w->ram);
-    memory_region_destroy(&w->root);
+    memory_region_del_subregion(w->io != NULL ? &w->io_root : &w->root, &w->tell);
+    memory_region_destroy(&w->tell);
     g_array_unref(w->told);
-    g_free(w->message);
-    pthread_mutex_destroy(&w->lock);
-    pthread_cond_destroy(&w->cond);
-    memory_drain();
-}
-
-static void on_event(void *opaque, AccelEvent event, const char *message)
-{
-    World *w = opaque;
-
-    pthread_mutex_lock(&w->lock);
-    w->n_events++;
-    w->event = event;
-    g_free(w->message);
-    w->message = g_strdup(message);
-    pthread_cond_broadcast(&w->cond);
-    pthread_mutex_unlock(&w->lock);
+    small_world_clear(&w->small);
 }
 
 void world_setup(World *w, const char *text, unsigned n_vcpus)
@@ -198,20 +157,12 @@ void world_setup(World *w, const char *text, unsigned n_vcpus)
     g_assert_no_error(error);
     accel_setup(w->accel, &info, &error);
     g_assert_no_error(error);
-    accel_set_event_handler(w->accel, on_event, w);
+    small_world_listen(&w->small);
 }
 
 void world_load(World *w, const uint8_t *code, size_t size)
 {
     g_assert_cmpint(address_space_write(w->as, CODE_ADDR, code, size), ==, MEMTX_OK);
-}
-
-void world_start(World *w)
-{
-    GError *error = NULL;
-
-    accel_start(w->accel, &w->boot, &error);
-    g_assert_no_error(error);
 }
 
 void world_run(World *w, const uint8_t *code, size_t size)
@@ -235,20 +186,11 @@ uint32_t world_hear(World *w)
     pthread_mutex_lock(&w->lock);
     while (w->told->len == w->told_taken) {
         assert_alive(w);
-        pthread_cond_wait(&w->cond, &w->lock);
+        pthread_cond_wait(&w->changed, &w->lock);
     }
     word = g_array_index(w->told, uint32_t, w->told_taken++);
     pthread_mutex_unlock(&w->lock);
     return word;
-}
-
-void world_wait_event(World *w)
-{
-    pthread_mutex_lock(&w->lock);
-    while (w->n_events == 0) {
-        pthread_cond_wait(&w->cond, &w->lock);
-    }
-    pthread_mutex_unlock(&w->lock);
 }
 
 Seen world_seen(World *w, unsigned i)

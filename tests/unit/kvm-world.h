@@ -13,7 +13,7 @@
 
 #include <glib.h>
 
-#include "accel/accel.h"
+#include "small-world.h"
 #include "util/error.h"
 
 #if defined(__aarch64__)
@@ -66,14 +66,10 @@ typedef struct {
 } Seen;
 
 typedef struct World {
-    MemoryRegion root, ram, device, io_root, ports, tell;
-    AddressSpace *as, *io;
-    Accel *accel;
-    AccelX86State x86;
-    AccelBootInfo boot;
+    SMALL_WORLD;
+    MemoryRegion tell;
 
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
+    /* Under lock: */
     Seen seen[MAX_SEEN]; /* accesses to device and ports */
     unsigned n_seen;
     uint64_t to_read; /* what reads give; after each one it grows by step */
@@ -85,9 +81,6 @@ typedef struct World {
     unsigned in_read;
     GArray *told; /* uint32_t */
     unsigned told_taken;
-    unsigned n_events;
-    AccelEvent event;
-    char *message;
 } World;
 
 void world_init(World *w, gconstpointer data);
@@ -95,13 +88,11 @@ void world_clear(World *w, gconstpointer data);
 /* Creates the accelerator from -accel kvm,device=/dev/kvm and text, and sets it up. */
 void world_setup(World *w, const char *text, unsigned n_vcpus);
 void world_load(World *w, const uint8_t *code, size_t size);
-void world_start(World *w);
 /* All three with one vCPU. */
 void world_run(World *w, const uint8_t *code, size_t size);
 
 /* Waits for the next word that the payload tells. */
 uint32_t world_hear(World *w);
-void world_wait_event(World *w);
 Seen world_seen(World *w, unsigned i);
 unsigned world_n_seen(World *w);
 void world_assert_seen(World *w, unsigned i, bool write, uint64_t addr, unsigned size,

@@ -23,7 +23,7 @@ static void wait_seen(World *w, unsigned n)
 {
     pthread_mutex_lock(&w->lock);
     while (w->n_seen < n) {
-        pthread_cond_wait(&w->cond, &w->lock);
+        pthread_cond_wait(&w->changed, &w->lock);
     }
     pthread_mutex_unlock(&w->lock);
 }
@@ -408,7 +408,7 @@ static void wait_in_read(World *w)
 {
     pthread_mutex_lock(&w->lock);
     while (w->in_read == 0) {
-        pthread_cond_wait(&w->cond, &w->lock);
+        pthread_cond_wait(&w->changed, &w->lock);
     }
     pthread_mutex_unlock(&w->lock);
 }
@@ -417,7 +417,7 @@ static void hold(World *w, bool on)
 {
     pthread_mutex_lock(&w->lock);
     w->hold_reads = on;
-    pthread_cond_broadcast(&w->cond);
+    pthread_cond_broadcast(&w->changed);
     pthread_mutex_unlock(&w->lock);
 }
 

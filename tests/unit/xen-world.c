@@ -98,20 +98,16 @@ static IoReqResult on_config(void *opaque, IoRequest *req)
 
 void world_init(World *w, gconstpointer data)
 {
+    static const SmallWorldMap map = {
+        .device = { WORLD_DEVICE, WORLD_DEVICE_SIZE, &device_ops },
+        .ports = { WORLD_PORTS, WORLD_PORTS_SIZE, &ports_ops },
+    };
+
     memset(w, 0, sizeof(*w));
     target_set(TARGET_X86_64);
     xenlib_register_model(&xen_model_lib);
     w->log = g_array_new(false, false, sizeof(WorldAccess));
-    memory_region_init(&w->root, NULL, "root", UINT64_MAX);
-    memory_region_init_io(&w->device, NULL, &device_ops, w, "device", WORLD_DEVICE_SIZE);
-    memory_region_add_subregion(&w->root, WORLD_DEVICE, &w->device);
-    w->as = address_space_new(&w->root, "memory");
-    memory_region_init(&w->io_root, NULL, "io", 0x10000);
-    memory_region_init_io(&w->ports, NULL, &ports_ops, w, "ports", WORLD_PORTS_SIZE);
-    memory_region_add_subregion(&w->io_root, WORLD_PORTS, &w->ports);
-    w->io = address_space_new(&w->io_root, "io");
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->changed, NULL);
+    small_world_init(&w->small, &map);
     world_domain(w, XENLIB_DOMAIN_PVH, 1);
 }
 
@@ -129,36 +125,13 @@ void world_clear(World *w, gconstpointer data)
     g_assert_false(stats.panicked);
     xen_model_domain_free(w->d);
     xen_model_set_old_host(false);
-    address_space_free(w->as);
-    address_space_free(w->io);
-    memory_region_del_subregion(&w->root, &w->device);
-    memory_region_del_subregion(&w->io_root, &w->ports);
-    memory_region_destroy(&w->device);
-    memory_region_destroy(&w->root);
-    memory_region_destroy(&w->ports);
-    memory_region_destroy(&w->io_root);
     g_array_unref(w->log);
-    g_free(w->message);
-    pthread_mutex_destroy(&w->lock);
-    pthread_cond_destroy(&w->changed);
-    memory_drain();
+    small_world_clear(&w->small);
 }
 
 void world_domain(World *w, XenLibDomainType type, unsigned vcpus)
 {
     w->d = xen_model_domain_new(WORLD_DOMID, type, vcpus, WORLD_MEMORY);
-}
-
-static void on_event(void *opaque, AccelEvent event, const char *message)
-{
-    World *w = opaque;
-
-    pthread_mutex_lock(&w->lock);
-    w->n_events++;
-    w->event = event;
-    w->message = g_strdup(message);
-    pthread_cond_broadcast(&w->changed);
-    pthread_mutex_unlock(&w->lock);
 }
 
 bool world_try_setup(World *w, const char *more, GError **error)
@@ -178,7 +151,7 @@ bool world_try_setup(World *w, const char *more, GError **error)
     if (w->accel == NULL) {
         return false;
     }
-    accel_set_event_handler(w->accel, on_event, w);
+    small_world_listen(&w->small);
     if (accel_setup(w->accel, &info, error)) {
         return true;
     }
@@ -191,14 +164,6 @@ void world_setup(World *w, const char *more)
     g_autoptr(GError) error = NULL;
 
     world_try_setup(w, more, &error);
-    g_assert_no_error(error);
-}
-
-void world_start(World *w)
-{
-    g_autoptr(GError) error = NULL;
-
-    accel_start(w->accel, &(AccelBootInfo){}, &error);
     g_assert_no_error(error);
 }
 
@@ -220,15 +185,6 @@ void world_wait_held(World *w)
 {
     pthread_mutex_lock(&w->lock);
     while (w->in_held == 0) {
-        pthread_cond_wait(&w->changed, &w->lock);
-    }
-    pthread_mutex_unlock(&w->lock);
-}
-
-void world_wait_event(World *w)
-{
-    pthread_mutex_lock(&w->lock);
-    while (w->n_events == 0) {
         pthread_cond_wait(&w->changed, &w->lock);
     }
     pthread_mutex_unlock(&w->lock);

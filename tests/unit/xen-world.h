@@ -7,8 +7,8 @@
 
 #include <glib.h>
 
-#include "accel/accel.h"
 #include "models/xen-model.h"
+#include "small-world.h"
 
 enum {
     WORLD_DEVICE_SIZE = 0x10000,
@@ -27,21 +27,15 @@ typedef struct {
 } WorldAccess;
 
 typedef struct {
+    SMALL_WORLD;
     XenModelDomain *d;
-    MemoryRegion root, device, io_root, ports;
-    AddressSpace *as, *io;
-    Accel *accel;
 
-    pthread_mutex_t lock; /* all that follows */
-    pthread_cond_t changed;
+    /* Under lock: */
     uint8_t memory_bytes[WORLD_DEVICE_SIZE], port_bytes[WORLD_PORTS_SIZE];
     GArray *log; /* of WorldAccess */
     bool held;
     unsigned in_held;
     uint8_t config[4096];
-    unsigned n_events;
-    AccelEvent event;
-    char *message;
 } World;
 
 void world_init(World *w, gconstpointer data);
@@ -51,11 +45,9 @@ void world_domain(World *w, XenLibDomainType type, unsigned vcpus);
 /* -accel xen,host=model and more. FALSE: *error. */
 bool world_try_setup(World *w, const char *more, GError **error);
 void world_setup(World *w, const char *more);
-void world_start(World *w);
 /* Both. */
 void world_run(World *w, const char *more);
 void world_hold(World *w, bool held);
 void world_wait_held(World *w);
-void world_wait_event(World *w);
 unsigned world_accesses(World *w);
 WorldAccess world_access(World *w, unsigned n);
