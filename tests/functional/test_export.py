@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """humpy-export as a program: options, monitor, service manager; on kernels without VDUSE, too.
-What a kernel that has it makes of exports is test_vduse.py's."""
+What a kernel that has it makes of exports is test_vduse_real.py's."""
 import os
 import signal
 import socket
