@@ -117,7 +117,8 @@ static const uint16_t f_keys[] = { KEY_F1, KEY_F2, KEY_F3, KEY_F4,  KEY_F5,  KEY
 
 static gint pending; /* atomic: reports on their way to the main context */
 
-uint16_t vnc_key_code(uint32_t keysym)
+/* Linux' code of the key that makes keysym on a US keyboard; 0: none. Pure. */
+static uint16_t vnc_key_code(uint32_t keysym)
 {
     static const struct {
         uint32_t first, last;

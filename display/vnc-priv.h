@@ -20,8 +20,6 @@ bool vnc_listen(VncListener *listener, const char *text, GError **error);
 void vnc_listener_clear(VncListener *listener);
 
 /* ---- vnc-input.c; [vnc thread], what they make of it goes to the main context ---- */
-/* Linux' code of the key that makes keysym on a US keyboard; 0: none. Pure. */
-uint16_t vnc_key_code(uint32_t keysym);
 void vnc_key(uint32_t keysym, bool down);
 /* Buttons as RFB has them; x, y in a picture of width by height. last is the client's state. */
 typedef struct {

@@ -272,19 +272,6 @@ int vduse_node_iotlb_fd(const VduseNode *node, uint64_t addr, struct vduse_iotlb
     return fd;
 }
 
-bool vduse_node_iova_info(const VduseNode *node, struct vduse_iova_info *info, GError **error)
-{
-    *info = (struct vduse_iova_info){ 0 };
-    return call_node(node, "cannot ask about its bounce buffer", VDUSE_IOTLB_GET_INFO, info, error);
-}
-
-bool vduse_node_register_umem(const VduseNode *node, void *memory, uint64_t size, GError **error)
-{
-    struct vduse_iova_umem umem = { .uaddr = (uintptr_t)memory, .size = size };
-
-    return call_node(node, "cannot register memory", VDUSE_IOTLB_REG_UMEM, &umem, error);
-}
-
 int vduse_node_interrupt(const VduseNode *node, unsigned n)
 {
     uint32_t index = n;

@@ -52,8 +52,6 @@ bool vduse_node_set_kick(const VduseNode *node, unsigned n, int fd, GError **err
 /* The region around addr: a new descriptor, the caller's, or -1. */
 int vduse_node_iotlb_fd(const VduseNode *node, uint64_t addr, struct vduse_iotlb_entry *entry,
                         GError **error);
-bool vduse_node_iova_info(const VduseNode *node, struct vduse_iova_info *info, GError **error);
-bool vduse_node_register_umem(const VduseNode *node, void *host, uint64_t size, GError **error);
 
 /* 0 or errno. EINVAL: the driver is not there yet (or no more). */
 int vduse_node_interrupt(const VduseNode *node, unsigned n);

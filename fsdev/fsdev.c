@@ -63,11 +63,6 @@ void fsdev_unref(FsDev *fs)
     fs->driver->free(fs);
 }
 
-const char *fsdev_id(FsDev *fs)
-{
-    return fs->id;
-}
-
 uint64_t fs_unique(FsDev *fs, dev_t dev, ino_t ino)
 {
     return fs_devices_unique(fs->devices, dev, ino);

@@ -46,7 +46,7 @@ int local_meta_get_fd(Local *l, int fd, LocalMeta *meta)
     return result;
 }
 
-int local_meta_get(Local *l, const LocalPlace *place, LocalMeta *meta)
+static int local_meta_get(Local *l, const LocalPlace *place, LocalMeta *meta)
 {
     *meta = (LocalMeta){ 0 };
     switch (l->model) {

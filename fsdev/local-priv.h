@@ -71,7 +71,6 @@ typedef struct {
     uint64_t rdev;
 } LocalMeta;
 /* 0 or -errno; nothing kept is 0 with nothing in meta. */
-int local_meta_get(Local *l, const LocalPlace *place, LocalMeta *meta);
 int local_meta_get_fd(Local *l, int fd, LocalMeta *meta); /* mapped-xattr only */
 /* Changes what meta has. */
 int local_meta_set(Local *l, const LocalPlace *place, const LocalMeta *meta);

@@ -47,11 +47,6 @@ void address_space_free(AddressSpace *as)
     g_free(as);
 }
 
-const char *address_space_name(const AddressSpace *as)
-{
-    return as->name;
-}
-
 /* ---- host memory: single copies where alignment allows, as guests poll and ring there; what was
  * written before a value is there for who sees the value ---- */
 

@@ -15,7 +15,7 @@ Ioeventfd *ioeventfd_ref(Ioeventfd *e)
     return e;
 }
 
-void ioeventfd_unref(Ioeventfd *e)
+static void ioeventfd_unref(Ioeventfd *e)
 {
     if (__atomic_fetch_sub(&e->refs, 1, __ATOMIC_ACQ_REL) == 1) {
         if (e->own_fd >= 0) {

@@ -140,7 +140,6 @@ typedef struct IoeventfdList {
     Ioeventfd *entries[];
 } IoeventfdList;
 
-void ioeventfd_unref(Ioeventfd *e);
 Ioeventfd *ioeventfd_ref(Ioeventfd *e);
 IoeventfdList *ioeventfd_list_ref(IoeventfdList *list);
 void ioeventfd_list_unref(IoeventfdList *list);

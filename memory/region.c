@@ -204,11 +204,6 @@ bool memory_region_is_romd(const MemoryRegion *mr)
     return mr->kind == REGION_ROM_DEVICE && mr->romd;
 }
 
-bool memory_region_is_readonly(const MemoryRegion *mr)
-{
-    return mr->readonly;
-}
-
 void *memory_region_get_ram_ptr(const MemoryRegion *mr)
 {
     hwaddr offset = 0;
@@ -222,9 +217,4 @@ void *memory_region_get_ram_ptr(const MemoryRegion *mr)
 int memory_region_get_fd(const MemoryRegion *mr)
 {
     return mr->ram_block != NULL ? mr->ram_block->fd : -1;
-}
-
-GObject *memory_region_owner(const MemoryRegion *mr)
-{
-    return mr->owner;
 }

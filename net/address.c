@@ -18,7 +18,8 @@ void net_address_clear(NetAddress *address)
     address->len = 0;
 }
 
-bool net_address_inet(const char *host, const char *port, NetAddress *address, GError **error)
+static bool net_address_inet(const char *host, const char *port, NetAddress *address,
+                             GError **error)
 {
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *found;
     uint64_t number;
@@ -64,7 +65,7 @@ bool net_address_parse(const char *text, bool any_host, NetAddress *address, GEr
     return net_address_inet(host, colon + 1, address, error);
 }
 
-bool net_address_unix(const char *path, NetAddress *address, GError **error)
+static bool net_address_unix(const char *path, NetAddress *address, GError **error)
 {
     struct sockaddr_un *sun = (struct sockaddr_un *)&address->sa;
     enum { LONGEST = sizeof(sun->sun_path) - 1 };

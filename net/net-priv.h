@@ -62,8 +62,6 @@ typedef struct {
 void net_address_clear(NetAddress *address);
 /* "HOST:PORT", "[V6]:PORT", ":PORT" (any_host: 0.0.0.0, else 127.0.0.1). Names are looked up. */
 bool net_address_parse(const char *text, bool any_host, NetAddress *address, GError **error);
-bool net_address_inet(const char *host, const char *port, NetAddress *address, GError **error);
-bool net_address_unix(const char *path, NetAddress *address, GError **error);
 /* PREFIX.type=inet|unix|fd and what belongs to it; fd goes to *fd. *given FALSE: there is none. */
 bool net_address_take(KeyVal *kv, const char *prefix, NetAddress *address, int *fd, bool *given,
                       GError **error);

@@ -16,7 +16,7 @@ static const char *const drivers[] = { "composite", "file", "nbd",  "null-co", "
                                        "qcow2",     "qcow", "qed",  "raw",     "sparse",
                                        "vdi",       "vhdx", "vmdk", "vpc",     NULL };
 
-bool blockdev_is_served(const char *format)
+static bool blockdev_is_served(const char *format)
 {
     return g_strv_contains(served, format);
 }

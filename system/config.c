@@ -11,7 +11,7 @@ static void wish_free(gpointer data)
     g_free(wish);
 }
 
-void monitor_option_free(void *data)
+static void monitor_option_free(void *data)
 {
     MonitorOption *option = data;
 

@@ -77,8 +77,6 @@ typedef struct {
     char *output; /* help or version: to be printed instead of starting anything */
 } VmConfig;
 
-void monitor_option_free(void *option);
-
 VmConfig *vm_config_new(void);
 void vm_config_free(VmConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmConfig, vm_config_free)

@@ -25,8 +25,6 @@ bool drives_take_common(KeyVal *kv, BlockOptions *options, GError **error);
 bool drives_take_locking(KeyVal *kv, const char *key, BlockOptions *options, GError **error);
 /* How requests are served: key is "aio", with a prefix or without. */
 bool drives_take_aio(KeyVal *kv, const char *key, BlockOptions *options, GError **error);
-/* FALSE if format is not raw, or was not given and the file looks like something else. */
-bool drives_check_format(const char *filename, const char *format, GError **error);
 
 /* ---- blockdev.c ---- */
 /* PREFIXserver.type and what belongs to it, PREFIXexport of driver nbd. */
@@ -34,8 +32,7 @@ bool blockdev_take_nbd(KeyVal *kv, const char *prefix, BlockOptions *options, GE
 /* PREFIXsize, PREFIXread-zeroes and PREFIXlatency-ns of driver null-co. */
 bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, GError **error);
 /* ---- blockdev-image.c ---- */
-/* A format that qemu-nbd reads for us; a driver that blockdev_read_image() reads. */
-bool blockdev_is_served(const char *format);
+/* A driver that blockdev_read_image() reads. */
 bool blockdev_is_image(const char *driver);
 /* Opens the image that kv describes, its property driver not taken yet. */
 bool blockdev_read_image(Drives *drives, KeyVal *kv, const char *node_name, GError **error);

@@ -270,7 +270,8 @@ static void set_other_format(GError **error, const char *filename, const char *n
                 filename, name);
 }
 
-bool drives_check_format(const char *filename, const char *format, GError **error)
+/* FALSE if format is not raw, or was not given and the file looks like something else. */
+static bool drives_check_format(const char *filename, const char *format, GError **error)
 {
     static const struct {
         const char *magic;

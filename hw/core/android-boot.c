@@ -71,11 +71,6 @@ bool android_is_boot(const void *head, size_t len)
     return len >= MAGIC && memcmp(head, BOOT_MAGIC, MAGIC) == 0;
 }
 
-bool android_is_vendor_boot(const void *head, size_t len)
-{
-    return len >= MAGIC && memcmp(head, VENDOR_MAGIC, MAGIC) == 0;
-}
-
 static bool too_short(GError **error)
 {
     g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,

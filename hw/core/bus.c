@@ -136,7 +136,7 @@ Device *bus_parent(Bus *bus)
     return priv(bus)->provider;
 }
 
-bool bus_is_full(Bus *bus)
+static bool bus_is_full(Bus *bus)
 {
     unsigned max = HUMPY_BUS_GET_CLASS(bus)->max_devices;
 

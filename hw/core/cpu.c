@@ -79,11 +79,6 @@ Cpu *cpu_new(unsigned index, const CpuPlace *place, int node)
     return cpu;
 }
 
-unsigned cpu_index(Cpu *cpu)
-{
-    return cpu->index;
-}
-
 const CpuPlace *cpu_place_of(Cpu *cpu)
 {
     return &cpu->place;

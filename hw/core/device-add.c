@@ -121,7 +121,9 @@ Device *device_add(KeyVal *kv, GError **error)
     return device_plug(dev, bus, error) ? dev : NULL; /* the tree holds it */
 }
 
-Device *device_find(const char *id_or_path, GError **error)
+/* The device at a path of the tree or, without a slash, with that id; DEVICE_NOT_FOUND: there
+ * is none. Borrowed. */
+static Device *device_find(const char *id_or_path, GError **error)
 {
     g_autofree char *path = *id_or_path != '/' && strchr(id_or_path, '/') == NULL
                                 ? g_strconcat(PERIPHERAL "/", id_or_path, NULL)

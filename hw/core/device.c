@@ -267,14 +267,6 @@ void device_add_mmio(Device *dev, MemoryRegion *mr)
     g_array_append_val(p->mmio, m);
 }
 
-MemoryRegion *device_mmio(Device *dev, unsigned n)
-{
-    DevicePrivate *p = priv(dev);
-
-    g_assert(n < p->mmio->len);
-    return g_array_index(p->mmio, DeviceMmio, n).mr;
-}
-
 void device_map(Device *dev, unsigned n, MemoryRegion *into, hwaddr addr)
 {
     DevicePrivate *p = priv(dev);

@@ -14,7 +14,8 @@
 
 #define THP_SHMEM "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
-uint64_t hugepages_size(int fd)
+/* Bytes of a reserved huge page of fd's file system; 0: it has none. */
+static uint64_t hugepages_size(int fd)
 {
     struct statfs fs;
 

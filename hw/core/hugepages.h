@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes of a reserved huge page of fd's file system; 0: it has none. */
-uint64_t hugepages_size(int fd);
 /* FALSE: fd has huge pages, and size is no multiple of theirs. */
 bool hugepages_check(int fd, uint64_t size, GError **error);
 /* size bytes of fd could not be mapped: if it has huge pages, *error tells of those instead. */

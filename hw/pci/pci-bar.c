@@ -33,9 +33,10 @@ void pci_add_bar(PciDevice *dev, unsigned n, unsigned flags, MemoryRegion *mr)
     p->bars[n] = (PciBar){ .mr = mr, .flags = flags };
 }
 
-/* A range that would wrap or reach the last address is what a guest that sizes the register (or
- * has none of its own) leaves there: nothing is decoded. */
-uint64_t pci_bar_address(PciDevice *dev, unsigned n)
+/* Where the guest has put BAR n, or UINT64_MAX: not decoded now. A range that would wrap or reach
+ * the last address is what a guest that sizes the register (or has none of its own) leaves there:
+ * nothing is decoded. [device lock] */
+static uint64_t pci_bar_address(PciDevice *dev, unsigned n)
 {
     PciDevicePrivate *p = pci_priv(dev);
     const PciBar *bar = &p->bars[n];

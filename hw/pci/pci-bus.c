@@ -33,7 +33,8 @@ PciBus *pci_bridge_bus(PciDevice *bridge)
     return NULL;
 }
 
-PciDevice *pci_bus_bridge(PciBus *bus)
+/* The bridge that leads to the bus, or NULL: a root bus. Borrowed. */
+static PciDevice *pci_bus_bridge(PciBus *bus)
 {
     return bus->bridge;
 }

@@ -156,7 +156,8 @@ unsigned pci_add_express_capability(PciDevice *dev, unsigned port_type)
 
 /* ---- accesses ---- */
 
-uint32_t pci_config_read_locked(PciDevice *dev, unsigned reg, unsigned size)
+/* [device lock] */
+static uint32_t pci_config_read_locked(PciDevice *dev, unsigned reg, unsigned size)
 {
     PciDevicePrivate *p = pci_priv(dev);
     PciDeviceClass *pc = HUMPY_PCI_DEVICE_GET_CLASS(dev);
@@ -200,7 +201,8 @@ static void update_master(PciDevice *dev)
     }
 }
 
-void pci_config_write_locked(PciDevice *dev, unsigned reg, uint32_t value, unsigned size)
+/* [device lock] */
+static void pci_config_write_locked(PciDevice *dev, unsigned reg, uint32_t value, unsigned size)
 {
     PciDevicePrivate *p = pci_priv(dev);
     PciDeviceClass *pc = HUMPY_PCI_DEVICE_GET_CLASS(dev);

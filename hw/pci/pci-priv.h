@@ -68,9 +68,6 @@ PciDevicePrivate *pci_priv(PciDevice *dev);
 /* ---- pci-config.c ---- */
 void pci_config_init(PciDevice *dev);  /* identity and masks of the header */
 void pci_config_reset(PciDevice *dev); /* [device lock] */
-/* [device lock] */
-uint32_t pci_config_read_locked(PciDevice *dev, unsigned reg, unsigned size);
-void pci_config_write_locked(PciDevice *dev, unsigned reg, uint32_t value, unsigned size);
 
 /* ---- pci-bar.c ---- */
 void pci_bars_update(PciDevice *dev); /* [device lock] maps as the registers now say */

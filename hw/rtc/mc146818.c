@@ -256,7 +256,8 @@ static const MemoryRegionOps rtc_ops = {
 
 /* ---- what the machine sets ---- */
 
-void mc146818_set_byte(Mc146818 *s, unsigned index, uint8_t value)
+/* A byte above the clock's registers, as if the battery had kept it. [main] */
+static void mc146818_set_byte(Mc146818 *s, unsigned index, uint8_t value)
 {
     g_assert(index >= RTC_RAM && index < MC146818_N_BYTES && !is_time(index));
     memory_lock(device_lock(&s->parent_instance));

@@ -68,7 +68,6 @@ typedef struct {
 
 /* ---- virtio-pci.c; all with the device's lock ---- */
 uint8_t virtio_pci_take_isr(VirtIOPci *s);
-void virtio_pci_reset_registers(VirtIOPci *s);
 void virtio_pci_set_status(VirtIOPci *s, uint8_t status);
 uint16_t virtio_pci_queue_vector(VirtIOPci *s);
 void virtio_pci_set_queue_vector(VirtIOPci *s, uint16_t vector);

@@ -101,7 +101,7 @@ uint16_t virtio_pci_queue_vector(VirtIOPci *s)
 
 /* ---- registers of both interfaces ---- */
 
-void virtio_pci_reset_registers(VirtIOPci *s)
+static void virtio_pci_reset_registers(VirtIOPci *s)
 {
     s->offered_sel = 0;
     s->accepted_sel = 0;

@@ -38,7 +38,6 @@ FsDev *fsdev_find(const char *id); /* borrowed, or NULL. [main] */
 FsDev *fsdev_ref(FsDev *fs);
 void fsdev_unref(FsDev *fs); /* the last one closes; NULL is fine. [main] */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FsDev, fsdev_unref)
-const char *fsdev_id(FsDev *fs);
 
 /* How long a call may be waited for: a guest that gives up a request cancels the call. */
 typedef struct FsCall FsCall;

@@ -171,16 +171,13 @@ uint64_t memory_region_size(const MemoryRegion *mr);
 const char *memory_region_name(const MemoryRegion *mr);
 bool memory_region_is_ram(const MemoryRegion *mr);  /* RAM or ROM */
 bool memory_region_is_romd(const MemoryRegion *mr); /* ROM device whose reads are direct now */
-bool memory_region_is_readonly(const MemoryRegion *mr);
 void *memory_region_get_ram_ptr(const MemoryRegion *mr);
 int memory_region_get_fd(const MemoryRegion *mr); /* memfd of RAM, or -1 */
-GObject *memory_region_owner(const MemoryRegion *mr);
 
 /* ---- address spaces ---- */
 AddressSpace *address_space_new(MemoryRegion *root, const char *name);
 /* Nobody uses as any more and its listeners are unregistered. */
 void address_space_free(AddressSpace *as);
-const char *address_space_name(const AddressSpace *as);
 
 /* Bytes in guest memory order; split at range and access-size boundaries. On a read error the
  * bytes that could not be read are 0xff. */

@@ -81,12 +81,8 @@ typedef struct {
     int irq_epoll, irq_stop;
 } Hsm;
 
-/* hsm.c */
-void hsm_lock_list(void);
-void hsm_unlock_list(void);
 /* hsm-ioreq.c, [locked] unless said otherwise */
 void hsm_dispatch(Hsm *hsm);
-void hsm_complete(Hsm *hsm, unsigned vcpu);
 long hsm_notify(Hsm *hsm, const struct acrn_ioreq_notify *notify);
 long hsm_client_create(Hsm *hsm);
 long hsm_client_attach(Hsm *hsm); /* [unlocked] */

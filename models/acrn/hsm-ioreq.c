@@ -21,7 +21,7 @@ static struct acrn_io_request *slot_of(Hsm *hsm, unsigned vcpu)
 }
 
 /* Polling is looked at first: once COMPLETE, the slot is the hypervisor's. */
-void hsm_complete(Hsm *hsm, unsigned vcpu)
+static void hsm_complete(Hsm *hsm, unsigned vcpu)
 {
     struct acrn_io_request *slot = slot_of(hsm, vcpu);
     bool polling = slot->completion_polling;

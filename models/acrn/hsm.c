@@ -18,16 +18,6 @@ static pthread_mutex_t work_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work_wanted = PTHREAD_COND_INITIALIZER;
 static bool work_due, work_started;
 
-void hsm_lock_list(void)
-{
-    pthread_mutex_lock(&list_lock);
-}
-
-void hsm_unlock_list(void)
-{
-    pthread_mutex_unlock(&list_lock);
-}
-
 /* ---- the callback's work, one thread for all VMs ---- */
 
 static gpointer work_thread(gpointer unused)
@@ -144,7 +134,7 @@ static long create_vm(Hsm *hsm, uintptr_t arg)
     if (args.reserved0 || args.reserved1) {
         return -EINVAL;
     }
-    hsm_lock_list();
+    pthread_mutex_lock(&list_lock);
     pthread_mutex_lock(&hsm->lock);
     ret = enter_vm(hsm, &args);
     if (hsm->vmid == ACRN_INVALID_VMID) {
@@ -153,7 +143,7 @@ static long create_vm(Hsm *hsm, uintptr_t arg)
         g_ptr_array_add(list, hsm);
     }
     pthread_mutex_unlock(&hsm->lock);
-    hsm_unlock_list();
+    pthread_mutex_unlock(&list_lock);
     return ret == 0 && user_copy_to(arg, &args, sizeof(args)) < 0 ? -EFAULT : ret;
 }
 
@@ -161,7 +151,7 @@ static long destroy_vm(Hsm *hsm)
 {
     long ret;
 
-    hsm_lock_list();
+    pthread_mutex_lock(&list_lock);
     pthread_mutex_lock(&hsm->lock);
     ret = hv_call(ACRN_HC_DESTROY_VM, hsm->vmid, 0);
     if (ret == 0) {
@@ -171,7 +161,7 @@ static long destroy_vm(Hsm *hsm)
         hsm->page = NULL;
     }
     pthread_mutex_unlock(&hsm->lock);
-    hsm_unlock_list();
+    pthread_mutex_unlock(&list_lock);
     if (ret == 0) {
         hsm_eventfds_close(hsm);
     }

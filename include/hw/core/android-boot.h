@@ -25,7 +25,6 @@ typedef struct {
 } AndroidImage;
 
 bool android_is_boot(const void *head, size_t len);
-bool android_is_vendor_boot(const void *head, size_t len);
 /* FALSE: *error (SYNTAX, RANGE, UNSUPPORTED) says what is wrong with the header. */
 bool android_boot_parse(LoaderStream *stream, AndroidImage *image, GError **error);
 bool android_vendor_boot_parse(LoaderStream *stream, AndroidImage *image, GError **error);

@@ -40,7 +40,6 @@ struct _BusClass {
 Bus *bus_new(GType type, Device *dev, const char *name);
 const char *bus_name(Bus *bus);
 Device *bus_parent(Bus *bus); /* the provider */
-bool bus_is_full(Bus *bus);
 /* Devices may come (device_add) after the machine has started. Off until set. */
 void bus_set_hotpluggable(Bus *bus, bool hotpluggable);
 bool bus_is_hotpluggable(Bus *bus);

@@ -15,6 +15,5 @@ G_DECLARE_FINAL_TYPE(Cpu, cpu, HUMPY, CPU, GObject)
 
 /* Without a place in the tree. node -1: the machine is not divided. New reference. */
 Cpu *cpu_new(unsigned index, const CpuPlace *place, int node);
-unsigned cpu_index(Cpu *cpu);
 const CpuPlace *cpu_place_of(Cpu *cpu);
 int cpu_node(Cpu *cpu); /* or -1 */

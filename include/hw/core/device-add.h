@@ -16,9 +16,6 @@ Device *device_add(KeyVal *props, GError **error);
  * is realized and gets a place in the tree, which references it. FALSE: nothing has changed. */
 bool device_plug(Device *dev, const char *bus, GError **error);
 
-/* The device at a path of the tree or, without a slash, with that id; DEVICE_NOT_FOUND: there
- * is none. Borrowed. */
-Device *device_find(const char *id_or_path, GError **error);
 /* Asks for the device to be removed; DEVICE_DELETED says when it is. DEVICE_NOT_FOUND; UNSUPPORTED:
  * its bus cannot do that. */
 bool device_del(const char *id_or_path, GError **error);

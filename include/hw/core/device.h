@@ -85,7 +85,6 @@ MemoryLock *device_lock(Device *dev);
 
 /* ---- what a system-bus device offers: regions and output wires, in order of declaration ---- */
 void device_add_mmio(Device *dev, MemoryRegion *mr); /* sets mr's lock to the device's */
-MemoryRegion *device_mmio(Device *dev, unsigned n);
 void device_map(Device *dev, unsigned n, MemoryRegion *into, hwaddr addr);
 /* slots is an array inside the device, all NULL; call once, in init or realize. */
 void device_declare_irqs(Device *dev, IrqLine **slots, unsigned n);

@@ -79,8 +79,6 @@ unsigned pci_bus_number(PciBus *bus);
 void pci_bus_set_numbers(PciBus *bus, uint8_t number, uint8_t last);
 /* The bus behind a bridge, or NULL; borrowed. [main] */
 PciBus *pci_bridge_bus(PciDevice *bridge);
-/* The bridge that leads to the bus, or NULL: a root bus. Borrowed. */
-PciDevice *pci_bus_bridge(PciBus *bus);
 
 /* Access to configuration space below root, size 1, 2 or 4, naturally aligned. What is not there
  * reads as all-ones and ignores writes. [any] */
@@ -158,8 +156,6 @@ typedef enum {
 /* [realize] mr's size is a power of two, from 4 (I/O) or 16 bytes. Sets mr's lock to the device's.
  * mr is unmapped before unrealize is called and is the device's to destroy there. */
 void pci_add_bar(PciDevice *dev, unsigned n, unsigned flags, MemoryRegion *mr);
-/* Where the guest has put BAR n, or UINT64_MAX: not decoded now. [device lock] */
-uint64_t pci_bar_address(PciDevice *dev, unsigned n);
 
 /* What BAR n is; address is UINT64_MAX while it is not decoded. FALSE: there is none. [any] */
 typedef struct {

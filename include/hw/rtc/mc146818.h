@@ -11,8 +11,6 @@ enum { MC146818_SIZE = 2, MC146818_N_BYTES = 128 };
 #define TYPE_MC146818 mc146818_get_type()
 G_DECLARE_FINAL_TYPE(Mc146818, mc146818, HUMPY, MC146818, Device)
 
-/* Sets a byte of memory, above the clock's registers, as if the battery had kept it. [main] */
-void mc146818_set_byte(Mc146818 *s, unsigned index, uint8_t value);
 /* Where firmware looks for the size of memory: low bytes below 4 GiB and high above. [main] */
 void mc146818_set_memory(Mc146818 *s, uint64_t low, uint64_t high);
 
