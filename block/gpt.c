@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "util/bytes.h"
 #include "util/error.h"
 
 enum {
@@ -36,13 +37,6 @@ enum {
 };
 
 #define LINUX_DATA "0fc63daf-8483-4772-8e79-3d69d8477de4"
-
-static void put(uint8_t *p, uint64_t value, unsigned len)
-{
-    for (unsigned i = 0; i < len; i++) {
-        p[i] = value >> 8 * i;
-    }
-}
 
 /* The first three groups of a GUID are numbers, little endian; the others are bytes. */
 static void put_guid(uint8_t *p, const char *text)
@@ -90,7 +84,7 @@ static bool put_name(uint8_t *p, const char *label, GError **error)
         return false;
     }
     for (glong i = 0; i < units; i++) {
-        put(p + 2 * i, name[i], 2);
+        put_le(p + 2 * i, 2, name[i]);
     }
     return true;
 }
@@ -120,8 +114,8 @@ static bool put_entries(uint8_t *entries, const GptPartition *parts, unsigned n,
         } else {
             put_made_guid(p + ENTRY_GUID, parts, n, i + 1);
         }
-        put(p + ENTRY_FIRST, parts[i].start / GPT_SECTOR, 8);
-        put(p + ENTRY_LAST, (parts[i].start + parts[i].length) / GPT_SECTOR - 1, 8);
+        put_le(p + ENTRY_FIRST, 8, parts[i].start / GPT_SECTOR);
+        put_le(p + ENTRY_LAST, 8, (parts[i].start + parts[i].length) / GPT_SECTOR - 1);
     }
     return true;
 }
@@ -130,18 +124,18 @@ static void put_header(uint8_t *p, const uint8_t *entries, const uint8_t *guid, 
                        bool first)
 {
     memcpy(p, "EFI PART", 8);
-    put(p + 8, REVISION, 4);
-    put(p + 12, HEADER_SIZE, 4);
-    put(p + HEADER_THIS, first ? 1 : sectors - 1, 8);
-    put(p + HEADER_OTHER, first ? sectors - 1 : 1, 8);
-    put(p + HEADER_FIRST, GPT_FRONT / GPT_SECTOR, 8);
-    put(p + HEADER_LAST, sectors - GPT_BACK / GPT_SECTOR - 1, 8);
+    put_le(p + 8, 4, REVISION);
+    put_le(p + 12, 4, HEADER_SIZE);
+    put_le(p + HEADER_THIS, 8, first ? 1 : sectors - 1);
+    put_le(p + HEADER_OTHER, 8, first ? sectors - 1 : 1);
+    put_le(p + HEADER_FIRST, 8, GPT_FRONT / GPT_SECTOR);
+    put_le(p + HEADER_LAST, 8, sectors - GPT_BACK / GPT_SECTOR - 1);
     memcpy(p + HEADER_GUID, guid, 16);
-    put(p + HEADER_ENTRIES, first ? 2 : sectors - GPT_BACK / GPT_SECTOR, 8);
-    put(p + HEADER_N_ENTRIES, GPT_ENTRIES, 4);
-    put(p + HEADER_ENTRY_SIZE, ENTRY_SIZE, 4);
-    put(p + HEADER_ENTRIES_CRC, crc32(0, entries, ENTRIES_SIZE), 4);
-    put(p + HEADER_CRC, crc32(0, p, HEADER_SIZE), 4);
+    put_le(p + HEADER_ENTRIES, 8, first ? 2 : sectors - GPT_BACK / GPT_SECTOR);
+    put_le(p + HEADER_N_ENTRIES, 4, GPT_ENTRIES);
+    put_le(p + HEADER_ENTRY_SIZE, 4, ENTRY_SIZE);
+    put_le(p + HEADER_ENTRIES_CRC, 4, crc32(0, entries, ENTRIES_SIZE));
+    put_le(p + HEADER_CRC, 4, crc32(0, p, HEADER_SIZE));
 }
 
 bool gpt_build(const GptPartition *parts, unsigned n, uint64_t size, uint8_t *front, uint8_t *back,
@@ -161,12 +155,12 @@ bool gpt_build(const GptPartition *parts, unsigned n, uint64_t size, uint8_t *fr
     if (!put_entries(entries, parts, n, error)) {
         return false;
     }
-    put(mbr, 0x00020000, 4); /* starts at cylinder 0, head 0, sector 2 */
+    put_le(mbr, 4, 0x00020000); /* starts at cylinder 0, head 0, sector 2 */
     mbr[4] = MBR_PROTECTIVE;
-    put(mbr + 5, 0xffffff, 3);
-    put(mbr + 8, 1, 4);
-    put(mbr + 12, MIN(sectors - 1, UINT32_MAX), 4);
-    put(front + 510, 0xaa55, 2);
+    put_le(mbr + 5, 3, 0xffffff);
+    put_le(mbr + 8, 4, 1);
+    put_le(mbr + 12, 4, MIN(sectors - 1, UINT32_MAX));
+    put_le(front + 510, 2, 0xaa55);
     put_made_guid(guid, parts, n, 0);
     put_header(front + GPT_SECTOR, entries, guid, sectors, true);
     memcpy(back, entries, ENTRIES_SIZE);

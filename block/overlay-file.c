@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/bytes.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/iov.h"
@@ -138,13 +139,6 @@ int overlay_sync(Overlay *o)
 
 /* ---- opening ---- */
 
-static void put_le(uint8_t *p, uint64_t value, unsigned len)
-{
-    for (unsigned i = 0; i < len; i++) {
-        p[i] = value >> 8 * i;
-    }
-}
-
 /* Without a name from the start, where the file system can: a name would outlive who is killed. */
 static int open_temporary(GError **error)
 {
@@ -174,9 +168,9 @@ static bool write_header(Overlay *o, const char *filename, GError **error)
     int result;
 
     memcpy(header, magic, sizeof(magic));
-    put_le(header + AT_VERSION, VERSION, 4);
-    put_le(header + AT_CLUSTER, OVERLAY_CLUSTER, 4);
-    put_le(header + AT_LENGTH, o->length, 8);
+    put_le(header + AT_VERSION, 4, VERSION);
+    put_le(header + AT_CLUSTER, 4, OVERLAY_CLUSTER);
+    put_le(header + AT_LENGTH, 8, o->length);
     result = block_write_at(o->fd, 0, header, sizeof(header));
     if (result == 0 && ftruncate(o->fd, o->data_offset + o->length) < 0) {
         result = -errno;
@@ -193,9 +187,9 @@ static bool check_header(Overlay *o, const char *filename, uint64_t size, GError
     int result;
 
     memcpy(expected, magic, sizeof(magic));
-    put_le(expected + AT_VERSION, VERSION, 4);
-    put_le(expected + AT_CLUSTER, OVERLAY_CLUSTER, 4);
-    put_le(expected + AT_LENGTH, o->length, 8);
+    put_le(expected + AT_VERSION, 4, VERSION);
+    put_le(expected + AT_CLUSTER, 4, OVERLAY_CLUSTER);
+    put_le(expected + AT_LENGTH, 8, o->length);
     if (size < HEADER || block_read_at(o->fd, 0, header, sizeof(header)) != 0 ||
         memcmp(header, expected, AT_LENGTH) != 0) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX,

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "util/bytes.h"
 #include "util/error.h"
 
 #define TOO_SHORT "too short a file"
@@ -36,16 +37,6 @@ enum {
     ZBOOT_HEADER = 64,
 };
 
-static uint32_t le32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-    return le32(p) | (uint64_t)le32(p + 4) << 32;
-}
-
 /* What a file that is no arm64 Image seems to be. */
 static const char *looks_like(const uint8_t *head, size_t len)
 {
@@ -68,9 +59,9 @@ bool arm64_image_parse(const void *head, size_t len, Arm64Image *image, GError *
                     looks_like(p, len));
         return false;
     }
-    image->text_offset = le64(p + IMAGE_TEXT_OFFSET);
-    image->memory_size = le64(p + IMAGE_SIZE);
-    flags = le64(p + IMAGE_FLAGS);
+    image->text_offset = get_le64(p + IMAGE_TEXT_OFFSET);
+    image->memory_size = get_le64(p + IMAGE_SIZE);
+    flags = get_le64(p + IMAGE_FLAGS);
     image->page_kib = page_kib[(flags >> FLAG_PAGE_SHIFT) & FLAG_PAGE_MASK];
     if (image->memory_size == 0) {
         image->text_offset = OLD_TEXT_OFFSET;
@@ -117,8 +108,8 @@ bool arm64_zboot_parse(const void *head, size_t len, uint64_t file_size, uint64_
                     "is an EFI zboot kernel packed with '%s'; only gzip can be unpacked", name);
         return true;
     }
-    *offset = le32(p + ZBOOT_PAYLOAD);
-    *size = le32(p + ZBOOT_PAYLOAD_SIZE);
+    *offset = get_le32(p + ZBOOT_PAYLOAD);
+    *size = get_le32(p + ZBOOT_PAYLOAD_SIZE);
     if (*size == 0 || *offset > file_size || *size > file_size - *offset) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                     "is an EFI zboot kernel whose payload of %" G_GUINT64_FORMAT

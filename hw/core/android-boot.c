@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "util/bytes.h"
 #include "util/error.h"
 
 #define BOOT_MAGIC   "ANDROID!"
@@ -60,11 +61,6 @@ typedef struct {
     uint8_t bytes[VENDOR_HEADER_4];
     size_t len; /* read; the rest is 0 */
 } Header;
-
-static uint32_t le32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 bool android_is_boot(const void *head, size_t len)
 {
@@ -137,7 +133,7 @@ static void add_ramdisk(AndroidImage *image, AndroidPart part)
 
 static bool parse_old(LoaderStream *stream, const Header *h, AndroidImage *image, GError **error)
 {
-    uint32_t page = le32(h->bytes + OLD_PAGE_SIZE);
+    uint32_t page = get_le32(h->bytes + OLD_PAGE_SIZE);
     AndroidPart ramdisk;
     uint64_t at = page;
 
@@ -145,9 +141,9 @@ static bool parse_old(LoaderStream *stream, const Header *h, AndroidImage *image
         return too_short(error);
     }
     if (!check_page(page, error) ||
-        !take_part(stream, "kernel", le32(h->bytes + OLD_KERNEL_SIZE), page, &at, &image->kernel,
-                   error) ||
-        !take_part(stream, "ramdisk", le32(h->bytes + OLD_RAMDISK_SIZE), page, &at, &ramdisk,
+        !take_part(stream, "kernel", get_le32(h->bytes + OLD_KERNEL_SIZE), page, &at,
+                   &image->kernel, error) ||
+        !take_part(stream, "ramdisk", get_le32(h->bytes + OLD_RAMDISK_SIZE), page, &at, &ramdisk,
                    error)) {
         return false;
     }
@@ -165,10 +161,10 @@ static bool parse_new(LoaderStream *stream, const Header *h, AndroidImage *image
     if (h->len < NEW_HEADER) {
         return too_short(error);
     }
-    if (!take_part(stream, "kernel", le32(h->bytes + NEW_KERNEL_SIZE), NEW_PAGE, &at,
+    if (!take_part(stream, "kernel", get_le32(h->bytes + NEW_KERNEL_SIZE), NEW_PAGE, &at,
                    &image->kernel, error) ||
-        !take_part(stream, "ramdisk", le32(h->bytes + NEW_RAMDISK_SIZE), NEW_PAGE, &at, &ramdisk,
-                   error)) {
+        !take_part(stream, "ramdisk", get_le32(h->bytes + NEW_RAMDISK_SIZE), NEW_PAGE, &at,
+                   &ramdisk, error)) {
         return false;
     }
     add_ramdisk(image, ramdisk);
@@ -204,7 +200,7 @@ bool android_boot_parse(LoaderStream *stream, AndroidImage *image, GError **erro
     if (h.len < VERSION + sizeof(uint32_t)) {
         return too_short(error);
     }
-    image->version = le32(h.bytes + VERSION);
+    image->version = get_le32(h.bytes + VERSION);
     if (!check_version(image->version, 0, error)) {
         return false;
     }
@@ -218,7 +214,8 @@ bool android_boot_parse(LoaderStream *stream, AndroidImage *image, GError **erro
 static bool take_table(LoaderStream *stream, const Header *h, AndroidPart ramdisk,
                        AndroidPart table, AndroidImage *image, GError **error)
 {
-    uint32_t n = le32(h->bytes + VENDOR_TABLE_ENTRIES), size = le32(h->bytes + VENDOR_ENTRY_SIZE);
+    uint32_t n = get_le32(h->bytes + VENDOR_TABLE_ENTRIES),
+             size = get_le32(h->bytes + VENDOR_ENTRY_SIZE);
 
     if (n > ANDROID_MAX_RAMDISKS || size < ENTRY || (uint64_t)n * size > table.size) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
@@ -236,7 +233,7 @@ static bool take_table(LoaderStream *stream, const Header *h, AndroidPart ramdis
         if (!loader_peek(stream, table.offset + (uint64_t)i * size, entry, ENTRY, &got, error)) {
             return false;
         }
-        part = (AndroidPart){ le32(entry + 4), le32(entry) };
+        part = (AndroidPart){ get_le32(entry + 4), get_le32(entry) };
         if (got < ENTRY || part.offset > ramdisk.size || part.size > ramdisk.size - part.offset) {
             g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                         "has ramdisk %u at offset %" G_GUINT64_FORMAT " with %" G_GUINT64_FORMAT
@@ -245,7 +242,7 @@ static bool take_table(LoaderStream *stream, const Header *h, AndroidPart ramdis
             return false;
         }
         part.offset += ramdisk.offset;
-        if (le32(entry + 8) != ENTRY_RECOVERY) {
+        if (get_le32(entry + 8) != ENTRY_RECOVERY) {
             add_ramdisk(image, part);
         }
     }
@@ -263,8 +260,8 @@ bool android_vendor_boot_parse(LoaderStream *stream, AndroidImage *image, GError
     if (!read_header(stream, VENDOR_MAGIC, "vendor_boot", &h, error)) {
         return false;
     }
-    image->version = le32(h.bytes + VENDOR_VERSION);
-    page = le32(h.bytes + VENDOR_PAGE_SIZE);
+    image->version = get_le32(h.bytes + VENDOR_VERSION);
+    page = get_le32(h.bytes + VENDOR_PAGE_SIZE);
     if (!check_version(image->version, 3, error) || !check_page(page, error)) {
         return false;
     }
@@ -272,9 +269,9 @@ bool android_vendor_boot_parse(LoaderStream *stream, AndroidImage *image, GError
         return too_short(error);
     }
     at = (VENDOR_HEADER_4 + page - 1) / page * page;
-    if (!take_part(stream, "ramdisk", le32(h.bytes + VENDOR_RAMDISK_SIZE), page, &at, &ramdisk,
+    if (!take_part(stream, "ramdisk", get_le32(h.bytes + VENDOR_RAMDISK_SIZE), page, &at, &ramdisk,
                    error) ||
-        !take_part(stream, "device tree", le32(h.bytes + VENDOR_DTB_SIZE), page, &at, &dtb,
+        !take_part(stream, "device tree", get_le32(h.bytes + VENDOR_DTB_SIZE), page, &at, &dtb,
                    error)) {
         return false;
     }
@@ -283,9 +280,9 @@ bool android_vendor_boot_parse(LoaderStream *stream, AndroidImage *image, GError
         add_ramdisk(image, ramdisk);
         return true;
     }
-    return take_part(stream, "table of ramdisks", le32(h.bytes + VENDOR_TABLE_SIZE), page, &at,
+    return take_part(stream, "table of ramdisks", get_le32(h.bytes + VENDOR_TABLE_SIZE), page, &at,
                      &table, error) &&
-           take_part(stream, "bootconfig", le32(h.bytes + VENDOR_BOOTCONFIG_SIZE), page, &at,
+           take_part(stream, "bootconfig", get_le32(h.bytes + VENDOR_BOOTCONFIG_SIZE), page, &at,
                      &image->bootconfig, error) &&
            take_table(stream, &h, ramdisk, table, image, error);
 }

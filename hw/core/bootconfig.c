@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "util/bytes.h"
 #include "util/error.h"
 
 enum {
@@ -231,13 +232,6 @@ bool bootconfig_check(const char *text, size_t len, GError **error)
     return s.depth == 0 || wrong(&s, "a brace is not closed", error);
 }
 
-static void put_le32(uint8_t *p, guint32 value)
-{
-    for (unsigned i = 0; i < 4; i++) {
-        p[i] = value >> 8 * i;
-    }
-}
-
 GBytes *bootconfig_tail(const char *text, size_t len, guint64 initrd_size)
 {
     size_t before = (ALIGN - initrd_size % ALIGN) % ALIGN;
@@ -249,8 +243,8 @@ GBytes *bootconfig_tail(const char *text, size_t len, guint64 initrd_size)
     for (size_t i = 0; i < padded; i++) {
         sum += out[before + i];
     }
-    put_le32(trailer, padded);
-    put_le32(trailer + 4, sum);
+    put_le(trailer, 4, padded);
+    put_le(trailer + 4, 4, sum);
     memcpy(trailer + 8, MAGIC, sizeof(MAGIC) - 1);
     return g_bytes_new_take(out, before + padded + TRAILER);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "loader-priv.h"
+#include "util/bytes.h"
 #include "util/error.h"
 
 enum { BLOCK = 8 << 20, PACKED_MAX = LZ4_COMPRESSBOUND(BLOCK), INPUT = 64 << 10 };
@@ -20,14 +21,9 @@ struct LoaderLz4 {
     size_t in_at, in_len, out_at, out_len;
 };
 
-static uint32_t le32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 bool loader_is_lz4(const void *head, size_t len)
 {
-    return len >= 4 && (le32(head) == frame_magic || le32(head) == legacy_magic);
+    return len >= 4 && (get_le32(head) == frame_magic || get_le32(head) == legacy_magic);
 }
 
 void loader_lz4_free(LoaderLz4 *z)
@@ -45,7 +41,7 @@ LoaderLz4 *loader_lz4_new(const void *head)
 {
     LoaderLz4 *z = g_new0(LoaderLz4, 1);
 
-    z->legacy = le32(head) == legacy_magic;
+    z->legacy = get_le32(head) == legacy_magic;
     if (!z->legacy && LZ4F_isError(LZ4F_createDecompressionContext(&z->frame, LZ4F_VERSION))) {
         g_error("liblz4 cannot be initialised");
     }
@@ -73,7 +69,7 @@ static bool next_block(LoaderLz4 *z, LoaderStream *stream, GError **error)
         if (!loader_next_stored(stream, word, sizeof(word), &got, error)) {
             return false;
         }
-        packed = got == sizeof(word) ? le32(word) : 0;
+        packed = got == sizeof(word) ? get_le32(word) : 0;
     } while (packed == legacy_magic);
     if (packed == 0 || loader_stored_left(stream) == 0) {
         z->ended = true;

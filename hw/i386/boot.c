@@ -12,9 +12,9 @@
 
 #include <string.h>
 
-#include "bytes.h"
 #include "hw/core/boot-files.h"
 #include "hw/i386/kernel.h"
+#include "util/bytes.h"
 #include "util/error.h"
 
 enum {
@@ -124,7 +124,7 @@ static void put_descriptor(uint8_t *p, uint32_t limit, uint32_t attributes)
 {
     uint64_t value = (limit & 0xffff) | (uint64_t)attributes << 40 | (uint64_t)(limit >> 16) << 48;
 
-    put_le64(p, value);
+    put_le(p, 8, value);
 }
 
 static bool load_gdt(const X86BootRequest *req, AccelX86State *state, GError **error)
@@ -167,11 +167,11 @@ static bool load_zero_page(const X86BootRequest *req, const BzImage *image, Rang
 
     memcpy(page + BZIMAGE_HEADER, image->header, image->header_size);
     page[ZP_TYPE_OF_LOADER] = UNREGISTERED_LOADER;
-    put_le32(page + ZP_CODE32_START, image->load);
-    put_le32(page + ZP_RAMDISK_IMAGE, initrd.start);
-    put_le32(page + ZP_RAMDISK_SIZE, initrd.end - initrd.start);
-    put_le32(page + ZP_CMD_LINE_PTR, CMDLINE);
-    put_le64(page + ZP_RSDP, req->rsdp);
+    put_le(page + ZP_CODE32_START, 4, image->load);
+    put_le(page + ZP_RAMDISK_IMAGE, 4, initrd.start);
+    put_le(page + ZP_RAMDISK_SIZE, 4, initrd.end - initrd.start);
+    put_le(page + ZP_CMD_LINE_PTR, 4, CMDLINE);
+    put_le(page + ZP_RSDP, 8, req->rsdp);
     page[ZP_E820_ENTRIES] = req->map->n;
     memcpy(page + ZP_E820_TABLE, g_bytes_get_data(e820, NULL), g_bytes_get_size(e820));
     return store(req, ZERO_PAGE, page, PAGE, error);
@@ -244,9 +244,9 @@ static bool load_memmap(const X86BootRequest *req, GError **error)
     for (unsigned i = 0; i < req->map->n; i++) {
         const X86MemRange *range = &req->map->range[i];
 
-        put_le64(table + i * MEMMAP_SIZE, range->addr);
-        put_le64(table + i * MEMMAP_SIZE + 8, range->size);
-        put_le32(table + i * MEMMAP_SIZE + 16, range->type);
+        put_le(table + i * MEMMAP_SIZE, 8, range->addr);
+        put_le(table + i * MEMMAP_SIZE + 8, 8, range->size);
+        put_le(table + i * MEMMAP_SIZE + 16, 4, range->type);
     }
     return store(req, MEMMAP, table, sizeof(table), error);
 }
@@ -256,16 +256,16 @@ static bool load_start_info(const X86BootRequest *req, Range initrd, GError **er
     uint8_t info[SI_SIZE] = {}, module[MODULE_SIZE] = {};
     unsigned n_modules = initrd.end > 0 ? 1 : 0;
 
-    put_le64(module, initrd.start);
-    put_le64(module + 8, initrd.end - initrd.start);
-    put_le32(info, SI_MAGIC);
-    put_le32(info + 4, SI_VERSION);
-    put_le32(info + 12, n_modules);
-    put_le64(info + 16, n_modules > 0 ? MODULES : 0);
-    put_le64(info + 24, CMDLINE);
-    put_le64(info + 32, req->rsdp);
-    put_le64(info + 40, MEMMAP);
-    put_le32(info + 48, req->map->n);
+    put_le(module, 8, initrd.start);
+    put_le(module + 8, 8, initrd.end - initrd.start);
+    put_le(info, 4, SI_MAGIC);
+    put_le(info + 4, 4, SI_VERSION);
+    put_le(info + 12, 4, n_modules);
+    put_le(info + 16, 8, n_modules > 0 ? MODULES : 0);
+    put_le(info + 24, 8, CMDLINE);
+    put_le(info + 32, 8, req->rsdp);
+    put_le(info + 40, 8, MEMMAP);
+    put_le(info + 48, 4, req->map->n);
     return store(req, MODULES, module, sizeof(module), error) && load_memmap(req, error) &&
            store(req, START_INFO, info, sizeof(info), error);
 }

@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "bytes.h"
 #include "hw/i386/kernel.h"
+#include "util/bytes.h"
 #include "util/error.h"
 
 enum {

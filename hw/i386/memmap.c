@@ -3,7 +3,7 @@
  */
 #include "hw/i386/memmap.h"
 
-#include "bytes.h"
+#include "util/bytes.h"
 
 void x86_memmap_add(X86MemMap *map, uint64_t addr, uint64_t size, X86MemType type)
 {
@@ -21,9 +21,9 @@ GBytes *x86_memmap_e820(const X86MemMap *map)
     for (unsigned i = 0; i < map->n; i++) {
         uint8_t *entry = bytes + i * X86_E820_SIZE;
 
-        put_le64(entry, map->range[i].addr);
-        put_le64(entry + 8, map->range[i].size);
-        put_le32(entry + 16, map->range[i].type);
+        put_le(entry, 8, map->range[i].addr);
+        put_le(entry + 8, 8, map->range[i].size);
+        put_le(entry + 16, 4, map->range[i].type);
     }
     return g_bytes_new_take(bytes, map->n * X86_E820_SIZE);
 }

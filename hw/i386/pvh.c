@@ -5,8 +5,8 @@
 #include <elf.h>
 #include <string.h>
 
-#include "bytes.h"
 #include "hw/i386/kernel.h"
+#include "util/bytes.h"
 #include "util/error.h"
 
 enum {

@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Little-endian numbers at any address, for the structures that boot protocols define by offset.
+ * Little-endian numbers at any address, for formats that are defined by offsets of bytes. What
+ * guests and devices share goes by <memory/memory.h>.
  */
 #pragma once
 
-#include <glib.h>
 #include <stdint.h>
-#include <string.h>
+
+/* len bytes, up to 8. */
+static inline uint64_t get_le(const uint8_t *p, unsigned len)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < len; i++) {
+        value |= (uint64_t)p[i] << 8 * i;
+    }
+    return value;
+}
 
 static inline uint16_t get_le16(const uint8_t *p)
 {
-    return p[0] | p[1] << 8;
+    return get_le(p, 2);
 }
 
 static inline uint32_t get_le32(const uint8_t *p)
 {
-    return get_le16(p) | (uint32_t)get_le16(p + 2) << 16;
+    return get_le(p, 4);
 }
 
 static inline uint64_t get_le64(const uint8_t *p)
 {
-    return get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
+    return get_le(p, 8);
 }
 
-static inline void put_le32(uint8_t *p, uint32_t value)
+static inline void put_le(uint8_t *p, unsigned len, uint64_t value)
 {
-    value = GUINT32_TO_LE(value);
-    memcpy(p, &value, sizeof(value));
-}
-
-static inline void put_le64(uint8_t *p, uint64_t value)
-{
-    value = GUINT64_TO_LE(value);
-    memcpy(p, &value, sizeof(value));
+    for (unsigned i = 0; i < len; i++) {
+        p[i] = value >> 8 * i;
+    }
 }
