@@ -50,3 +50,35 @@ size_t chardev_double_type(Chardev *chr, const char *text)
     }
     return len;
 }
+
+static void on_irq(void *opaque, int n, int level)
+{
+    Bench *b = opaque;
+
+    b->edges += level && !b->level;
+    b->level = level;
+}
+
+void bench_set_up(Bench *b, Device *uart)
+{
+    g_autoptr(GError) error = NULL;
+
+    memory_region_init(&b->root, NULL, "root", UINT64_MAX);
+    b->as = address_space_new(&b->root, "test");
+    b->chr.written = g_string_new(NULL);
+    b->uart = uart;
+    device_connect_irq(uart, 0, irq_new(on_irq, b, 0));
+    g_assert_true(device_realize(uart, &error));
+    g_assert_no_error(error);
+    device_map(uart, 0, &b->root, 0);
+}
+
+void bench_tear_down(Bench *b, gconstpointer data)
+{
+    device_unrealize(b->uart);
+    g_assert_null(b->chr.fe);
+    g_object_unref(b->uart);
+    address_space_free(b->as);
+    memory_region_destroy(&b->root);
+    g_string_free(b->chr.written, TRUE);
+}

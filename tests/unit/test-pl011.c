@@ -40,58 +40,22 @@ enum {
 
 /* ---- the bench ---- */
 
-typedef struct {
-    MemoryRegion root;
-    AddressSpace *as;
-    struct Chardev chr;
-    Device *uart;
-    int level;
-    unsigned edges;
-} Bench;
-
-static void on_irq(void *opaque, int n, int level)
-{
-    Bench *b = opaque;
-
-    b->edges += level && !b->level;
-    b->level = level;
-}
-
 static void set_up(Bench *b, gconstpointer data)
 {
-    g_autoptr(GError) error = NULL;
-
-    memory_region_init(&b->root, NULL, "root", UINT64_MAX);
-    b->as = address_space_new(&b->root, "test");
-    b->chr.written = g_string_new(NULL);
-    b->uart = pl011_new(&b->chr);
-    device_connect_irq(b->uart, 0, irq_new(on_irq, b, 0));
-    g_assert_true(device_realize(b->uart, &error));
-    g_assert_no_error(error);
-    device_map(b->uart, 0, &b->root, 0x9000000);
-}
-
-static void tear_down(Bench *b, gconstpointer data)
-{
-    device_unrealize(b->uart);
-    g_assert_null(b->chr.fe);
-    g_object_unref(b->uart);
-    address_space_free(b->as);
-    memory_region_destroy(&b->root);
-    g_string_free(b->chr.written, TRUE);
+    bench_set_up(b, pl011_new(&b->chr));
 }
 
 static uint32_t rd(Bench *b, unsigned reg)
 {
     uint64_t value = 0;
 
-    g_assert_cmpuint(address_space_ld(b->as, 0x9000000 + reg, 4, &value), ==, MEMTX_OK);
+    g_assert_cmpuint(address_space_ld(b->as, reg, 4, &value), ==, MEMTX_OK);
     return value;
 }
 
 static void wr(Bench *b, unsigned reg, uint32_t value)
 {
-    g_assert_cmpuint(address_space_st(b->as, 0x9000000 + reg, 4, value), ==, MEMTX_OK);
+    g_assert_cmpuint(address_space_st(b->as, reg, 4, value), ==, MEMTX_OK);
 }
 
 /* ---- rules ---- */
@@ -136,7 +100,7 @@ static void registers_keep_their_bits(Bench *b, gconstpointer data)
 static void transmits_bytes(Bench *b, gconstpointer data)
 {
     wr(b, DR, 'h');
-    g_assert_cmpuint(address_space_st(b->as, 0x9000000, 1, 'i'), ==, MEMTX_OK);
+    g_assert_cmpuint(address_space_st(b->as, DR, 1, 'i'), ==, MEMTX_OK);
     g_assert_cmpstr(b->chr.written->str, ==, "hi");
     g_assert_cmphex(rd(b, FR) & (TXFE | TXFF), ==, TXFE);
 }
@@ -397,7 +361,7 @@ static void holes_read_zero(Bench *b, gconstpointer data)
         g_assert_cmphex(rd(b, reg), ==, 0);
     }
     chardev_double_type(&b->chr, "q");
-    g_assert_cmpuint(address_space_ld(b->as, 0x9000001, 1, &value), ==, MEMTX_OK);
+    g_assert_cmpuint(address_space_ld(b->as, DR + 1, 1, &value), ==, MEMTX_OK);
     g_assert_cmphex(value, ==, 0);
 }
 
@@ -405,8 +369,8 @@ static void wide_access_is_refused(Bench *b, gconstpointer data)
 {
     uint64_t value;
 
-    g_assert_cmpuint(address_space_ld(b->as, 0x9000000, 8, &value), !=, MEMTX_OK);
-    g_assert_cmpuint(address_space_st(b->as, 0x9000000, 8, 'x'), !=, MEMTX_OK);
+    g_assert_cmpuint(address_space_ld(b->as, DR, 8, &value), !=, MEMTX_OK);
+    g_assert_cmpuint(address_space_st(b->as, DR, 8, 'x'), !=, MEMTX_OK);
     g_assert_cmpstr(b->chr.written->str, ==, "");
 }
 
@@ -473,7 +437,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
         g_autofree char *path = g_strconcat("/pl011/", rules[i].rule, NULL);
 
-        g_test_add(path, Bench, NULL, set_up, rules[i].fn, tear_down);
+        g_test_add(path, Bench, NULL, set_up, rules[i].fn, bench_tear_down);
     }
     g_test_add_func("/pl011/chardev/busy-fails-realize", busy_chardev_fails_realize);
     g_test_add_func("/pl011/chardev/none-swallows", no_chardev_swallows);

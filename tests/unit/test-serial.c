@@ -7,46 +7,11 @@
 
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR, FCR = IIR };
 
-typedef struct {
-    MemoryRegion root;
-    AddressSpace *as;
-    struct Chardev chr;
-    Device *uart;
-    int level;
-    unsigned edges;
-} Bench;
-
-static void on_irq(void *opaque, int n, int level)
-{
-    Bench *b = opaque;
-
-    b->edges += level && !b->level;
-    b->level = level;
-}
-
 static void set_up(Bench *b, gconstpointer data)
 {
-    g_autoptr(GError) error = NULL;
-
-    memory_region_init(&b->root, NULL, "root", UINT64_MAX);
-    b->as = address_space_new(&b->root, "test");
-    b->chr.written = g_string_new(NULL);
-    b->uart = serial_new(&b->chr);
-    device_connect_irq(b->uart, 0, irq_new(on_irq, b, 0));
-    g_assert_true(device_realize(b->uart, &error));
-    g_assert_no_error(error);
-    device_map(b->uart, 0, &b->root, 0);
+    bench_set_up(b, serial_new(&b->chr));
     device_reset(b->uart);
     b->chr.accepted = 0;
-}
-
-static void tear_down(Bench *b, gconstpointer data)
-{
-    device_unrealize(b->uart);
-    g_object_unref(b->uart);
-    address_space_free(b->as);
-    memory_region_destroy(&b->root);
-    g_string_free(b->chr.written, TRUE);
 }
 
 static uint8_t get(Bench *b, unsigned reg)
@@ -323,7 +288,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
         g_autofree char *path = g_strconcat("/serial/", rules[i].rule, NULL);
 
-        g_test_add(path, Bench, NULL, set_up, rules[i].fn, tear_down);
+        g_test_add(path, Bench, NULL, set_up, rules[i].fn, bench_tear_down);
     }
     g_test_add_func("/serial/busy-back-end", busy_back_end);
     g_test_add_func("/serial/no-back-end", no_back_end);
