@@ -249,28 +249,19 @@ static void test_properties(void)
     }
 }
 
-static void add(const char *name, void (*fn)(gconstpointer))
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
-        g_autofree char *path = g_strdup_printf("/virtio-9p/%s/%s", guest_kinds[i].name, name);
-
-        g_test_add_data_func(path, &guest_kinds[i], fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     int status;
 
     g_test_init(&argc, &argv, NULL);
     fs = fsdev_open(&(FsDevOptions){ .driver = "synth", .id = "fs" }, NULL);
-    add("tag-in-configuration", test_config);
-    add("messages-and-errors", test_messages);
-    add("flush/gives-up-what-waits", test_flush);
-    add("flush/after-the-reply", test_flush_too_late);
+    guest_add_test("/virtio-9p", "tag-in-configuration", test_config);
+    guest_add_test("/virtio-9p", "messages-and-errors", test_messages);
+    guest_add_test("/virtio-9p", "flush/gives-up-what-waits", test_flush);
+    guest_add_test("/virtio-9p", "flush/after-the-reply", test_flush_too_late);
     g_test_add_func("/virtio-9p/flush/while-all-threads-wait", test_all_threads_wait);
     g_test_add_func("/virtio-9p/version-ends-all-others", test_version_ends_all);
-    add("reset-while-serving", test_reset);
+    guest_add_test("/virtio-9p", "reset-while-serving", test_reset);
     g_test_add_func("/virtio-9p/unplug-while-serving", test_unplug);
     g_test_add_func("/virtio-9p/no-message-needs-reset", test_no_message);
     g_test_add_func("/virtio-9p/properties", test_properties);

@@ -288,21 +288,14 @@ static void test_second_one_is_refused(void)
     guest_free(g);
 }
 
-static void add(const char *name, void (*fn)(gconstpointer))
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
-        g_autofree char *path = g_strdup_printf("/virtio-balloon/%s/%s", guest_kinds[i].name, name);
-
-        g_test_add_data_func(path, &guest_kinds[i], fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("inflated-pages-go-to-the-host", test_inflated_pages_go_to_the_host);
-    add("reported-pages-go-to-the-host", test_reported_pages_go_to_the_host);
-    add("statistics-by-tag", test_statistics);
+    guest_add_test("/virtio-balloon", "inflated-pages-go-to-the-host",
+                   test_inflated_pages_go_to_the_host);
+    guest_add_test("/virtio-balloon", "reported-pages-go-to-the-host",
+                   test_reported_pages_go_to_the_host);
+    guest_add_test("/virtio-balloon", "statistics-by-tag", test_statistics);
     g_test_add_func("/virtio-balloon/pinned-memory-stays", test_pinned_memory_stays);
     g_test_add_func("/virtio-balloon/pfns-outside-ram-are-ignored",
                     test_pfns_outside_ram_are_ignored);

@@ -692,31 +692,23 @@ static void test_drive_has_one_user(void)
     disk_free(d);
 }
 
-static void add(const char *name, void (*fn)(gconstpointer))
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
-        g_autofree char *path = g_strdup_printf("/virtio-blk/%s/%s", guest_kinds[i].name, name);
-
-        g_test_add_data_func(path, &guest_kinds[i], fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("read", test_read);
-    add("write", test_write);
-    add("any-layout-of-buffers", test_any_layout);
-    add("waiting-neighbours-all-served", test_merged);
-    add("get-id", test_get_id);
-    add("flush-is-fdatasync", test_flush);
-    add("no-flush-feature-means-writethrough", test_no_flush_feature_means_writethrough);
-    add("requests-beyond-capacity-fail", test_bounds);
-    add("unknown-type-is-unsupported", test_unknown_type);
-    add("read-only-drive", test_read_only);
-    add("write-zeroes", test_write_zeroes);
-    add("discard", test_discard);
-    add("config", test_config);
+    guest_add_test("/virtio-blk", "read", test_read);
+    guest_add_test("/virtio-blk", "write", test_write);
+    guest_add_test("/virtio-blk", "any-layout-of-buffers", test_any_layout);
+    guest_add_test("/virtio-blk", "waiting-neighbours-all-served", test_merged);
+    guest_add_test("/virtio-blk", "get-id", test_get_id);
+    guest_add_test("/virtio-blk", "flush-is-fdatasync", test_flush);
+    guest_add_test("/virtio-blk", "no-flush-feature-means-writethrough",
+                   test_no_flush_feature_means_writethrough);
+    guest_add_test("/virtio-blk", "requests-beyond-capacity-fail", test_bounds);
+    guest_add_test("/virtio-blk", "unknown-type-is-unsupported", test_unknown_type);
+    guest_add_test("/virtio-blk", "read-only-drive", test_read_only);
+    guest_add_test("/virtio-blk", "write-zeroes", test_write_zeroes);
+    guest_add_test("/virtio-blk", "discard", test_discard);
+    guest_add_test("/virtio-blk", "config", test_config);
     g_test_add_func("/virtio-blk/merged-error-is-per-request", test_merged_error_is_per_request);
     g_test_add_func("/virtio-blk/every-queue-serves", test_two_queues);
     g_test_add_func("/virtio-blk/flush-follows-waiting-writes", test_flush_follows_waiting_writes);

@@ -194,20 +194,11 @@ static void test_keys_by_name_and_number(void)
     g_assert_cmpuint(input_key_by_number(0x11d), ==, KEY_RESERVED);
 }
 
-static void add(const char *name, void (*fn)(gconstpointer))
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
-        g_autofree char *path = g_strdup_printf("/virtio-input/%s/%s", guest_kinds[i].name, name);
-
-        g_test_add_data_func(path, &guest_kinds[i], fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    add("says-what-it-is", test_says_what_it_is);
-    add("events-arrive-as-reports", test_events_arrive_as_reports);
+    guest_add_test("/virtio-input", "says-what-it-is", test_says_what_it_is);
+    guest_add_test("/virtio-input", "events-arrive-as-reports", test_events_arrive_as_reports);
     g_test_add_func("/virtio-input/tablet-has-a-range", test_tablet_has_a_range);
     g_test_add_func("/virtio-input/whole-reports-or-nothing", test_whole_reports_or_nothing);
     g_test_add_func("/virtio-input/nothing-is-kept-over-a-reset",

@@ -411,15 +411,6 @@ static void test_replug(gconstpointer kind)
     guest_free(g);
 }
 
-static void add(const char *name, void (*fn)(gconstpointer))
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
-        g_autofree char *path = g_strdup_printf("/virtio-mmio/%s/%s", guest_kinds[i].name, name);
-
-        g_test_add_data_func(path, &guest_kinds[i], fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -437,12 +428,12 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-mmio/legacy-page-size", test_legacy_page_size);
     g_test_add_func("/virtio-mmio/plug-errors-change-nothing", test_plug_errors);
     g_test_add_func("/virtio-mmio/device-needs-a-bus", test_needs_a_bus);
-    add("garbage-in-every-register", test_garbage_everywhere);
-    add("config-widths", test_config_widths);
-    add("reset-clears-everything", test_reset_clears);
-    add("queue-num-max", test_queue_num_max);
-    add("notify-out-of-range-is-ignored", test_notify_out_of_range);
-    add("line-follows-isr", test_line_follows_isr);
-    add("replug", test_replug);
+    guest_add_test("/virtio-mmio", "garbage-in-every-register", test_garbage_everywhere);
+    guest_add_test("/virtio-mmio", "config-widths", test_config_widths);
+    guest_add_test("/virtio-mmio", "reset-clears-everything", test_reset_clears);
+    guest_add_test("/virtio-mmio", "queue-num-max", test_queue_num_max);
+    guest_add_test("/virtio-mmio", "notify-out-of-range-is-ignored", test_notify_out_of_range);
+    guest_add_test("/virtio-mmio", "line-follows-isr", test_line_follows_isr);
+    guest_add_test("/virtio-mmio", "replug", test_replug);
     return g_test_run();
 }

@@ -6,43 +6,18 @@
 #include <string.h>
 
 #include "hw/virtio/virtio-transport.h"
-#include "virtio-driver.h"
-#include "virtio-echo.h"
+#include "virtio-echo-guest.h"
 
 enum { AVAIL = 1 << 7, USED = 1 << 15, DATA = RAM_BASE + RAM_SIZE - 8192 };
 
-static Guest *echo_guest(void)
+static const GuestKind *const packed = &guest_kinds[3];
+
+static Guest *started(void)
 {
-    Guest *g = guest_new(&guest_kinds[3]);
+    Guest *g = echo_started(packed, UINT64_MAX);
 
-    g_type_ensure(TYPE_VIRTIO_ECHO);
-    guest_plug_ok(g, "virtio-echo-device", NULL);
-    return g;
-}
-
-static Guest *started(uint64_t features)
-{
-    Guest *g = echo_guest();
-
-    guest_start(g, features);
     g_assert_true(g->packed);
     return g;
-}
-
-static void echo_works(Guest *g, unsigned queue)
-{
-    Buf bufs[] = { { DATA, 4, false }, { DATA + 4096, 4, true } };
-
-    memcpy(guest_ptr(g, DATA), "ping", 4);
-    memset(guest_ptr(g, DATA + 4096), 0, 4);
-    guest_submit(g, queue, bufs, 2);
-    g_assert_cmpuint(guest_wait(g, queue).len, ==, 4);
-    g_assert_cmpmem(guest_ptr(g, DATA + 4096), 4, "ping", 4);
-}
-
-static void submit_one(Guest *g)
-{
-    guest_submit(g, 0, &(Buf){ DATA, 8, false }, 1);
 }
 
 /* ---- negotiation and set-up ---- */
@@ -60,7 +35,7 @@ static void test_off_by_default(void)
 /* The driver has the choice. */
 static void test_split_where_not_accepted(void)
 {
-    Guest *g = echo_guest();
+    Guest *g = echo_guest(packed);
 
     guest_start(g, ~(1ull << F_RING_PACKED));
     g_assert_false(g->packed);
@@ -73,7 +48,7 @@ static void test_split_where_not_accepted(void)
 static void test_any_size(void)
 {
     for (unsigned size = 2; size <= ECHO_QUEUE_SIZE; size++) {
-        Guest *g = echo_guest();
+        Guest *g = echo_guest(packed);
 
         guest_negotiate(g, UINT64_MAX);
         guest_setup_queue(g, 0, size);
@@ -81,7 +56,7 @@ static void test_any_size(void)
         for (unsigned i = 0; i < 5 * size; i++) {
             echo_works(g, 0);
             if (i % 3 == 0) {
-                submit_one(g);
+                echo_submit_one(g);
                 guest_wait(g, 0);
             }
         }
@@ -92,7 +67,7 @@ static void test_any_size(void)
 /* A ring that another process served is taken up where that one was, in the second round. */
 static void test_resume_at_place(void)
 {
-    Guest *g = echo_guest();
+    Guest *g = echo_guest(packed);
     VirtIODevice *vdev = HUMPY_VIRTIO_DEVICE(g->dev);
     GuestQueue *q = &g->queues[0];
 
@@ -119,11 +94,11 @@ static void test_resume_at_place(void)
 /* An event at a place in the middle of a chain fires when that chain is used. */
 static void test_event_inside_chain(void)
 {
-    Guest *g = started(UINT64_MAX);
+    Guest *g = started();
     Buf bufs[] = { { DATA, 4, false }, { DATA + 8, 4, false }, { DATA + 4096, 4, true } };
 
     guest_set_used_event(g, 0, 2);
-    submit_one(g);
+    echo_submit_one(g);
     guest_barrier(g);
     g_assert_cmphex(guest_rd(g, R_ISR), ==, 0);
     guest_submit(g, 0, bufs, 3);
@@ -135,12 +110,12 @@ static void test_event_inside_chain(void)
 /* An event in the next round is not one in this round. */
 static void test_event_round(void)
 {
-    Guest *g = started(UINT64_MAX);
+    Guest *g = started();
 
     guest_set_used_event(g, 0, ECHO_QUEUE_SIZE + 1);
     for (unsigned i = 0; i < ECHO_QUEUE_SIZE + 2; i++) {
         g_assert_cmphex(guest_rd(g, R_ISR), ==, 0);
-        submit_one(g);
+        echo_submit_one(g);
         guest_poll(g, 0);
         guest_set_used_event(g, 0, ECHO_QUEUE_SIZE + 1);
         guest_barrier(g);
@@ -151,40 +126,16 @@ static void test_event_round(void)
 
 static void test_bad_event_interrupts(void)
 {
-    Guest *g = started(UINT64_MAX);
+    Guest *g = started();
 
     guest_store16(g, g->queues[0].avail, 0x7fff); /* no such place */
     guest_set_avail_flags(g, 0, 2);
-    submit_one(g);
+    echo_submit_one(g);
     guest_wait_isr(g, ISR_USED);
     guest_free(g);
 }
 
 /* ---- hostile rings ---- */
-
-static unsigned messages;
-
-static GLogWriterOutput count_messages(GLogLevelFlags level, const GLogField *fields, gsize n,
-                                       gpointer data)
-{
-    if ((level & G_LOG_LEVEL_MESSAGE) != 0) {
-        g_atomic_int_inc(&messages);
-        return G_LOG_WRITER_HANDLED;
-    }
-    return g_log_writer_default(level, fields, n, data);
-}
-
-static void check_needs_reset(Guest *g, const char *what)
-{
-    g_test_message("%s", what);
-    guest_wait_isr(g, ISR_CONFIG);
-    g_assert_cmphex(guest_rd(g, R_STATUS) & S_NEEDS_RESET, !=, 0);
-    g_assert_cmpint(g_atomic_int_get(&g->trapped), ==, 0);
-    g->next_free = RAM_BASE;
-    guest_start(g, UINT64_MAX);
-    echo_works(g, 0);
-    echo_works(g, 1);
-}
 
 static const struct {
     const char *name;
@@ -212,10 +163,9 @@ static const struct {
 
 static void test_bad_descriptors(void)
 {
-    Guest *g;
+    Guest *g = started();
 
-    messages = 0;
-    g = started(UINT64_MAX);
+    echo_messages();
     for (unsigned i = 0; i < G_N_ELEMENTS(bad_descs); i++) {
         packed_desc(g, DATA, 0, RAM_BASE, 8, 0, 0);
         memset(guest_ptr(g, DATA + 4096), 0, 32);
@@ -225,21 +175,21 @@ static void test_bad_descriptors(void)
         packed_desc(g, g->queues[0].desc, 0, bad_descs[i].gpa, bad_descs[i].len, 0,
                     bad_descs[i].flags | AVAIL);
         guest_notify(g, 0);
-        check_needs_reset(g, bad_descs[i].name);
+        echo_needs_reset(g, bad_descs[i].name);
     }
-    g_assert_cmpuint(messages, ==, 1);
+    g_assert_cmpuint(echo_messages(), ==, 1);
     guest_free(g);
 }
 
 static void test_indirect_behind_direct(void)
 {
-    Guest *g = started(UINT64_MAX);
+    Guest *g = started();
 
     packed_desc(g, DATA, 0, RAM_BASE, 8, 0, 0);
     packed_desc(g, g->queues[0].desc, 1, DATA, 16, 0, D_INDIRECT | AVAIL);
     packed_desc(g, g->queues[0].desc, 0, RAM_BASE, 8, 0, D_NEXT | AVAIL);
     guest_notify(g, 0);
-    check_needs_reset(g, "indirect behind direct");
+    echo_needs_reset(g, "indirect behind direct");
     guest_free(g);
 }
 
@@ -258,17 +208,18 @@ static void test_ring_addresses(void)
         { "device event not aligned", R_DEVICE_LOW, RAM_BASE + 2 },
         { "device event in ROM", R_DEVICE_LOW, ROM_BASE },
     };
-    Guest *g = echo_guest();
+    Guest *g = echo_guest(packed);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
         guest_negotiate(g, UINT64_MAX);
+        guest_setup_queue(g, 1, ECHO_QUEUE_SIZE);
         guest_setup_queue(g, 0, ECHO_QUEUE_SIZE);
         guest_wr(g, R_QUEUE_READY, 0);
         guest_wr(g, bad[i].reg, bad[i].gpa);
         guest_wr(g, bad[i].reg + 4, bad[i].gpa >> 32);
         guest_wr(g, R_QUEUE_READY, 1);
         guest_driver_ok(g);
-        check_needs_reset(g, bad[i].name);
+        echo_needs_reset(g, bad[i].name);
     }
     guest_free(g);
 }
@@ -276,14 +227,15 @@ static void test_ring_addresses(void)
 static void test_bad_place(void)
 {
     static const uint16_t places[] = { ECHO_QUEUE_SIZE, 0x7fff, 0x8000 | ECHO_QUEUE_SIZE, 0xffff };
-    Guest *g = echo_guest();
+    Guest *g = echo_guest(packed);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
         guest_negotiate(g, UINT64_MAX);
+        guest_setup_queue(g, 1, ECHO_QUEUE_SIZE);
         guest_setup_queue(g, 0, ECHO_QUEUE_SIZE);
         virtio_queue_set_avail_index(HUMPY_VIRTIO_DEVICE(g->dev), 0, places[i]);
         guest_driver_ok(g);
-        check_needs_reset(g, "place behind the ring");
+        echo_needs_reset(g, "place behind the ring");
     }
     guest_free(g);
 }
@@ -303,7 +255,7 @@ static void *rewrite(void *opaque)
 
 static void test_changing_descriptors(void)
 {
-    Guest *g = started(UINT64_MAX);
+    Guest *g = started();
     GThread *thread = g_thread_new("rewrite", rewrite, g);
 
     for (unsigned i = 0; i < 200; i++) {
@@ -319,8 +271,7 @@ static void test_changing_descriptors(void)
 
 int main(int argc, char **argv)
 {
-    g_test_init(&argc, &argv, NULL);
-    g_log_set_writer_func(count_messages, NULL, NULL);
+    echo_test_init(&argc, &argv);
     g_test_add_func("/virtio-packed/off-by-default", test_off_by_default);
     g_test_add_func("/virtio-packed/driver-may-choose-split", test_split_where_not_accepted);
     g_test_add_func("/virtio-packed/any-size", test_any_size);

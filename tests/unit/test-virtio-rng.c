@@ -181,22 +181,13 @@ static void test_backend_errors(void)
     delete_object("t0");
 }
 
-static void add(const char *name, void (*fn)(gconstpointer))
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
-        g_autofree char *path = g_strdup_printf("/virtio-rng/%s/%s", guest_kinds[i].name, name);
-
-        g_test_add_data_func(path, &guest_kinds[i], fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     clock_set_manual();
-    add("fills-what-is-offered", test_fills);
-    add("max-bytes-per-period", test_quota);
-    add("back-end-is-a-pipe", test_backend_pipe);
+    guest_add_test("/virtio-rng", "fills-what-is-offered", test_fills);
+    guest_add_test("/virtio-rng", "max-bytes-per-period", test_quota);
+    guest_add_test("/virtio-rng", "back-end-is-a-pipe", test_backend_pipe);
     g_test_add_func("/virtio-rng/back-end-ends", test_backend_ends);
     g_test_add_func("/virtio-rng/back-end-must-be-one", test_backend_errors);
     g_test_add_func("/virtio-rng/one-request-is-bounded", test_bounded);

@@ -572,28 +572,21 @@ static void test_errors_name_the_cause(void)
     serial_guest_free(g);
 }
 
-static void add(const char *name, void (*fn)(gconstpointer))
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
-        g_autofree char *path = g_strdup_printf("/virtio-serial/%s/%s", guest_kinds[i].name, name);
-
-        g_test_add_data_func(path, &guest_kinds[i], fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     int status;
 
     g_test_init(&argc, &argv, NULL);
     scratch = g_dir_make_tmp("humpy-serial-XXXXXX", NULL);
-    add("ports-are-announced", test_ports_are_announced);
-    add("output-reaches-the-chardev", test_output_reaches_the_chardev);
-    add("input-waits-for-an-open-port", test_input_waits_for_an_open_port);
-    add("without-control-port-0-is-open", test_without_control_port_0_is_open);
-    add("size-by-control-queue", test_size_by_control_queue);
-    add("size-by-configuration", test_size_by_configuration);
-    add("emergency-write", test_emergency_write);
+    guest_add_test("/virtio-serial", "ports-are-announced", test_ports_are_announced);
+    guest_add_test("/virtio-serial", "output-reaches-the-chardev", test_output_reaches_the_chardev);
+    guest_add_test("/virtio-serial", "input-waits-for-an-open-port",
+                   test_input_waits_for_an_open_port);
+    guest_add_test("/virtio-serial", "without-control-port-0-is-open",
+                   test_without_control_port_0_is_open);
+    guest_add_test("/virtio-serial", "size-by-control-queue", test_size_by_control_queue);
+    guest_add_test("/virtio-serial", "size-by-configuration", test_size_by_configuration);
+    guest_add_test("/virtio-serial", "emergency-write", test_emergency_write);
     g_test_add_func("/virtio-serial/slow-reader-is-waited-for", test_slow_reader_is_waited_for);
     g_test_add_func("/virtio-serial/peer-that-leaves-frees-the-buffer",
                     test_peer_that_leaves_frees_the_buffer);

@@ -576,15 +576,6 @@ static void test_errors_name_the_cause(void)
                   "cannot listen on '/nonexistent/x': No such file or directory");
 }
 
-static void add(const char *name, void (*fn)(gconstpointer))
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
-        g_autofree char *test = g_strdup_printf("/virtio-vsock/%s/%s", guest_kinds[i].name, name);
-
-        g_test_add_data_func(test, &guest_kinds[i], fn);
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_autofree char *left = NULL;
@@ -593,8 +584,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     scratch = g_dir_make_tmp("humpy-vsock-XXXXXX", NULL);
     path = g_build_filename(scratch, "v", NULL);
-    add("guest-connects", test_guest_connects);
-    add("host-connects", test_host_connects);
+    guest_add_test("/virtio-vsock", "guest-connects", test_guest_connects);
+    guest_add_test("/virtio-vsock", "host-connects", test_host_connects);
     g_test_add_func("/virtio-vsock/nobody-listens", test_nobody_listens);
     g_test_add_func("/virtio-vsock/bad-greetings-are-hung-up-on",
                     test_bad_greetings_are_hung_up_on);

@@ -521,3 +521,12 @@ uint16_t guest_used_flags(Guest *g, unsigned queue)
 {
     return guest_load16(g, g->queues[queue].used + (g->packed ? 2 : 0));
 }
+
+void guest_add_test(const char *group, const char *name, void (*fn)(gconstpointer kind))
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(guest_kinds); i++) {
+        g_autofree char *path = g_strdup_printf("%s/%s/%s", group, guest_kinds[i].name, name);
+
+        g_test_add_data_func(path, &guest_kinds[i], fn);
+    }
+}

@@ -186,3 +186,6 @@ void packed_desc(Guest *g, uint64_t table, unsigned i, uint64_t gpa, uint32_t le
 void guest_store16(Guest *g, uint64_t gpa, uint16_t value);
 uint16_t guest_load16(Guest *g, uint64_t gpa);
 uint32_t guest_load32(Guest *g, uint64_t gpa);
+
+/* A test /GROUP/KIND/NAME for each of guest_kinds, which fn gets. */
+void guest_add_test(const char *group, const char *name, void (*fn)(gconstpointer kind));
