@@ -158,7 +158,7 @@ struct A64Vcpu {
      * but may be about to map again; while it applies, quarantined is set. */
     unsigned quarantine;
     bool quarantined;
-    bool unsynced; /* TLBI or IC broadcast that no DSB has completed yet */
+    bool unsynced; /* TLBI or IC broadcast that nothing has completed yet */
     uint64_t inval_tickets[A64_MAX_VCPUS];
 
     A64Vm *vm;
@@ -188,7 +188,7 @@ struct A64Vcpu {
     pthread_mutex_t inval_lock;
     Inval inval[INVAL_QUEUE];
     unsigned inval_n;
-    bool inval_overflow;
+    uint8_t inval_overflow; /* by InvalKind: those that found no room */
     uint64_t inval_posted, inval_done;
 
     /* shared: vm->power_lock. What CPU_ON asked for. */
@@ -333,7 +333,8 @@ bool sysreg_fp_enabled(const A64Vcpu *v, unsigned el);
 void inval_local(A64Vcpu *v, InvalKind kind, uint64_t arg);
 /* Also posts it to the other vCPUs; complete only after inval_sync(). */
 void inval_broadcast(A64Vcpu *v, InvalKind kind, uint64_t arg);
-/* DSB: waits until every other vCPU has acted on what this one has posted. */
+/* DSB, and before translated code runs, whose DSB is a mere fence: waits until every other vCPU has
+ * acted on what this one has posted. */
 void inval_sync(A64Vcpu *v);
 void inval_process(A64Vcpu *v);
 /* From any thread: every vCPU drops everything it knows of the RAM map. */

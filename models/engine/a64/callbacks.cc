@@ -220,6 +220,7 @@ void Callbacks::emulate(uint64_t pc)
     if (v->stop || v->fault.kind || a64_mode(v) != mode) {
         leave(jit);
     } else {
+        inval_sync(v);
         load_state(jit);
     }
 }

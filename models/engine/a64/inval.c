@@ -85,7 +85,7 @@ static uint64_t post(A64Vcpu *v, InvalKind kind, uint64_t arg)
         if (v->inval_n < INVAL_QUEUE) {
             v->inval[v->inval_n++] = (Inval){ kind, arg };
         } else {
-            v->inval_overflow = true;
+            v->inval_overflow |= (uint8_t)(1 << kind);
         }
     }
     ticket = v->inval_posted + 1;
@@ -112,12 +112,28 @@ void inval_broadcast(A64Vcpu *v, InvalKind kind, uint64_t arg)
     }
 }
 
+/* What did not fit is done in the coarsest way of its kind: decoded instructions are dear to make
+ * again and stay when only translations were to go. */
+static void inval_overflowed(A64Vcpu *v, uint8_t kinds)
+{
+    if (kinds >> INVAL_STAGE2 & 1) {
+        inval_local(v, INVAL_STAGE2, 0);
+        return;
+    }
+    if (kinds & (1 << INVAL_CODE_ALL | 1 << INVAL_CODE_PAGE)) {
+        inval_local(v, INVAL_CODE_ALL, 0);
+    }
+    if (kinds & (1 << INVAL_ALL | 1 << INVAL_ASID | 1 << INVAL_VA)) {
+        inval_local(v, INVAL_ALL, 0);
+    }
+}
+
 void inval_process(A64Vcpu *v)
 {
     A64Vm *vm = v->vm;
     Inval list[INVAL_QUEUE];
     uint64_t ticket;
-    bool overflow;
+    uint8_t overflow;
     unsigned n;
 
     if (LOAD_SEQ(&v->inval_posted) == v->inval_done) {
@@ -131,15 +147,14 @@ void inval_process(A64Vcpu *v)
     overflow = v->inval_overflow;
     ticket = v->inval_posted;
     v->inval_n = 0;
-    v->inval_overflow = false;
+    v->inval_overflow = 0;
     pthread_mutex_unlock(&v->inval_lock);
 
+    for (unsigned i = 0; i < n; i++) {
+        inval_local(v, list[i].kind, list[i].arg);
+    }
     if (overflow) {
-        inval_local(v, INVAL_STAGE2, 0);
-    } else {
-        for (unsigned i = 0; i < n; i++) {
-            inval_local(v, list[i].kind, list[i].arg);
-        }
+        inval_overflowed(v, overflow);
     }
     STORE_SEQ(&v->inval_done, ticket);
     if (LOAD_SEQ(&vm->sync_waiters)) {

@@ -25,7 +25,7 @@ static bool is_fp(uint32_t insn)
 }
 
 /* Bits 31:30 of every load and store exclusive or ordered are its size: left alone. */
-static uint32_t relax_ordering(const A64Vcpu *v, uint32_t insn)
+static uint32_t relax_ordering(uint32_t insn)
 {
     if ((insn & 0xfffff01f) == 0xd503301f) {
         unsigned op = insn >> 5 & 7;
@@ -33,8 +33,7 @@ static uint32_t relax_ordering(const A64Vcpu *v, uint32_t insn)
         if (op == 5 && (insn >> 8 & 3) != 3) {
             return NOP; /* DMB of loads or of stores only */
         }
-        /* DSB also completes TLBI and IC on the other vCPUs. */
-        return op == 4 && v->vm->config.n_vcpus > 1 ? REWRITE_TRAP : insn;
+        return insn; /* DSB has nothing else to complete: see inval_sync() */
     }
     /* Dynarmic puts a full fence behind each STLR and before each LDAR; the former is enough.
      * A store-exclusive is a locked compare-and-swap, itself a full fence. */
@@ -115,7 +114,7 @@ uint32_t rewrite_insn(const A64Vcpu *v, A64Mode mode, uint32_t insn)
     if (insn == 0xd503209f || insn == 0xd50320bf) {
         return NOP;
     }
-    insn = relax_ordering(v, insn);
+    insn = relax_ordering(insn);
     switch (mode) {
     case MODE_EL0:
         return rewrite_el0(v, insn);

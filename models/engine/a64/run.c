@@ -153,6 +153,7 @@ static void execute(A64Vcpu *v)
     A64Mode mode = a64_mode(v);
     A64Jit *j = v->jit[mode];
 
+    inval_sync(v);
     if (j && !jit_pages_valid(j)) {
         if (mode == MODE_EL0 && execute_quarantined(v, j)) {
             return;
