@@ -217,7 +217,7 @@ struct A64Vm {
     pthread_mutex_t map_lock; /* writers of map */
     A64Map *map;              /* sorted by gpa; replaced whole, atomically */
 
-    uint8_t *heat; /* how often a block was interpreted, by hash of its address */
+    uint16_t *heat; /* how often a block was interpreted, by hash of its address */
 
     pthread_mutex_t sync_lock; /* waiting for other vCPUs to acknowledge invalidations */
     pthread_cond_t sync_cond;
@@ -344,7 +344,7 @@ void inval_leave_guest(A64Vcpu *v);
 
 /* ---- interp.c ---- */
 
-enum { HEAT_BITS = 22, HEAT_JIT = 255 };
+enum { HEAT_BITS = 22, HEAT_BYTES = sizeof(uint16_t) << HEAT_BITS, HEAT_JIT = UINT16_MAX };
 
 /* About a millisecond: short-lived processes end or find their pages within it. */
 enum { QUARANTINE_BLOCKS = 16384 };

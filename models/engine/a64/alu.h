@@ -58,36 +58,22 @@ static inline uint32_t alu_logic_flags(uint64_t r, bool wide)
     return (uint32_t)(r >> (wide ? 63 : 31) & 1) << 31 | (uint32_t)(r == 0) << 30;
 }
 
+/* By a condition's upper three bits, those of the 16 values of NZCV that meet it. */
+static const uint16_t alu_conditions[8] = {
+    0xf0f0, /* EQ: Z */
+    0xcccc, /* CS: C */
+    0xff00, /* MI: N */
+    0xaaaa, /* VS: V */
+    0x0c0c, /* HI: C and not Z */
+    0xaa55, /* GE: N is V */
+    0x0a05, /* GT: N is V, not Z */
+    0xffff, /* AL, and so is NV */
+};
+
+/* A table: which condition comes next is not for the host's branch predictor to know. */
 static inline bool alu_condition(uint32_t nzcv, unsigned cond)
 {
-    bool n = nzcv >> 31, z = nzcv >> 30 & 1, c = nzcv >> 29 & 1, v = nzcv >> 28 & 1, result;
-
-    switch (cond >> 1) {
-    case 0:
-        result = z;
-        break;
-    case 1:
-        result = c;
-        break;
-    case 2:
-        result = n;
-        break;
-    case 3:
-        result = v;
-        break;
-    case 4:
-        result = c && !z;
-        break;
-    case 5:
-        result = n == v;
-        break;
-    case 6:
-        result = n == v && !z;
-        break;
-    default:
-        return true;
-    }
-    return result ^ (cond & 1);
+    return (alu_conditions[cond >> 1] >> (nzcv >> 28) & 1) ^ (cond & (cond != 15));
 }
 
 /* type: 0 LSL, 1 LSR, 2 ASR, 3 ROR; n is below the width. */
@@ -139,6 +125,11 @@ static inline uint64_t alu_extend(uint64_t x, unsigned option, unsigned shift)
  * ones, which they build without this). */
 static inline bool alu_bitmask(unsigned n, unsigned imms, unsigned immr, bool wide, uint64_t *mask)
 {
+    static const uint64_t replicate[6] = {
+        /* by size: 2, 4 ... 64 */
+        UINT64_C(0x5555555555555555), UINT64_C(0x1111111111111111), UINT64_C(0x0101010101010101),
+        UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001), 1
+    };
     unsigned level = n << 6 | (~imms & 63), size, s, r;
     uint64_t element, ones;
 
@@ -156,10 +147,7 @@ static inline bool alu_bitmask(unsigned n, unsigned imms, unsigned immr, bool wi
     if (r) {
         element = (element >> r | element << (size - r)) & ones;
     }
-    for (; size < 64; size *= 2) {
-        element |= element << size;
-    }
-    *mask = alu_width(element, wide);
+    *mask = alu_width(element * replicate[__builtin_ctz(size) - 1], wide);
     return true;
 }
 

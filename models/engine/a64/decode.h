@@ -33,10 +33,16 @@ typedef enum {
     OP_LOAD_LITERAL,
     OP_PAIR,
     OP_LDST_UNSIGNED,
+    OP_LDR_X, /* the commonest of those, apart */
+    OP_LDR_W,
+    OP_LDRB,
+    OP_STR_X,
+    OP_STR_W,
+    OP_STRB,
     OP_LDST_OTHER,
 } DecodeOp;
 
-extern uint8_t decode_table[2048];
+extern __attribute__((visibility("hidden"))) uint8_t decode_table[2048];
 
 /* Fills decode_table; harmless to repeat, not to race. */
 void decode_init(void);

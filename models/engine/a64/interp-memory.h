@@ -7,7 +7,8 @@
 #include "exclusive.h"
 #include "interp.h"
 
-/* One register; size is 1 << the size field, opc: 0 store, 1 zero-, 2 and 3 sign-extending load. */
+/* Inlined where scale and opc are constants. One register; size is 1 << the size field, opc: 0
+ * store, 1 zero-, 2 and 3 sign-extending load. */
 static inline Result transfer(A64Vcpu *v, unsigned view, uint64_t va, unsigned scale, unsigned opc,
                               unsigned rt)
 {
@@ -55,6 +56,14 @@ static inline Result transfer(A64Vcpu *v, unsigned view, uint64_t va, unsigned s
     }
     set_reg(v, rt, value);
     return NEXT;
+}
+
+/* With an unsigned, scaled offset. */
+static inline Result transfer_unsigned(A64Vcpu *v, uint32_t insn, unsigned scale, unsigned opc)
+{
+    uint64_t va = base_reg(v, insn >> 5 & 31) + (alu_bits(insn, 10, 12) << scale);
+
+    return transfer(v, v->el, va, scale, opc, insn & 31);
 }
 
 static inline bool valid_transfer(unsigned scale, unsigned opc)

@@ -66,7 +66,7 @@ static void vm_free(EngineVm *engine_vm)
     }
     g_free(vm->map);
     if (vm->heat) {
-        munmap(vm->heat, 1 << HEAT_BITS);
+        munmap(vm->heat, HEAT_BYTES);
     }
     pthread_mutex_destroy(&vm->map_lock);
     pthread_mutex_destroy(&vm->sync_lock);
@@ -76,7 +76,7 @@ static void vm_free(EngineVm *engine_vm)
     g_free(vm);
 }
 
-static uint8_t *zero_pages(size_t size)
+static void *zero_pages(size_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
@@ -119,7 +119,7 @@ static EngineVm *vm_new(const EngineVmConfig *config, GError **error)
     pthread_mutex_init(&vm->power_lock, NULL);
     pthread_mutex_init(&vm->timer_lock, NULL);
     vm->map = g_malloc0(sizeof(A64Map));
-    vm->heat = zero_pages(1 << HEAT_BITS);
+    vm->heat = zero_pages(HEAT_BYTES);
     if (!vm->heat) {
         error_set_errno(error, errno, "cannot set up the arm64 engine");
         vm_free((EngineVm *)vm);

@@ -191,7 +191,7 @@ extern char patch_self[];
 
 static void code_that_patches_itself_runs_the_patch(void)
 {
-    check_eq(guarded_call((u64)patch_self, 300), 300 * 301 / 2);
+    check_eq(guarded_call((u64)patch_self, 1000), 1000 * 1001 / 2);
 }
 
 static void code_of_an_asid_stays_its_own(void)
@@ -235,7 +235,7 @@ static void el0_code_goes_with_its_mapping(void)
 
     put_function(a, 1);
     put_function(b, 2);
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < 1000; i++) {
         set_page(11, (i & 1 ? b : a) | PAGE | PTE_EL0 | PTE_RO | PTE_NG);
         asm volatile("dsb ish\n tlbi vae1is, %0\n dsb ish\n isb" ::"r"(VA(11) >> 12) : "memory");
         if (run_el0(el0_target, VA(11)) != 1 + (i & 1)) {
@@ -337,7 +337,7 @@ static void device_accesses_keep_their_size(void)
         skip("no scratch port");
         return;
     }
-    for (unsigned i = 0; i < 400; i++) { /* cold, then hot */
+    for (unsigned i = 0; i < 1000; i++) { /* cold, then hot */
         write64(PORT_SCRATCH, 0x1122334455667788);
         check_eq(read32(PORT_LAST_LEN), 8);
         asm volatile("strb %w0, [%1]" ::"r"(0x1ff), "r"((u64)PORT_SCRATCH) : "memory");

@@ -404,7 +404,7 @@ static void vbar_moves_the_vectors(void)
         write32(at + 4, 0xd69f03e0); /* eret */
     }
     sync_code(copy, 2048);
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < 1000; i++) {
         asm volatile("mov x17, #0\n msr vbar_el1, %1\n isb\n svc #0\n msr vbar_el1, %2\n isb\n"
                      "mov %0, x17"
                      : "=&r"(hit)

@@ -436,7 +436,7 @@ static void run_patched(u64 n)
             }
             isb();
         }
-        for (unsigned k = 0; k < (i % 8 ? 1 : 400); k++) {
+        for (unsigned k = 0; k < (i % 8 ? 1 : 1000); k++) {
             u64 value;
 
             asm volatile("blr %1\n mov %0, x0" : "=r"(value) : "r"(VA(62)) : "x0", "x30", "memory");
