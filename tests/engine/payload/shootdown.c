@@ -26,6 +26,11 @@ static void ignore_irq(Frame *frame)
     }
 }
 
+static void loop(u64 n)
+{
+    asm volatile("1: subs %0, %0, #1\n b.ne 1b" : "+r"(n)::"cc", "memory");
+}
+
 /* Reads in straight lines, long enough that a change falls into one. Zero must never be seen. */
 static void read_on(u64 n)
 {
@@ -69,9 +74,10 @@ static void dsb_far_behind_tlbi_waits_for_readers(void)
                      "isb\n" ::"r"(VA(DATA) >> 12)
                      : "x9", "cc", "memory");
         write64(old, 0); /* nobody is to see this */
-        asm volatile("mov x9, #200\n1: subs x9, x9, #1\nb.ne 1b" ::: "x9", "cc", "memory");
+        loop(200);
         write64(old, 'x');
         set_page(DATA, new | PAGE);
+        loop(5000); /* the reader comes back to its straight line */
     }
     stop = 1;
     join_cpu(1);
