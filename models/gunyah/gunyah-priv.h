@@ -102,7 +102,8 @@ typedef struct {
     bool lend;
     uint64_t offset; /* v17: into the file */
     GArray *vmas;    /* of Vma: what backs it, clipped */
-    uint8_t *view;   /* the model's own mapping, or hva if it shares the caller's */
+    uint8_t *view;   /* the model's own mapping, or hva if it shares the caller's; NULL: none */
+    int absent;      /* android15: errno that touching its pages comes to; 0: they are there */
     bool own_view;
     bool given;       /* the resource manager has it */
     uint64_t ipa;     /* where the resource manager placed it */
@@ -275,14 +276,15 @@ void rm_sanitise(struct GhVm *vm);
 RmError rm_alloc_vmid(struct GhVm *vm, unsigned wanted);
 void rm_free_vmid(struct GhVm *vm);
 
+/* rm-image.c: Android 15 and 16. FALSE: START ends before it has begun. */
+bool rm_begins(struct GhVm *vm);
+/* With mm_lock: the mapping that holds the image; else NULL with -errno. */
+Mapping *rm_find_image(struct GhVm *vm, int *ret);
+/* With mm_lock. The ranges that the resource manager is told. */
+RmError rm_check_image(const struct GhVm *vm, const Mapping *image);
+
 /* rm-trusted.c: trusted VMs, of whoever calls GH_VM_ANDROID_SET_AUTH_TYPE. */
 long rm_set_auth_type(struct GhVm *vm, const struct gh_auth_desc *desc);
-/* Before a VM that is trusted has memory: FALSE if its device tree ends behind its image. */
-bool rm_trusted_holds_dtb(const struct GhVm *vm);
-/* With mm_lock: the mapping that holds the image; else NULL with -errno. */
-Mapping *rm_trusted_image(struct GhVm *vm, int *ret);
-/* With mm_lock. The ranges that are told to the resource manager. */
-RmError rm_trusted_configure(struct GhVm *vm, const Mapping *image);
 /* With mm_lock. Looks at the image by knob trusted-vm=; sets vm->trusted_entry. */
 RmError rm_trusted_authenticate(struct GhVm *vm, const Mapping *image);
 
@@ -339,7 +341,7 @@ struct GhVm {
     GPtrArray *ioeventfds; /* of Ioeventfd */
 
     unsigned vmid; /* 0: none */
-    bool starved;  /* android15: more memory than memlock allows; found when pages are touched */
+    int absent;    /* android15: errno of pages that cannot be had; found when they are touched */
     RmConfig *config;
     const EngineOps *ops;
     EngineVm *engine;

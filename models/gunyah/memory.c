@@ -140,15 +140,25 @@ static int pin_mapping(GhVm *vm, Mapping *m)
         return -vm->knobs.pin_errno;
     }
     m->vmas = pin(m->hva, m->size, m->flags & GH_MEM_ALLOW_WRITE);
-    if (!m->vmas) {
-        return -EFAULT;
+    return m->vmas ? make_view(m) : -EFAULT;
+}
+
+/* android15 looks at nothing before a page is touched, and then takes anonymous memory and tmpfs
+ * only. Here it is looked at once: a page that comes or goes later is not seen. */
+static int look_at_mapping(GhVm *vm, Mapping *m)
+{
+    int ret = pin_mapping(vm, m);
+
+    if (ret < 0) {
+        m->absent = -ret;
+        m->view = NULL;
     }
-    for (guint i = 0; vm->knobs.rev == REV_ANDROID15 && i < m->vmas->len; i++) {
+    for (guint i = 0; ret == 0 && i < m->vmas->len; i++) {
         if (!g_array_index(m->vmas, Vma, i).swap_backed) {
-            return -EIO;
+            m->absent = EIO;
         }
     }
-    return make_view(m);
+    return 0;
 }
 
 bool mem_shared_without_exec(const GhVm *vm, const Mapping *m)
@@ -161,7 +171,10 @@ static void insert(GhVm *vm, Mapping *m)
 {
     vm->mappings = g_list_prepend(vm->mappings, m);
     if (vm->knobs.rev != REV_ANDROID14 && g_atomic_int_get(&vm->status) == VM_RUNNING) {
-        if (m->lend && mem_take(m) < 0) {
+        if (m->absent) {
+            vm->absent = m->absent;
+        }
+        if (m->lend && m->view && mem_take(m) < 0) {
             model_log("cannot lend parcel %u", m->label);
             return;
         }
@@ -188,7 +201,8 @@ int mem_add(GhVm *vm, const struct gh_userspace_memory_region *region, bool lend
     if (region->guest_phys_addr + region->memory_size < region->guest_phys_addr) {
         return -EOVERFLOW;
     }
-    if (region->userspace_addr + region->memory_size < region->userspace_addr) {
+    if (region->userspace_addr + region->memory_size < region->userspace_addr &&
+        vm->knobs.rev == REV_ANDROID14) {
         return -EFAULT;
     }
     pthread_mutex_lock(&vm->mm_lock);
@@ -204,8 +218,11 @@ int mem_add(GhVm *vm, const struct gh_userspace_memory_region *region, bool lend
     m->size = region->memory_size;
     m->hva = region->userspace_addr;
     m->lend = lend;
-    /* android15 charges when the guest touches a page: rm.c. */
-    ret = vm->knobs.rev == REV_ANDROID14 && !mem_charge(vm, m) ? -ENOMEM : pin_mapping(vm, m);
+    if (vm->knobs.rev == REV_ANDROID15) { /* which charges when a page is touched, too: rm.c */
+        ret = look_at_mapping(vm, m);
+    } else {
+        ret = mem_charge(vm, m) ? pin_mapping(vm, m) : -ENOMEM;
+    }
     if (ret < 0) {
         mem_free(m);
     } else {
@@ -279,9 +296,11 @@ int mem_reclaim_range(GhVm *vm, const struct gh_address_range *range)
     const uint64_t end = range->guest_phys_addr + range->size;
     int ret = 0;
 
-    if (!page_aligned(range->guest_phys_addr) || !page_aligned(range->size) || !range->size ||
-        end < range->guest_phys_addr) {
+    if (!page_aligned(range->guest_phys_addr) || !page_aligned(range->size)) {
         return -EINVAL;
+    }
+    if (end <= range->guest_phys_addr) {
+        return 0; /* the driver finds no page in it */
     }
     pthread_mutex_lock(&vm->mm_lock);
     for (GList *l = vm->mappings; l; l = l->next) {
@@ -308,6 +327,9 @@ int mem_map_engine(GhVm *vm, Mapping *m)
                      (m->flags & GH_MEM_ALLOW_WRITE ? ENGINE_MAP_WRITE : 0) |
                      (m->flags & GH_MEM_ALLOW_EXEC && !m->no_exec ? ENGINE_MAP_EXEC : 0);
 
+    if (!m->view) {
+        return 0;
+    }
     if (!vm->ops->vm_map(vm->engine, m->ipa, m->size, m->view, flags, &error)) {
         model_log("cannot map parcel %u: %s", m->label, error->message);
         return -ENOMEM;

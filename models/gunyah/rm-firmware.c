@@ -79,7 +79,7 @@ void rm_sanitise(GhVm *vm)
     for (GList *l = vm->mappings; (vm->fw_set || vm->trusted_set) && l; l = l->next) {
         const Mapping *m = l->data;
 
-        if (!m->given || !m->lend || madvise(m->view, m->size, MADV_REMOVE) == 0) {
+        if (!m->given || !m->lend || !m->view || madvise(m->view, m->size, MADV_REMOVE) == 0) {
             continue; /* shared pages are gone for all who map them */
         }
         memset(m->view, 0, m->size);

@@ -45,54 +45,7 @@ long rm_set_auth_type(GhVm *vm, const struct gh_auth_desc *desc)
     return attach(vm, desc);
 }
 
-bool rm_trusted_holds_dtb(const GhVm *vm)
-{
-    const uint64_t end = vm->trusted.guest_phys_addr + vm->trusted.size;
-
-    if (vm->dtb.size && vm->dtb.guest_phys_addr + vm->dtb.size > end) {
-        model_log("DTB is outside the image parcel");
-        return false;
-    }
-    return true;
-}
-
-Mapping *rm_trusted_image(GhVm *vm, int *ret)
-{
-    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    Mapping *m = mem_find(vm, vm->trusted.guest_phys_addr, page);
-
-    *ret = 0;
-    if (!vm->trusted.size) {
-        *ret = -EINVAL;
-    } else if (!m) {
-        *ret = -ENOENT;
-    } else if (vm->trusted.size > m->size - (vm->trusted.guest_phys_addr - m->gpa)) {
-        *ret = -EFAULT; /* what is behind the region is not the caller's to give */
-    }
-    if (*ret < 0) {
-        model_log("Failed to allocate parcel for the config image: %d", *ret);
-        return NULL;
-    }
-    return m;
-}
-
 /* ---- the resource manager's part ---- */
-
-RmError rm_trusted_configure(GhVm *vm, const Mapping *image)
-{
-    const uint64_t dtb_at = vm->dtb.guest_phys_addr - vm->trusted.guest_phys_addr;
-
-    if (vm->trusted.size < GH_QTVM_METADATA_SIZE || dtb_at > vm->trusted.size ||
-        vm->dtb.size > vm->trusted.size - dtb_at) {
-        model_log("rm: metadata or device tree are not inside the image");
-        return RM_ARGUMENT_INVALID;
-    }
-    if (!image->lend) {
-        model_log("rm: the image of a trusted VM must be lent");
-        return RM_DENIED;
-    }
-    return RM_OK;
-}
 
 static bool read_image(void *opaque, uint64_t offset, void *to, size_t n)
 {

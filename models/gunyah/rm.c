@@ -45,6 +45,17 @@ static bool told_to_fail(const GhVm *vm, Step step)
 
 /* ---- the steps ---- */
 
+/* android14 makes a parcel of each region; newer drivers of image and firmware only, and page the
+ * rest in on demand. */
+static void log_parcel(const GhVm *vm, const Mapping *m, int err)
+{
+    if (vm->knobs.rev == REV_ANDROID15) {
+        model_log("Failed to allocate parcel for the config image: %d", -err);
+    } else {
+        model_log("Failed to %s parcel %u: %d", m->lend ? "lend" : "share", m->label, -err);
+    }
+}
+
 static int give_parcel(GhVm *vm, Mapping *m, unsigned number)
 {
     RmError code = RM_OK;
@@ -52,7 +63,7 @@ static int give_parcel(GhVm *vm, Mapping *m, unsigned number)
 
     if (told_to_fail(vm, STEP_PARCEL)) {
         code = (RmError)vm->knobs.fail_code;
-    } else if (number > GH_MAX_PARCELS) {
+    } else if (number > GH_MAX_PARCELS && vm->knobs.rev == REV_ANDROID14) {
         code = RM_NO_RESOURCE;
     } else if (m->lend && vm->knobs.policy == POLICY_SHARE) {
         code = RM_DENIED;
@@ -60,11 +71,18 @@ static int give_parcel(GhVm *vm, Mapping *m, unsigned number)
     if (code != RM_OK) {
         int err = rm_errno((uint32_t)code);
 
-        model_log("Failed to %s parcel %u: %d", m->lend ? "lend" : "share", m->label, -err);
+        log_parcel(vm, m, err);
         return -err;
     }
     if (vm->knobs.rev == REV_ANDROID15 && !mem_charge(vm, m)) {
-        vm->starved = true;
+        vm->absent = ENOMEM;
+    }
+    if (m->absent) {
+        vm->absent = m->absent;
+    }
+    if (!m->view) {
+        m->given = true;
+        return 0; /* nothing is there to take */
     }
     ret = m->lend ? mem_take(m) : 0;
     m->given = ret == 0;
@@ -269,8 +287,8 @@ static int find_image(GhVm *vm, Mapping **image)
 {
     int ret = 0;
 
-    if (vm->trusted_set) {
-        *image = rm_trusted_image(vm, &ret);
+    if (vm->knobs.rev == REV_ANDROID15) {
+        *image = rm_find_image(vm, &ret);
         return ret;
     }
     *image = mem_find(vm, vm->dtb.guest_phys_addr, vm->dtb.size);
@@ -308,8 +326,8 @@ static int configure(GhVm *vm, Mapping **image)
     }
     if (told_to_fail(vm, STEP_CONFIGURE)) {
         code = (RmError)vm->knobs.fail_code;
-    } else if (vm->trusted_set) {
-        code = rm_trusted_configure(vm, *image);
+    } else if (vm->knobs.rev == REV_ANDROID15) {
+        code = rm_check_image(vm, *image);
     }
     if (code != RM_OK) {
         return refused("configure VM", (uint32_t)code);
@@ -358,7 +376,7 @@ int rm_start(GhVm *vm)
     if (code != RM_OK) {
         return refused("allocate VMID", (uint32_t)code);
     }
-    if (vm->trusted_set && !rm_trusted_holds_dtb(vm)) {
+    if (vm->knobs.rev == REV_ANDROID15 && !rm_begins(vm)) {
         rm_free_vmid(vm);
         return -ENODEV; /* the driver forgets which error it was, and has not begun */
     }

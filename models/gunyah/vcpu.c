@@ -119,7 +119,7 @@ static void write_page_fault(GhVcpu *vcpu)
 
     vcpu->page_faults -= vcpu->page_faults > 0;
     page->page_fault.phys_addr = vcpu->vm->config->base;
-    page->page_fault.attempt = -ENOMEM;
+    page->page_fault.attempt = vcpu->vm->absent ? -vcpu->vm->absent : -ENOMEM;
     page->page_fault.resume_action = GH_VCPU_RESUME_FAULT;
     page->exit_reason = GH_VCPU_EXIT_PAGE_FAULT;
 }
@@ -230,7 +230,7 @@ static int run_loop(GhVcpu *vcpu)
         if (vcpu->vm->knobs.run_errno) {
             return -vcpu->vm->knobs.run_errno;
         }
-        if (newer(vcpu) && (vcpu->page_faults || vcpu->vm->starved)) {
+        if (newer(vcpu) && (vcpu->page_faults || vcpu->vm->absent)) {
             write_page_fault(vcpu);
             return 0;
         }

@@ -30,10 +30,14 @@ bool model_only(void)
     return true;
 }
 
+/* What the running rule is about; NULL: as the knobs say. */
+static const char *revision;
+
 int device_open(const char *knobs)
 {
     g_autofree char *text =
-        g_strdup_printf("engine=script%s%s", knobs ? "," : "", knobs ? knobs : "");
+        g_strdup_printf("engine=script%s%s%s%s", revision ? ",rev=" : "", revision ? revision : "",
+                        knobs ? "," : "", knobs ? knobs : "");
     g_autoptr(GError) error = NULL;
     int fd;
 
@@ -301,6 +305,48 @@ int touch(const volatile uint8_t *at)
     return sig;
 }
 
+/* ---- rules of more than one family ---- */
+
+typedef struct {
+    const char *revision;
+    GTestFunc fn;
+} Rule;
+
+static void run_rule(gconstpointer data)
+{
+    const Rule *rule = data;
+
+    if (model_only()) {
+        return;
+    }
+    revision = rule->revision;
+    rule->fn();
+    revision = NULL;
+}
+
+static void add_rule(const char *family, const char *name, GTestFunc fn)
+{
+    g_autofree char *path = g_strdup_printf("/%s/%s", family, name);
+    Rule *rule = g_new(Rule, 1);
+
+    *rule = (Rule){ family, fn };
+    g_test_add_data_func_full(path, rule, run_rule, g_free);
+}
+
+void add_for_android(const char *name, GTestFunc fn)
+{
+    g_autofree char *path = g_strdup_printf("/android14/%s", name);
+
+    g_test_add_func(path, fn);
+    add_rule("android15", name, fn);
+}
+
+void add_for_all(const char *name, GTestFunc fn)
+{
+    add_for_android(name, fn);
+    add_rule("v17", name, fn);
+}
+
 /* ---- main ---- */
 
 static void skip_all(const char *why)
@@ -354,6 +400,7 @@ int main(int argc, char **argv)
     add_v17_tests();
     add_protected_tests();
     add_trusted_tests();
+    add_start15_tests();
     add_lend_random_tests();
     return g_test_run();
 }

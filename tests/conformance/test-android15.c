@@ -59,9 +59,34 @@ static void test_labels(void)
     assert_errno(add_region(vm, 2, RAM_GPA, 4096, vm->ram, false), EEXIST);
 }
 
+/* A VM with RAM as ever and one page more at hva runs into attempt's errno. */
+static void check_absent(const void *hva, int err)
+{
+    g_autoptr(Vm) vm = vm_new(REV);
+
+    assert_ok(add_region(vm, 9, RAM_GPA + RAM_SIZE, 4096, hva, false));
+    start(vm, NULL, "w4 0x9000000 1");
+    assert_ok(run(vm, 0));
+    g_assert_cmpuint(vm->run[0]->exit_reason, ==, GH_VCPU_EXIT_PAGE_FAULT);
+    g_assert_cmpint(vm->run[0]->page_fault.attempt, ==, -err);
+}
+
+/* The region call looks at no page. */
+static void test_unmapped_late(void)
+{
+    uint8_t *gone;
+
+    if (model_only()) {
+        return;
+    }
+    gone = map_private(4096);
+    munmap(gone, 4096);
+    check_absent(gone, EFAULT);
+    check_absent((const void *)(uintptr_t)-4096, EFAULT);
+}
+
 static void test_swap_backed(void)
 {
-    g_autoptr(Vm) vm = NULL;
     g_autofree char *path = NULL;
     void *map;
     int fd;
@@ -69,7 +94,6 @@ static void test_swap_backed(void)
     if (model_only()) {
         return;
     }
-    vm = vm_new(REV);
     fd = g_file_open_tmp("humpy-XXXXXX", &path, NULL);
     g_assert_cmpint(fd, >=, 0);
     unlink(path);
@@ -81,7 +105,7 @@ static void test_swap_backed(void)
     if (g_str_has_prefix(path, "/dev/shm")) {
         g_test_skip("temporary files are in memory here");
     } else {
-        assert_errno(add_region(vm, 0, RAM_GPA, 4096, map, false), EIO);
+        check_absent(map, EIO);
     }
     munmap(map, 4096);
 }
@@ -186,6 +210,22 @@ static void test_reclaim(void)
     g_assert_true(gunyah_model_vm_exit(vm->vm, GH_RM_EXIT_TYPE_VM_EXIT, NULL, 0));
     assert_ok(reclaim(vm, RAM_GPA, RAM_SIZE));
     ((volatile uint8_t *)vm->ram)[0] = 1; /* no fault */
+}
+
+/* No page is in a range without size, or in one that wraps. */
+static void test_reclaim_nothing(void)
+{
+    g_autoptr(Vm) vm = NULL;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    prepare(vm, &(DtSpec){ .n_cpus = 1 }, true);
+    assert_ok(vm_call(vm, GH_VM_START, NULL));
+    assert_ok(reclaim(vm, RAM_GPA, 0));
+    assert_ok(reclaim(vm, -4096ULL, 8192));
+    assert_errno(reclaim(vm, RAM_GPA, 4095), EINVAL);
 }
 
 static void test_resume_action(gconstpointer rev)
@@ -415,7 +455,9 @@ void add_android15_tests(void)
 {
     g_test_add_func("/android15/probe/null-tells-which-calls-exist", test_probe);
     g_test_add_func("/android15/memory/labels-may-repeat", test_labels);
-    g_test_add_func("/android15/memory/file-backed-is-eio", test_swap_backed);
+    g_test_add_func("/android15/memory/file-backed-is-eio-late", test_swap_backed);
+    g_test_add_func("/android15/memory/unmapped-is-efault-late", test_unmapped_late);
+    g_test_add_func("/android15/memory/reclaim-of-nothing", test_reclaim_nothing);
     g_test_add_func("/android15/memory/memlock-is-charged-late", test_memlock_late);
     g_test_add_func("/android15/memory/shared-is-not-executable", test_rights);
     g_test_add_func("/android15/memory/late-region-is-given", test_late_region);

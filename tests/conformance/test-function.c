@@ -200,22 +200,22 @@ static void test_remove_size_0(void)
 
 void add_function_tests(void)
 {
-    g_test_add_func("/android14/function/arg-size-over-256-is-einval", test_arg_size);
-    g_test_add_func("/android14/function/unknown-type-is-enoent", test_unknown_type);
-    g_test_add_func("/android14/function/bad-pointer-is-efault", test_bad_pointer);
-    g_test_add_func("/android14/function/vcpu-arg-size", test_vcpu_size);
-    g_test_add_func("/android14/function/vcpu-id-twice-is-eexist", test_vcpu_twice);
-    g_test_add_func("/android14/function/vcpu-fd-is-cloexec", test_vcpu_fd);
-    g_test_add_func("/android14/function/vcpu-close-is-not-remove", test_vcpu_close_is_not_remove);
-    g_test_add_func("/android14/function/irqfd-arg", test_irqfd_arg);
-    g_test_add_func("/android14/function/irqfd-needs-an-eventfd", test_irqfd_fd);
-    g_test_add_func("/android14/function/irqfd-label-twice-is-eexist", test_irqfd_twice);
-    g_test_add_func("/android14/function/irqfd-remove-by-label", test_irqfd_remove);
-    g_test_add_func("/android14/function/ioeventfd-arg", test_io_arg);
-    g_test_add_func("/android14/function/ioeventfd-needs-an-eventfd", test_io_fd);
-    g_test_add_func("/android14/function/ioeventfd-lengths", test_io_lengths);
-    g_test_add_func("/android14/function/ioeventfd-collisions", test_io_collisions);
-    g_test_add_func("/android14/function/ioeventfd-remove-by-key", test_io_remove);
-    g_test_add_func("/android14/function/remove-without-match-is-enoent", test_remove_vcpu_key);
+    add_for_all("function/arg-size-over-256-is-einval", test_arg_size);
+    add_for_all("function/unknown-type-is-enoent", test_unknown_type);
+    add_for_all("function/bad-pointer-is-efault", test_bad_pointer);
+    add_for_all("function/vcpu-arg-size", test_vcpu_size);
+    add_for_all("function/vcpu-id-twice-is-eexist", test_vcpu_twice);
+    add_for_all("function/vcpu-fd-is-cloexec", test_vcpu_fd);
+    add_for_all("function/vcpu-close-is-not-remove", test_vcpu_close_is_not_remove);
+    add_for_all("function/irqfd-arg", test_irqfd_arg);
+    add_for_all("function/irqfd-needs-an-eventfd", test_irqfd_fd);
+    add_for_all("function/irqfd-label-twice-is-eexist", test_irqfd_twice);
+    add_for_all("function/irqfd-remove-by-label", test_irqfd_remove);
+    add_for_all("function/ioeventfd-arg", test_io_arg);
+    add_for_all("function/ioeventfd-needs-an-eventfd", test_io_fd);
+    add_for_all("function/ioeventfd-lengths", test_io_lengths);
+    add_for_all("function/ioeventfd-collisions", test_io_collisions);
+    add_for_all("function/ioeventfd-remove-by-key", test_io_remove);
+    add_for_all("function/remove-without-match-is-enoent", test_remove_vcpu_key);
     g_test_add_func("/android14/function/remove-with-size-0-does-nothing", test_remove_size_0);
 }

@@ -408,20 +408,20 @@ static void test_dangling_bound(void)
 
 void add_hazard_tests(void)
 {
-    g_test_add_func("/android14/hazard/h1-exit-behind-eintr", test_h1);
-    g_test_add_func("/android14/hazard/h2-immediate-exit-loses-the-answer", test_h2_immediate_exit);
-    g_test_add_func("/android14/hazard/h2-signal-loses-the-answer", test_h2_signal);
-    g_test_add_func("/android14/hazard/h2-quiet-re-entry-keeps-it", test_no_loss);
-    g_test_add_func("/android14/hazard/h3-wfi-ends-by-signal", test_h3_wfi);
-    g_test_add_func("/android14/hazard/h3-powered-off-ends-by-signal", test_h3_powered_off);
-    g_test_add_func("/android14/hazard/h3-busy-guest-ends-by-signal", test_h3_spinning);
-    g_test_add_func("/android14/hazard/h3-flag-alone-wakes-nobody", test_h3_flag_alone);
-    g_test_add_func("/android14/hazard/one-run-at-a-time", test_two_runs);
-    g_test_add_func("/android14/hazard/sa-restart-is-silent", test_restart);
-    g_test_add_func("/android14/hazard/blocked-signal-does-not-stop", test_blocked_signal);
-    g_test_add_func("/android14/hazard/ignored-signal-does-not-stop", test_ignored_signal);
-    g_test_add_func("/android14/hazard/eagain", test_eagain);
+    add_for_all("hazard/h1-exit-behind-eintr", test_h1);
+    add_for_all("hazard/h2-immediate-exit-loses-the-answer", test_h2_immediate_exit);
+    add_for_all("hazard/h2-signal-loses-the-answer", test_h2_signal);
+    add_for_all("hazard/h2-quiet-re-entry-keeps-it", test_no_loss);
+    add_for_all("hazard/h3-wfi-ends-by-signal", test_h3_wfi);
+    add_for_all("hazard/h3-powered-off-ends-by-signal", test_h3_powered_off);
+    add_for_all("hazard/h3-busy-guest-ends-by-signal", test_h3_spinning);
+    add_for_all("hazard/h3-flag-alone-wakes-nobody", test_h3_flag_alone);
+    add_for_all("hazard/one-run-at-a-time", test_two_runs);
+    add_for_all("hazard/sa-restart-is-silent", test_restart);
+    add_for_all("hazard/blocked-signal-does-not-stop", test_blocked_signal);
+    add_for_all("hazard/ignored-signal-does-not-stop", test_ignored_signal);
+    add_for_all("hazard/eagain", test_eagain);
     g_test_add_func("/android14/hazard/irqfd-dangles-on-its-eventfd", test_dangling);
-    g_test_add_func("/android14/hazard/irqfd-closed-first-is-safe", test_dangling_closed_first);
-    g_test_add_func("/android14/hazard/irqfd-with-doorbell-is-safe", test_dangling_bound);
+    add_for_all("hazard/irqfd-closed-first-is-safe", test_dangling_closed_first);
+    add_for_all("hazard/irqfd-with-doorbell-is-safe", test_dangling_bound);
 }

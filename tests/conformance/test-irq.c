@@ -174,12 +174,12 @@ static void test_io_removed(void)
 
 void add_irq_tests(void)
 {
-    g_test_add_func("/android14/irqfd/write-is-an-interrupt", test_irqfd);
-    g_test_add_func("/android14/irqfd/premature-write-is-dropped", test_premature);
-    g_test_add_func("/android14/irqfd/label-without-doorbell-is-dead", test_dead_label);
-    g_test_add_func("/android14/irqfd/added-after-start-works", test_late_irqfd);
-    g_test_add_func("/android14/ioeventfd/any-width-without-match", test_io_plain);
-    g_test_add_func("/android14/ioeventfd/datamatch", test_io_datamatch);
-    g_test_add_func("/android14/ioeventfd/reads-still-exit", test_io_reads);
-    g_test_add_func("/android14/ioeventfd/removed-exits-again", test_io_removed);
+    add_for_all("irqfd/write-is-an-interrupt", test_irqfd);
+    add_for_all("irqfd/premature-write-is-dropped", test_premature);
+    add_for_all("irqfd/label-without-doorbell-is-dead", test_dead_label);
+    add_for_all("irqfd/added-after-start-works", test_late_irqfd);
+    add_for_all("ioeventfd/any-width-without-match", test_io_plain);
+    add_for_all("ioeventfd/datamatch", test_io_datamatch);
+    add_for_all("ioeventfd/reads-still-exit", test_io_reads);
+    add_for_all("ioeventfd/removed-exits-again", test_io_removed);
 }

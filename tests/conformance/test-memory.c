@@ -362,13 +362,13 @@ static void test_lend_unmapped(void)
 
 void add_memory_tests(void)
 {
-    g_test_add_func("/android14/memory/other-process-is-eperm", test_fork);
-    g_test_add_func("/android14/memory/unknown-flag-is-einval", test_flags);
-    g_test_add_func("/android14/memory/size-0-is-einval", test_size_0);
-    g_test_add_func("/android14/memory/unaligned-is-einval", test_alignment);
-    g_test_add_func("/android14/memory/wrapping-is-eoverflow", test_overflow);
+    add_for_android("memory/other-process-is-eperm", test_fork);
+    add_for_android("memory/unknown-flag-is-einval", test_flags);
+    add_for_android("memory/size-0-is-einval", test_size_0);
+    add_for_android("memory/unaligned-is-einval", test_alignment);
+    add_for_android("memory/wrapping-is-eoverflow", test_overflow);
     g_test_add_func("/android14/memory/label-in-use-is-eexist", test_label);
-    g_test_add_func("/android14/memory/overlap-is-eexist", test_overlap);
+    add_for_android("memory/overlap-is-eexist", test_overlap);
     g_test_add_func("/android14/memory/order-of-checks", test_order);
     g_test_add_func("/android14/memory/over-memlock-is-enomem", test_memlock);
     g_test_add_func("/android14/memory/memlock-is-given-back", test_memlock_given_back);
@@ -378,12 +378,12 @@ void add_memory_tests(void)
     g_test_add_func("/android14/memory/no-pages-array-is-enomem", test_pin_enomem);
     g_test_add_func("/android14/memory/failed-call-leaves-nothing", test_failed_leaves_nothing);
     g_test_add_func("/android14/memory/late-region-is-never-given", test_late_region);
-    g_test_add_func("/android14/memory/pages-stay-pinned", test_pinned);
-    g_test_add_func("/android14/memory/share-keeps-host-access", test_share);
-    g_test_add_func("/android14/memory/lend-takes-shared-pages", test_lend_shared);
-    g_test_add_func("/android14/memory/lend-takes-private-pages", test_lend_private);
-    g_test_add_func("/android14/memory/lend-takes-every-mapping", test_lend_alias);
-    g_test_add_func("/android14/memory/lend-spares-private-copies", test_lend_copy);
-    g_test_add_func("/android14/memory/lend-image-region", test_lend_image);
-    g_test_add_func("/android14/memory/reclaim-spares-new-mappings", test_lend_unmapped);
+    add_for_android("memory/pages-stay-pinned", test_pinned);
+    add_for_android("memory/share-keeps-host-access", test_share);
+    add_for_android("memory/lend-takes-shared-pages", test_lend_shared);
+    add_for_android("memory/lend-takes-private-pages", test_lend_private);
+    add_for_android("memory/lend-takes-every-mapping", test_lend_alias);
+    add_for_android("memory/lend-spares-private-copies", test_lend_copy);
+    add_for_android("memory/lend-image-region", test_lend_image);
+    add_for_android("memory/reclaim-spares-new-mappings", test_lend_unmapped);
 }

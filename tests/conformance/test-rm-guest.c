@@ -324,10 +324,10 @@ void add_rm_guest_tests(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(shm_rows); i++) {
         g_test_add_data_func(shm_rows[i].path, &shm_rows[i], test_shm);
     }
-    g_test_add_func("/android14/rm/overlay", test_overlay);
-    g_test_add_func("/android14/rm/memory-is-sorted-and-merged", test_memory_merged);
+    add_for_all("rm/overlay", test_overlay);
+    add_for_android("rm/memory-is-sorted-and-merged", test_memory_merged);
     g_test_add_func("/android14/rm/unplaced-share-is-reserved", test_auto_placed);
-    g_test_add_func("/android14/rm/gic-reg-is-patched", test_gic_patched);
+    add_for_all("rm/gic-reg-is-patched", test_gic_patched);
     g_test_add_func("/android14/rm/reserved-memory-must-be-a-parcel", test_reserved);
-    g_test_add_func("/android14/rm/affinity-must-be-proxy", test_no_proxy);
+    add_for_all("rm/affinity-must-be-proxy", test_no_proxy);
 }

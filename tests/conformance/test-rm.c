@@ -267,7 +267,7 @@ static void test_dtb_room_doubles(void)
 
         g_assert_cmpuint(size, >, 16 * 1024);
         assert_ok(add_region(vm, 0, RAM_GPA, RAM_SIZE, vm->ram, false));
-        assert_ok(set_dtb(vm, DTB_GPA, i ? 3 * size : size + 4096));
+        assert_ok(set_dtb(vm, DTB_GPA, (i ? 3 * size : size + 4096) & ~4095U));
         g_assert_cmpint(vm_call(vm, GH_VM_START, NULL), ==, i ? 0 : -1);
     }
 }
@@ -275,9 +275,9 @@ static void test_dtb_room_doubles(void)
 void add_rm_tests(void)
 {
     g_test_add_func("/android14/rm/refusals", test_refusals);
-    g_test_add_func("/android14/rm/accepted-variants", test_accepted);
-    g_test_add_func("/android14/rm/malformed-tree-is-refused", test_malformed);
+    add_for_all("rm/accepted-variants", test_accepted);
+    add_for_all("rm/malformed-tree-is-refused", test_malformed);
     g_test_add_func("/android14/rm/damaged-tree-is-an-errno-or-a-vm", test_damaged);
     g_test_add_func("/android14/rm/dtb-needs-room", test_dtb_room);
-    g_test_add_func("/android14/rm/dtb-beyond-16k-needs-twice", test_dtb_room_doubles);
+    add_for_android("rm/dtb-beyond-16k-needs-twice", test_dtb_room_doubles);
 }

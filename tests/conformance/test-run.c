@@ -304,21 +304,21 @@ static void test_hypervisor_errors(void)
 
 void add_run_tests(void)
 {
-    g_test_add_func("/android14/run/before-start-is-enodev", test_before_start);
+    add_for_all("run/before-start-is-enodev", test_before_start);
     g_test_add_func("/android14/run/mmio-write-page", test_mmio_write);
-    g_test_add_func("/android14/run/mmio-read-answer", test_mmio_read);
-    g_test_add_func("/android14/run/no-exit-from-1-gib-on", test_no_exit_above);
-    g_test_add_func("/android14/run/boot-state-without-auth", test_boot_state);
-    g_test_add_func("/android14/run/status-types", test_status_types);
-    g_test_add_func("/android14/run/status-carries-the-reason", test_status_reason);
-    g_test_add_func("/android14/run/status-crashed", test_status_crashed);
-    g_test_add_func("/android14/run/status-page-is-written-once", test_status_once);
-    g_test_add_func("/android14/run/status-reaches-every-vcpu", test_status_all);
-    g_test_add_func("/android14/run/status-wakes-sleepers", test_status_wakes);
-    g_test_add_func("/android14/run/secondary-runs-after-cpu-on", test_secondary);
-    g_test_add_func("/android14/run/immediate-exit-is-eintr", test_immediate_exit);
-    g_test_add_func("/android14/run/vcpu-without-cpu-node-is-enodev", test_no_cpu_node);
-    g_test_add_func("/android14/run/removed-vcpu-is-enodev", test_removed);
-    g_test_add_func("/android14/run/vcpu-added-after-start-runs", test_late_vcpu);
-    g_test_add_func("/android14/run/hypervisor-replies", test_hypervisor_errors);
+    add_for_all("run/mmio-read-answer", test_mmio_read);
+    add_for_all("run/no-exit-from-1-gib-on", test_no_exit_above);
+    add_for_all("run/boot-state-without-auth", test_boot_state);
+    add_for_all("run/status-types", test_status_types);
+    add_for_all("run/status-carries-the-reason", test_status_reason);
+    add_for_all("run/status-crashed", test_status_crashed);
+    add_for_all("run/status-page-is-written-once", test_status_once);
+    add_for_all("run/status-reaches-every-vcpu", test_status_all);
+    add_for_all("run/status-wakes-sleepers", test_status_wakes);
+    add_for_all("run/secondary-runs-after-cpu-on", test_secondary);
+    add_for_all("run/immediate-exit-is-eintr", test_immediate_exit);
+    add_for_all("run/vcpu-without-cpu-node-is-enodev", test_no_cpu_node);
+    add_for_all("run/removed-vcpu-is-enodev", test_removed);
+    add_for_all("run/vcpu-added-after-start-runs", test_late_vcpu);
+    add_for_all("run/hypervisor-replies", test_hypervisor_errors);
 }

@@ -263,18 +263,18 @@ static void test_64_parcels(void)
 
 void add_start_tests(void)
 {
-    g_test_add_func("/android14/start/second-is-0", test_twice);
-    g_test_add_func("/android14/start/after-exit-is-enodev", test_after_exit);
+    add_for_all("start/second-is-0", test_twice);
+    add_for_all("start/after-exit-is-enodev", test_after_exit);
     g_test_add_func("/android14/start/dtb-outside-is-einval", test_no_dtb);
     g_test_add_func("/android14/start/dtb-across-regions-is-einval", test_dtb_across_regions);
-    g_test_add_func("/android14/start/last-dtb-wins", test_dtb_last_wins);
+    add_for_all("start/last-dtb-wins", test_dtb_last_wins);
     g_test_add_func("/android14/start/firmware-outside-is-einval", test_firmware_range);
-    g_test_add_func("/android14/start/failed-is-final", test_failed_is_final);
-    g_test_add_func("/android14/start/failed-late-is-load-failed", test_load_failed_status);
-    g_test_add_func("/android14/start/no-vmid-may-be-retried", test_retry_before_vmid);
-    g_test_add_func("/android14/start/rm-replies", test_rm_replies);
+    add_for_all("start/failed-is-final", test_failed_is_final);
+    add_for_all("start/failed-late-is-load-failed", test_load_failed_status);
+    add_for_all("start/no-vmid-may-be-retried", test_retry_before_vmid);
+    add_for_all("start/rm-replies", test_rm_replies);
     g_test_add_func("/android14/start/dmesg-names-the-step", test_steps_in_dmesg);
-    g_test_add_func("/android14/start/lend-only-resource-manager", test_lend_only);
+    add_for_all("start/lend-only-resource-manager", test_lend_only);
     g_test_add_func("/android14/start/share-only-resource-manager", test_share_only);
     g_test_add_func("/android14/start/64-parcels-at-most", test_64_parcels);
 }

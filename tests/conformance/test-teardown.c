@@ -133,10 +133,10 @@ static void test_functions_need_no_removal(void)
 
 void add_teardown_tests(void)
 {
-    g_test_add_func("/android14/close/vcpu-fd-and-mapping-hold-the-vm", test_vcpu_holds);
-    g_test_add_func("/android14/close/device-does-not-hold-the-vm", test_device_does_not_hold);
-    g_test_add_func("/android14/close/plain-close-counts", test_plain_close);
-    g_test_add_func("/android14/close/child-holds-the-vm", test_child_holds);
+    add_for_all("close/vcpu-fd-and-mapping-hold-the-vm", test_vcpu_holds);
+    add_for_all("close/device-does-not-hold-the-vm", test_device_does_not_hold);
+    add_for_all("close/plain-close-counts", test_plain_close);
+    add_for_all("close/child-holds-the-vm", test_child_holds);
     g_test_add_func("/android14/close/teardown-is-asynchronous", test_asynchronous);
-    g_test_add_func("/android14/close/functions-go-with-the-vm", test_functions_need_no_removal);
+    add_for_all("close/functions-go-with-the-vm", test_functions_need_no_removal);
 }
