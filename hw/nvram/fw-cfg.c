@@ -94,22 +94,22 @@ static const MemoryRegionOps fw_cfg_ops = {
     .impl = { .min_access_size = 1, .max_access_size = 8 },
 };
 
-static void set_fixed_items(FwCfg *fw)
+void fw_cfg_advertise_dma(FwCfg *fw, bool advertise)
 {
-    g_autoptr(GBytes) signature = g_bytes_new_static("QEMU", 4);
-    uint32_t id = GUINT32_TO_LE(ID_TRADITIONAL | (fw->dma_enabled ? ID_DMA : 0));
+    uint32_t id = GUINT32_TO_LE(ID_TRADITIONAL | (advertise && fw->dma_enabled ? ID_DMA : 0));
     g_autoptr(GBytes) features = g_bytes_new(&id, sizeof(id));
 
-    fw_cfg_set_item(fw, FW_CFG_KEY_SIGNATURE, signature);
     fw_cfg_set_item(fw, FW_CFG_KEY_ID, features);
 }
 
 void fw_cfg_realize_with(FwCfg *fw, const MemoryRegionOps *ops, const char *name, unsigned size)
 {
     Device *dev = HUMPY_DEVICE(fw);
+    g_autoptr(GBytes) signature = g_bytes_new_static("QEMU", 4);
 
     fw->dma_enabled = fw->dma_enabled && fw->dma != NULL;
-    set_fixed_items(fw);
+    fw_cfg_set_item(fw, FW_CFG_KEY_SIGNATURE, signature);
+    fw_cfg_advertise_dma(fw, true);
     memory_region_init_io(&fw->mr, G_OBJECT(dev), ops, fw, name, size);
     device_add_mmio(dev, &fw->mr);
 }

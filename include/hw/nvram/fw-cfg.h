@@ -30,6 +30,10 @@ enum {
 
 /* The address space that DMA goes to; borrowed. Before the device is realized. */
 void fw_cfg_set_dma(FwCfg *fw, AddressSpace *dma);
+/* Whether the guest is told that there is a DMA interface, if there is one. A guest whose memory
+ * the device does not reach is better off with the data register; one that knows where it does can
+ * use DMA all the same. [main] */
+void fw_cfg_advertise_dma(FwCfg *fw, bool advertise);
 
 /* Sets the item called key, below FW_CFG_KEY_FIRST_FILE. data is referenced. */
 void fw_cfg_set_item(FwCfg *fw, unsigned key, GBytes *data);
