@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * What the resource manager reads from the device tree: /gunyah-vm-config with the image's place,
- * the vCPUs, and one virtual device per doorbell and per shared parcel outside the image (facts
- * 2.2). The machine's own nodes are the machine's; here they are only checked against what the
- * resource manager refuses without saying why.
+ * the vCPUs, and one virtual device per doorbell and per parcel that is to lie at an address of its
+ * own (facts 2.2). The machine's own nodes are the machine's; here they are only checked against
+ * what the resource manager refuses without saying why.
  */
 #include <inttypes.h>
 #include <libfdt.h>
@@ -171,7 +171,7 @@ static void write_doorbell(Writer *w, int vdevices, const GunyahLine *line)
     }
 }
 
-/* Keeps a shared parcel outside the image at its address; the label is the region's. */
+/* Puts a parcel outside the image at its address; the label is the region's. */
 static void write_shm(Writer *w, int vdevices, const GunyahRegion *region)
 {
     g_autofree char *name = g_strdup_printf("shm-%x", region->label);
@@ -225,7 +225,8 @@ bool gunyah_fdt_fixup(Accel *accel, void *fdt, const AccelFdtInfo *info, GError 
     for (unsigned i = 0; i < regions->len; i++) {
         const GunyahRegion *region = &g_array_index(regions, GunyahRegion, i);
 
-        if (!region->image && (region->window || !gh->lending) && !gh->features.guest_mem) {
+        if (!region->image && (region->window || region->apart || !gh->lending) &&
+            !gh->features.guest_mem) {
             write_shm(&w, node, region);
         }
     }

@@ -69,6 +69,7 @@ typedef struct {
     uint64_t fd_offset;
     bool image;  /* holds kernel and DTB */
     bool window; /* stays shared where the rest is lent */
+    bool apart;  /* lent, but not right behind the rest that is */
 } GunyahRegion;
 
 typedef struct {

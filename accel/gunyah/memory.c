@@ -233,27 +233,20 @@ static bool choose_chunk(AccelGunyah *gh, uint64_t *chunk, GError **error)
 }
 
 /* The android14 driver tells no addresses: the resource manager puts lent parcels one behind the
- * other from the image on, wherever they are meant to be. */
-static bool check_lent(const AccelGunyah *gh, const GArray *regions, GError **error)
+ * other from the image on, but for those that have a place of their own. */
+static void find_apart(const AccelGunyah *gh, GArray *regions)
 {
-    uint64_t next = 0;
+    uint64_t next = UINT64_MAX;
 
-    for (unsigned i = 0; i < regions->len && gh->lending && !gh->features.resume_action; i++) {
-        const GunyahRegion *r = &g_array_index(regions, GunyahRegion, i);
+    for (unsigned i = 0; i < regions->len && gh->lending; i++) {
+        GunyahRegion *r = &g_array_index(regions, GunyahRegion, i);
 
         if (r->window || (gh->info->firmware_size > 0 && r->gpa == gh->info->firmware_base)) {
             continue;
         }
-        if (next != 0 && r->gpa != next) {
-            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                        "RAM at 0x%" PRIx64 " cannot be lent: Gunyah would put it at 0x%" PRIx64
-                        ", right behind the rest",
-                        r->gpa, next);
-            return false;
-        }
-        next = r->gpa + r->size;
+        r->apart = !r->image && r->gpa != next;
+        next = r->apart ? next : r->gpa + r->size;
     }
-    return true;
 }
 
 GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error)
@@ -291,9 +284,7 @@ GArray *gunyah_memory_plan(AccelGunyah *gh, uint64_t image_base, GError **error)
                     image_base);
         return NULL;
     }
-    if (!check_lent(gh, regions, error)) {
-        return NULL;
-    }
+    find_apart(gh, regions);
     return g_steal_pointer(&regions);
 }
 

@@ -260,6 +260,38 @@ static void firmware_needs_the_call(World *w, gconstpointer data)
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED);
 }
 
+/* Lent memory that does not follow the image, as firmware's, lies where it should all the same:
+ * each of its pieces is told to the resource manager by name. */
+static void lent_apart(World *w, gconstpointer data)
+{
+    MemoryRegion image;
+    MemTxResult result = MEMTX_OK;
+
+    g_assert_true(memory_region_init_ram(&image, NULL, "image", 4 * MIB, NULL));
+    memory_region_add_subregion(&w->root, 0, &image);
+    w->boot.entry = w->boot.ram_base = 0;
+    w->boot.dtb_gpa = 0x200000;
+    w->boot.dtb_room = 0x80000;
+    model("rev=android14,policy=lend", "w4 0x40100000 0x5ec; r4 0x40100000; w4 0x40700000 3; "
+                                       "r4 0x40700000; off");
+    boot(w, ",protected=on,chunk-size=4M");
+    world_wait_event(w);
+    {
+        g_autofree char *log = engine_script_take_log();
+
+        g_assert_nonnull(strstr(log, "0 r4 0x40100000 = 0x5ec"));
+        g_assert_nonnull(strstr(log, "0 r4 0x40700000 = 0x3"));
+    }
+    address_space_ldl_le(w->as, 0x40100000, &result);
+    g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
+    result = MEMTX_OK;
+    address_space_ldl_le(w->as, 0x200000, &result);
+    g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
+    g_clear_object(&w->accel);
+    memory_region_del_subregion(&w->root, &image);
+    memory_region_destroy(&image);
+}
+
 /* One parcel of its own below RAM, whatever chunk-size says, and the payload is told of. */
 static void firmware_starts_first(World *w, gconstpointer data)
 {
@@ -545,6 +577,7 @@ int main(int argc, char **argv)
                init, firmware_starts_first, clear);
     g_test_add("/gunyah/protected/firmware-starts-first/android15", World, "rev=android15,pvmfw=on",
                init, firmware_starts_first, clear);
+    ADD("lent-memory-apart-from-the-image", lent_apart);
     ADD("touch-of-lent-memory-is-named", touch_is_named);
     g_test_add_func("/gunyah/protected/no-order-reveals-a-lent-byte", no_order_reveals_a_lent_byte);
     status = g_test_run();
