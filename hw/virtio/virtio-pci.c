@@ -229,7 +229,8 @@ static VirtIOPciClass *class_of(VirtIOPci *s)
     return G_TYPE_INSTANCE_GET_CLASS(s, TYPE_VIRTIO_PCI, VirtIOPciClass);
 }
 
-/* QEMU's rule: behind a PCI Express port I/O ports are scarce, so auto is modern there. */
+/* QEMU's rule: behind a PCI Express port I/O ports are scarce, so auto is modern there. UEFI takes
+ * the legacy interface where there is one, which is of no use with ACCESS_PLATFORM. */
 static bool choose_interfaces(VirtIOPci *s, GError **error)
 {
     VirtIOPciClass *vc = class_of(s);
@@ -252,7 +253,8 @@ static bool choose_interfaces(VirtIOPci *s, GError **error)
         }
         s->legacy =
             can_legacy && (s->disable_legacy == 2 ||
-                           (s->disable_legacy == 0 && pci_bus_is_root(pci_device_bus(&s->parent))));
+                           (s->disable_legacy == 0 && pci_bus_is_root(pci_device_bus(&s->parent)) &&
+                            !virtio_platform_is_required()));
         break;
     }
     if (!s->legacy && !s->modern) {
