@@ -195,6 +195,13 @@ static void add_boot(GPtrArray *argv, const Plan *plan, const Board *board)
     }
 }
 
+/* What the name of a virtio device ends in. UEFI's drivers keep to a protected VM's window on PCI
+ * alone. */
+static const char *transport(const Plan *plan)
+{
+    return plan->firmware != NULL && plan->is_protected ? "pci" : "device";
+}
+
 /* ---- console and monitor ---- */
 
 static void add_log(GString *text, const Plan *plan)
@@ -253,7 +260,7 @@ static void add_console(GPtrArray *argv, const Plan *plan, const Board *board,
     }
     check_console_word(plan, is_on_hvc(plan) ? "hvc0" : board->serial);
     if (n > 0 && is_on_hvc(plan)) {
-        add_pair(argv, "-device", "virtio-serial-device");
+        add_format(argv, "-device", "virtio-serial-%s", transport(plan));
         add_pair(argv, "-device", "virtconsole,chardev=console");
     } else if (n > 0) {
         add_pair(argv, "-serial", "chardev:console");
@@ -290,21 +297,23 @@ static void add_disks(GPtrArray *argv, const Plan *plan)
         if (disk->id != NULL) {
             g_autofree char *id = quoted(disk->id);
 
-            add_format(argv, "-device", "virtio-blk-device,drive=%s,serial=%s", node, id);
+            add_format(argv, "-device", "virtio-blk-%s,drive=%s,serial=%s", transport(plan), node,
+                       id);
         } else {
-            add_format(argv, "-device", "virtio-blk-device,drive=%s", node);
+            add_format(argv, "-device", "virtio-blk-%s,drive=%s", transport(plan), node);
         }
     }
 }
 
 static void add_vsock(GPtrArray *argv, const Plan *plan, const PlanPlace *place)
 {
-    g_autoptr(GString) text = g_string_new("virtio-vsock-device");
+    g_autoptr(GString) text = g_string_new(NULL);
 
     if (plan->vsock_cid == 0) {
         return;
     }
-    g_string_append_printf(text, ",guest-cid=%" G_GUINT64_FORMAT, plan->vsock_cid);
+    g_string_append_printf(text, "virtio-vsock-%s,guest-cid=%" G_GUINT64_FORMAT, transport(plan),
+                           plan->vsock_cid);
     if (place->vsock != NULL) {
         g_autofree char *path = quoted(place->vsock);
 
@@ -318,7 +327,7 @@ static void add_devices(GPtrArray *argv, const Plan *plan, const Board *board,
 {
     for (unsigned i = 0; i < plan->nets->len; i++) {
         add_format(argv, "-netdev", "%s,id=net%u", (char *)g_ptr_array_index(plan->nets, i), i);
-        add_format(argv, "-device", "virtio-net-device,netdev=net%u", i);
+        add_format(argv, "-device", "virtio-net-%s,netdev=net%u", transport(plan), i);
     }
     for (unsigned i = 0; i < plan->shares->len; i++) {
         add_pair(argv, "-virtfs", g_ptr_array_index(plan->shares, i));
@@ -330,7 +339,7 @@ static void add_devices(GPtrArray *argv, const Plan *plan, const Board *board,
         add_pair(argv, "-device", "vcpu-stall-detector");
     }
     if (!plan->no_rng) {
-        add_pair(argv, "-device", "virtio-rng-device");
+        add_format(argv, "-device", "virtio-rng-%s", transport(plan));
     }
     if (!plan->no_balloon && !plan->is_protected) {
         add_pair(argv, "-device", "virtio-balloon-device");
