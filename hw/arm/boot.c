@@ -340,9 +340,15 @@ static bool store_for_hypervisor(const ArmBootRequest *req, const ArmFirmware *f
         .size = memory_region_size(firmware->region),
     };
     g_autofree void *fdt = g_malloc(ARM_FDT_MAX);
+    int reserved;
 
     if (fdt_open_into(plain, fdt, ARM_FDT_MAX) < 0) {
         g_error("the machine's own device tree is larger than 2 MiB");
+    }
+    /* Of no concern to it: parcels are told in words of its own. */
+    reserved = fdt_path_offset(fdt, "/reserved-memory");
+    if (reserved >= 0) {
+        fdt_del_node(fdt, reserved);
     }
     if (!accel_additions(req, firmware->entry, dest.size, fdt, error)) {
         return false;

@@ -36,6 +36,8 @@ enum {
     TIMER_HYP_PPI = 10,
     CLOCK_HZ = 24000000,
     PCIE_MAP_CELLS = 10, /* of one entry of interrupt-map */
+    /* What of a window the driver in UEFI keeps (efi/window-driver.h), in units of swiotlb's. */
+    FIRMWARE_OWN = 256 << 10,
 };
 
 /* The size is fixed and every value ours: a failure is a bug, not a condition. */
@@ -150,7 +152,7 @@ static void memory_node(void *fdt, uint64_t base, uint64_t size, int numa_node)
 
 static bool has_zone(const VirtFdtInfo *info)
 {
-    return info->window.size > 0 && info->window.kind == ACCEL_WINDOW_ZONE;
+    return info->window.size > 0 && info->window.kind == ACCEL_WINDOW_ZONE && !info->window.hidden;
 }
 
 /* One node, for a hypervisor may want no more. */
@@ -324,8 +326,9 @@ static void platform(void *fdt, const VirtFdtInfo *info)
 /* Binding "restricted-dma-pool": memory that a device's buffers are copied through. */
 static void pool(void *fdt, const VirtWindow *w)
 {
+    uint64_t own = w->hidden ? FIRMWARE_OWN : 0;
     g_autofree char *name =
-        g_strdup_printf("restricted_dma_reserved@%" G_GINT64_MODIFIER "x", w->base);
+        g_strdup_printf("restricted_dma_reserved@%" G_GINT64_MODIFIER "x", w->base + own);
 
     begin(fdt, "reserved-memory");
     CELLS(fdt, "#address-cells", 2);
@@ -333,7 +336,7 @@ static void pool(void *fdt, const VirtWindow *w)
     flag(fdt, "ranges");
     begin(fdt, name);
     string(fdt, "compatible", "restricted-dma-pool");
-    reg(fdt, w->base, w->size);
+    reg(fdt, w->base + own, w->size - own);
     CELLS(fdt, "phandle", PHANDLE_POOL);
     end(fdt);
     end(fdt);

@@ -167,7 +167,9 @@ static bool find_volume(VirtMachine *v, const char *what, GError **error)
         return true;
     }
     if (v->pflash[1] == NULL) {
-        g_message("%s: %s; it is started as it is, without flash", what, cause->message);
+        if (v->protection != ACCEL_PROTECT_ON) { /* which check_protected() refuses */
+            g_message("%s: %s; it is started as it is, without flash", what, cause->message);
+        }
         return true;
     }
     g_set_error(error, cause->domain, cause->code,
@@ -193,7 +195,7 @@ static bool check_company(VirtMachine *v, const char *what, GError **error)
                     "%s: the first flash already has the drive '%s'", what, v->pflash[0]);
         return false;
     }
-    return v->protection != ACCEL_PROTECT_ON || virt_refuse_protected_firmware(v, error);
+    return true;
 }
 
 static char *what_is_asked(VirtMachine *v)
@@ -202,17 +204,6 @@ static char *what_is_asked(VirtMachine *v)
 
     return path != NULL ? g_strdup_printf("-bios %s", path)
                         : g_strdup_printf("-machine virt,pflash0=%s", v->pflash[0]);
-}
-
-bool virt_refuse_protected_firmware(VirtMachine *v, GError **error)
-{
-    g_autofree char *what = what_is_asked(v);
-
-    g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                "%s: a protected guest shares a window of memory with its devices, which UEFI's "
-                "drivers do not keep to (start it with -kernel)",
-                what);
-    return false;
 }
 
 bool virt_add_firmware(VirtMachine *v, GError **error)
@@ -243,19 +234,48 @@ bool virt_add_firmware(VirtMachine *v, GError **error)
     return find_volume(v, what, error) && (v->volume.len == 0 || add_store(v, error));
 }
 
+/* What nobody would keep to the window: firmware without our driver, and devices whose drivers do
+ * not ask it. */
+static bool check_protected(VirtMachine *v, const char *what, GError **error)
+{
+    if (v->store == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "%s: is no UEFI firmware, which alone Humpy can tell of the window of memory "
+                    "that a protected guest shares with its devices",
+                    what);
+        return false;
+    }
+    if (v->on_transport != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "%s: UEFI's drivers for virtio-mmio do not keep to the window of memory that a "
+                    "protected guest shares with its devices: '%s' must be one for PCI",
+                    what, v->on_transport);
+        return false;
+    }
+    return true;
+}
+
 bool virt_install_firmware(VirtMachine *v, ArmFirmware *firmware, GError **error)
 {
+    g_autofree char *what = what_is_asked(v);
+    EfiPlaces places = {
+        .store = VIRT_FLASH + VIRT_FLASH_SIZE,
+        .fw_cfg = VIRT_FW_CFG,
+        .window = v->protect ? v->window.base : 0,
+        .window_size = v->protect ? v->window.size : 0,
+    };
+
     *firmware = (ArmFirmware){ .entry = VIRT_FLASH };
     if (v->code_size == 0) { /* in flash */
         return true;
     }
+    if (v->protect && !check_protected(v, what, error)) {
+        return false;
+    }
     firmware->region = &v->code;
     firmware->dtb_at = v->code_size;
-    if (v->store != NULL &&
-        !efi_store_install(v->store, memory_region_get_ram_ptr(&v->code), &v->volume,
-                           VIRT_FLASH + VIRT_FLASH_SIZE, VIRT_FW_CFG, error)) {
-        g_autofree char *what = what_is_asked(v);
-
+    if (v->store != NULL && !efi_store_install(v->store, memory_region_get_ram_ptr(&v->code),
+                                               &v->volume, &places, error)) {
         g_prefix_error(error, "%s: ", what);
         return false;
     }

@@ -17,6 +17,9 @@ GpexLayout virt_pcie_layout(VirtMachine *v)
         .mem_size = 0x2eff0000,
     };
 
+    if (v->window.hidden) {
+        layout.mem_size = v->window.base - layout.mem;
+    }
     if (v->highmem && high) {
         layout.ecam = 0x4010000000;
         layout.ecam_size = 0x10000000;

@@ -42,6 +42,7 @@ struct _VirtMachine {
     Gpex *pcie;
     bool pcie_wired;
     Device *transports[VIRT_N_TRANSPORTS];
+    const char *on_transport; /* type of a device on one of them, or NULL */
 };
 
 /* ---- virt.c ---- */
@@ -72,7 +73,6 @@ bool virt_wants_firmware(VirtMachine *v);
 bool virt_add_firmware(VirtMachine *v, GError **error);
 /* Makes it ready to start, all devices being there. */
 bool virt_install_firmware(VirtMachine *v, ArmFirmware *firmware, GError **error);
-bool virt_refuse_protected_firmware(VirtMachine *v, GError **error); /* FALSE */
 void virt_drop_firmware(VirtMachine *v);
 
 /* ---- virt-pcie.c ---- */

@@ -9,6 +9,10 @@
  *          the window alone (dma-ranges), so that any kernel makes a DMA zone of it, puts its
  *          bounce buffers and rings there and copies through them. Its own data may come to lie in
  *          that zone too when other memory is short.
+ *
+ * UEFI firmware wants RAM to start where it always does, with nothing before. The window is among
+ * the devices then, right below them a DMA zone of its own too, and a driver that is added to the
+ * firmware makes it memory.
  */
 #include "hw/arm/confidential.h"
 #include "hw/arm/image.h"
@@ -27,6 +31,8 @@ enum {
 };
 /* With room for a firmware below it. */
 static const uint64_t zone_window_max = VIRT_ZONE_LIMIT - VIRT_RAM - (16 << 20);
+/* At the end of what PCI devices would have for their registers, which keep some. */
+static const uint64_t hidden_window_end = 0x3ee00000, hidden_window_max = 448 * MIB;
 
 static bool find_wishes(VirtMachine *v, AccelProtection *wanted, GError **error)
 {
@@ -75,7 +81,10 @@ static bool settle_window(VirtMachine *v, const AccelProtection *wanted, GError 
     const MachineConfig *config = machine_config(HUMPY_MACHINE(v));
     uint64_t size = wanted->window_size != 0 ? wanted->window_size : WINDOW_DEFAULT;
 
-    v->window.kind = choose_window(wanted->window, config->kernel);
+    v->window.hidden = virt_wants_firmware(v);
+    v->window.kind = v->window.hidden && wanted->window == ACCEL_WINDOW_AUTO
+                         ? ACCEL_WINDOW_ZONE /* who knows which kernel it starts */
+                         : choose_window(wanted->window, config->kernel);
     v->window.size = size;
     if (size % WINDOW_ALIGN != 0 || size < WINDOW_MIN) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
@@ -91,6 +100,19 @@ static bool settle_window(VirtMachine *v, const AccelProtection *wanted, GError 
                     config->ram_size / MIB, size / MIB);
         return false;
     }
+    if (v->window.hidden && size > hidden_window_max) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
+                    "swiotlb-size: is %" G_GUINT64_FORMAT " MiB; with firmware there are "
+                    "%" G_GUINT64_FORMAT " MiB for it among the devices",
+                    size / MIB, hidden_window_max / MIB);
+        return false;
+    }
+    if (v->window.hidden && wanted->firmware_size != 0) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "pvmfw=on: the resource manager's firmware starts a kernel (see -kernel), no "
+                    "other firmware");
+        return false;
+    }
     if (v->window.kind == ACCEL_WINDOW_ZONE && size > zone_window_max) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                     "swiotlb-size: is %" G_GUINT64_FORMAT " MiB; with dma-window=zone there are "
@@ -101,12 +123,13 @@ static bool settle_window(VirtMachine *v, const AccelProtection *wanted, GError 
     return true;
 }
 
-static bool map_zone(VirtMachine *v, GError **error)
+/* The window ends at end, the rest starts at first. */
+static bool map_apart(VirtMachine *v, uint64_t first, uint64_t end, GError **error)
 {
     MachineRamSplit split = {
-        .first = VIRT_ZONE_LIMIT,
+        .first = first,
         .first_size = v->ram_size,
-        .rest = VIRT_ZONE_LIMIT - v->window.size,
+        .rest = end - v->window.size,
         .first_name = "ram-lent",
         .rest_name = "ram-window",
     };
@@ -152,6 +175,8 @@ bool virt_map_ram(VirtMachine *v, GError **error)
     }
     v->protection = wanted.mode;
     v->signed_image = wanted.signed_image;
+    /* Devices are made as for a protected guest where it may become one. */
+    virtio_require_platform(wanted.mode != ACCEL_PROTECT_OFF);
     if (wanted.mode != ACCEL_PROTECT_OFF) {
         if (!settle_window(v, &wanted, error)) {
             return false;
@@ -160,8 +185,11 @@ bool virt_map_ram(VirtMachine *v, GError **error)
         if (wanted.firmware_size != 0) {
             v->ram_base = VIRT_ZONE_LIMIT; /* leaves room below */
         }
+        if (v->window.hidden) {
+            return map_apart(v, VIRT_RAM, hidden_window_end, error);
+        }
         if (v->window.kind == ACCEL_WINDOW_ZONE) {
-            return map_zone(v, error) &&
+            return map_apart(v, VIRT_ZONE_LIMIT, VIRT_ZONE_LIMIT, error) &&
                    (wanted.firmware_size == 0 || map_firmware(v, wanted.firmware_size, error));
         }
         v->window.base = v->ram_base + v->ram_size;
@@ -174,6 +202,7 @@ void virt_set_protected(VirtMachine *v, bool protect)
 {
     v->protect = protect;
     virtio_require_platform(protect);
+    fw_cfg_advertise_dma(v->fw_cfg, !protect);
 }
 
 /* The kernel would take 64 MiB for a CMA area and 64 MiB for bounce buffers out of the zone,

@@ -131,6 +131,7 @@ static void virt_finish(Machine *m)
     virt_drop_firmware(v);
     virt_unmap_ram(v);
     memset(v->transports, 0, sizeof(v->transports));
+    v->on_transport = NULL;
     v->flash = NULL;
     v->fw_cfg = NULL;
     v->gic = NULL;
@@ -151,6 +152,7 @@ static bool virt_plugged(Machine *m, Device *dev, GError **error)
     }
     for (unsigned i = 0; i < VIRT_N_TRANSPORTS; i++) {
         if (bus_parent(bus) == v->transports[i]) {
+            v->on_transport = device_type(dev);
             return virt_wire(m, VIRT_MMIO_SPI + i, ACCEL_IRQ_EDGE, error);
         }
     }
@@ -164,11 +166,12 @@ static void *build_fdt(void *opaque, GError **error)
     VirtMachine *v = opaque;
     const Numa *numa = machine_numa(HUMPY_MACHINE(v));
     VirtFdtInfo info = {
-        .numa = numa->n_nodes > 0 ? numa : NULL,
+        .numa = numa->n_nodes > 0 && !v->window.hidden ? numa : NULL,
         .cpu_compatible = v->cpu_compatible,
         .n_cpus = machine_config(HUMPY_MACHINE(v))->smp,
         .ram_base = v->ram_base,
-        .ram_size = v->ram_size + (v->window.kind == ACCEL_WINDOW_POOL ? v->window.size : 0),
+        .ram_size = v->ram_size +
+                    (v->window.kind == ACCEL_WINDOW_POOL && !v->window.hidden ? v->window.size : 0),
         .window = v->window,
         .protect = v->protect,
         .flash = v->flash != NULL,
@@ -237,9 +240,6 @@ static bool load_firmware(VirtMachine *v, const ArmBootRequest *req, AccelBootIn
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
                     "-bios: a trusted VM is started from its own image (-kernel)");
         return false;
-    }
-    if (req->protect) {
-        return virt_refuse_protected_firmware(v, error);
     }
     return virt_install_firmware(v, &firmware, error) &&
            arm_boot_firmware(req, &firmware, boot, fdt, error);

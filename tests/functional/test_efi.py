@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's UEFI firmware on Gunyah: from the reset vector to a login, and what it keeps."""
+"""Debian's UEFI firmware on Gunyah: from the reset vector to a login, and what it keeps; the same in
+memory that is lent to the guest, where the model lets no device reach anything but the window."""
+import functools
 import json
 import os
 import shutil
@@ -15,6 +17,7 @@ EFI_FILES = os.path.join(humpy.ROOT, "scripts", "efi-files")
 WORK = tempfile.mkdtemp(prefix="humpy-efi-")
 os.environ["HUMPY_RUNTIME_DIR"] = WORK
 MODEL = ["--accel", "gunyah,host=model"]
+PROTECTED = ["-accel", "gunyah,host=model,protected=on,swiotlb-size=64M"]
 VARIABLE = "Humpy-12345678-1234-1234-1234-123456789abc"
 EFIVARS = "/sys/firmware/efi/efivars"
 # GRUB writes through UEFI's console, the kernel through its own driver.
@@ -30,8 +33,8 @@ def path(name):
     return os.path.join(WORK, name)
 
 
-def args(*more):
-    return [*humpy.ACCEL, "-machine", "virt", "-m", "512M", "-nographic", *more]
+def args(*more, accel=None):
+    return [*(accel or humpy.ACCEL), "-machine", "virt", "-m", "512M", "-nographic", *more]
 
 
 def bios():
@@ -63,6 +66,17 @@ def run(process, at, command, answer):
     return process.expect("# ", at)
 
 
+def check_devices(process, at, protected=True):
+    """The 34th character of a device's features is ACCESS_PLATFORM."""
+    return run(process, at, "cut -c 34 /sys/bus/virtio/devices/*/features | sort -u",
+               str(int(protected)))
+
+
+def power_off(process):
+    process.type("poweroff -f\n")
+    check_equal(process.wait(), 0, "exit status")
+
+
 def copy_of_variables(name):
     shutil.copyfile(path("vars"), path(name))
     return path(name)
@@ -73,25 +87,45 @@ def to_login():
     with humpy.Process(args("-smp", "2", *bios(), *disk())) as process:
         at = log_in(process)
         at = run(process, at, "nproc", "2")
+        at = check_devices(process, at, False)
         run(process, at, f"ls -d {EFIVARS}/BootOrder-*",
             EFIVARS + "/BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c")
-        process.type("poweroff -f\n")
-        check_equal(process.wait(), 0, "exit status")
+        power_off(process)
 
 
-@test("a variable written by the kernel is there after a reboot, and on the drive")
-def variables():
-    drive = copy_of_variables("kept")
-    with humpy.Process(args(*flash(drive), *disk())) as process:
-        at = log_in(process)
+def keep_variable(drive, accel=None, protected=False):
+    with humpy.Process(args("-smp", "2", *flash(drive), *disk(), accel=accel)) as process:
+        at = check_devices(process, log_in(process), protected)
         at = run(process, at, f"printf '\\007\\0\\0\\0wri''tten' >{EFIVARS}/{VARIABLE}; echo $?", "0")
         process.type("reboot -f\n")
         at = log_in(process, at)
         run(process, at, f"tail -c 7 {EFIVARS}/{VARIABLE}; echo", "written")
-        process.type("poweroff -f\n")
-        check_equal(process.wait(), 0, "exit status")
+        power_off(process)
     with open(drive, "rb") as file:
         check_equal("Humpy\0".encode("utf-16-le") + b"written" in file.read(), True, "is on the drive")
+
+
+@test("a variable written by the kernel is there after a reboot, and on the drive")
+def variables():
+    keep_variable(copy_of_variables("kept"))
+
+
+@test("a protected guest boots, keeps a variable, and reboots into a protected guest")
+def protected_variables():
+    keep_variable(copy_of_variables("kept-protected"), PROTECTED, True)
+
+
+@test("auto goes on with a protected guest where only lent memory will do")
+def auto():
+    os.environ["HUMPY_MODEL_GUNYAH"] = "policy=lend"
+    try:
+        accel = ["-accel", "gunyah,host=model,protected=auto"]
+        with humpy.Process(args(*bios(), *disk(), accel=accel)) as process:
+            check_devices(process, log_in(process))
+            power_off(process)
+            check_in("going on with a protected guest", process.stderr())
+    finally:
+        del os.environ["HUMPY_MODEL_GUNYAH"]
 
 
 @test("without a disk UEFI's shell comes up and can power off")
@@ -104,34 +138,44 @@ def shell():
         check_equal(process.wait(), 0, "exit status")
 
 
-@test("'humpy vm run' starts a bootloader")
-def vm_run():
+def vm_run(protected):
     config = {"name": "uefi", "platform_version": "~1.0", "bootloader": path("firmware"),
-              "memory_mib": 512, "disks": [{"image": path("disk"), "writable": True}]}
+              "memory_mib": 448, "disks": [{"image": path("disk"), "writable": True}],
+              **({"protected": True} if protected else {})}
+    # The same driver does not let shared memory be executed.
+    os.environ["HUMPY_MODEL_GUNYAH"] = "rev=android15" if protected else "rev=android14"
     with open(path("vm.json"), "w", encoding="utf-8") as file:
         json.dump(config, file)
     words = ["vm", "run", *MODEL, path("vm.json")]
-    with humpy.Process(words, binary=humpy.LAUNCH) as process:
-        log_in(process)
-        process.type("poweroff -f\n")
-        check_equal(process.wait(), 0, "exit status")
+    try:
+        with humpy.Process(words, binary=humpy.LAUNCH) as process:
+            check_devices(process, log_in(process), protected)
+            power_off(process)
+    finally:
+        del os.environ["HUMPY_MODEL_GUNYAH"]
 
 
-@test("'humpy crosvm run' starts --bios, on an interface that lets accesses fail")
-def crosvm_run():
+def crosvm_run(protected):
     os.environ["HUMPY_MODEL_GUNYAH"] = "rev=v17"
     drive = copy_of_variables("pflash")
-    words = ["crosvm", "run", "--hypervisor", "gunyah", "--mem", "512", "--bios", path("firmware"),
+    words = ["crosvm", "run", "--hypervisor", "gunyah", "--mem", "448", "--bios", path("firmware"),
+             *(["--protected-vm-without-firmware"] if protected else []),
              "--pflash", f"path={drive}", "--block", path("disk")]
     try:
         with humpy.Process(words, binary=humpy.LAUNCH) as process:
-            log_in(process)
-            process.type("poweroff -f\n")
-            check_equal(process.wait(), 0, "exit status")
+            check_devices(process, log_in(process), protected)
+            power_off(process)
         with open(drive, "rb") as file:
             check_equal("BootOrder\0".encode("utf-16-le") in file.read(), True, "is on the drive")
     finally:
         del os.environ["HUMPY_MODEL_GUNYAH"]
+
+
+for kind, protect in (("shared", False), ("lent", True)):
+    test(f"'humpy vm run' starts a bootloader in {kind} memory")(
+        functools.partial(vm_run, protect))
+    test(f"'humpy crosvm run' starts --bios in {kind} memory, on the v17 posting's driver")(
+        functools.partial(crosvm_run, protect))
 
 
 # ---- what is refused ----
@@ -187,10 +231,19 @@ for rule, words, parts in (
     test(f"refused: {rule}")(body)
 
 
-@test("refused: a protected guest")
-def protected():
-    refused(bios(), "-bios ", "UEFI's drivers do not keep to",
-            accel=["-accel", "gunyah,host=model,protected=on"])
+for rule, words, more, parts in (
+        ("in a protected guest: virtio-mmio, which UEFI's drivers use without regard to the window",
+         [*bios(), "-device", "virtio-rng-device"], "",
+         ["-bios ", "window", "'virtio-rng-device' must be one for PCI"]),
+        ("in a protected guest: what is no UEFI firmware", ["-bios", path("raw")], "",
+         ["-bios ", "is no UEFI firmware"]),
+        ("in a protected guest: the resource manager's firmware besides", bios(), ",pvmfw=on",
+         ["pvmfw=on", "no other firmware"]),
+        ("in a protected guest: a window for which PCI has no room", ["-m", "2G", *bios()],
+         ",swiotlb-size=450M", ["swiotlb-size", "450 MiB", "448 MiB"])):
+    def protected_body(words=words, more=more, parts=parts):
+        refused(words, *parts, accel=["-accel", f"gunyah,host=model,protected=on{more}"])
+    test(f"refused: {rule}")(protected_body)
 
 
 try:

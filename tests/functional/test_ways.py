@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ways to launch a VM, each protected and not: QEMU's words, a file for 'humpy vm run', crosvm's
-words. Debian's kernel boots, checks data on its disk and says through which kind of devices. UEFI is in
-test_efi.py; its drivers do not know protected memory."""
+words. Debian's kernel boots, checks data on its disk and says through which kind of devices. The fourth
+way, UEFI, is in test_efi.py."""
 import functools
 import hashlib
 import json

@@ -144,12 +144,13 @@ static void a_cut_image_is_no_volume(void)
 static void a_driver_is_a_file(void)
 {
     g_autofree uint8_t *image = make_image();
-    uint8_t code[CODE], *file = image + FREE, *pe, sum = 0;
+    uint8_t code[CODE], *file = image + FREE, *at, *pe, sum = 0;
     EfiVolume v;
 
     memset(code, 0xa5, sizeof(code));
     g_assert_true(efi_volume_find(image, IMAGE, &v, NULL));
-    g_assert_true(efi_volume_add_driver(image, &v, code, CODE, ENTRY, NULL));
+    at = efi_volume_add_driver(image, &v, code, CODE, ENTRY, NULL);
+    g_assert_nonnull(at);
     for (unsigned i = 0; i < 24; i++) {
         sum += i == 17 || i == 23 ? 0 : file[i];
     }
@@ -173,7 +174,8 @@ static void a_driver_is_a_file(void)
     g_assert_cmphex(get(pe + 24, 2), ==, 0x20b);
     g_assert_cmphex(get(pe + 24 + 16, 4), ==, 0x10000 + ENTRY);
     g_assert_cmphex(get(pe + 24 + 68, 2), ==, 12);
-    g_assert_cmpmem(file + 52 + get(pe + 24 + 240 + 20, 4), CODE, code, CODE);
+    g_assert_true(at == file + 52 + get(pe + 24 + 240 + 20, 4));
+    g_assert_cmpmem(at, CODE, code, CODE);
 
     g_assert_true(efi_volume_find(image, IMAGE, &v, NULL)); /* and is walked over */
     g_assert_cmphex(v.free_at, ==, FREE + ((get(file + 20, 3) + 7) & ~7u));
@@ -186,10 +188,10 @@ static void no_room_is_an_error(void)
     EfiVolume v;
 
     g_assert_true(efi_volume_find(image, IMAGE, &v, NULL));
-    g_assert_false(efi_volume_add_driver(image, &v, code, VOLUME_SIZE, 0, &error));
+    g_assert_null(efi_volume_add_driver(image, &v, code, VOLUME_SIZE, 0, &error));
     g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE);
     image[IMAGE - 1] = 0; /* not erased */
-    g_assert_false(efi_volume_add_driver(image, &v, code, CODE, 0, NULL));
+    g_assert_null(efi_volume_add_driver(image, &v, code, CODE, 0, NULL));
 }
 
 /* ---- board ---- */
@@ -199,6 +201,8 @@ typedef struct {
     MachineConfig config;
     char *dir, *firmware, *drive;
     BlockBackend *blk;
+    AccelProtection protection; /* what the accelerator is to say */
+    bool lent_only;
 } Board;
 
 static void set_up(Board *b, gconstpointer data)
@@ -244,6 +248,8 @@ static void boot(Board *b)
     g_autoptr(Accel) accel = accel_double_new("double");
     GError *error = NULL;
 
+    accel_double.protection = b->protection;
+    accel_double.lent_only = b->lent_only;
     machine_set_accel(b->m, accel);
     machine_set_config(b->m, &b->config);
     machine_init(b->m, &error);
@@ -290,23 +296,33 @@ static void the_store_starts_empty_and_valid(Board *b, gconstpointer data)
     g_assert_cmphex(head[sizeof(head) - 1], ==, 0xff);
 }
 
-/* Sends a record as the driver does; the control word afterwards. */
-static uint32_t send(Board *b, uint64_t key, uint64_t offset, uint64_t len)
+/* Sends a record as the driver does, with what follows it; the control word afterwards. */
+static uint32_t send_all(Board *b, uint64_t key, const StoreRecord *r, const void *data,
+                         unsigned len)
 {
     const uint64_t at = VIRT_RAM + 32 * MIB;
     AddressSpace *as = machine_memory(b->m);
     uint8_t command[16];
-    uint64_t record[2] = { GUINT64_TO_LE(offset), GUINT64_TO_LE(len) };
-    uint32_t words[2] = { GUINT32_TO_BE(key << 16 | 0x18), GUINT32_TO_BE(16) };
+    StoreRecord record = { GUINT64_TO_LE(r->offset), GUINT64_TO_LE(r->len),
+                           GUINT64_TO_LE(r->erased) };
+    uint32_t words[2] = { GUINT32_TO_BE(key << 16 | 0x18), GUINT32_TO_BE(sizeof(record) + len) };
     uint64_t address = GUINT64_TO_BE(at + 16), dma = GUINT64_TO_BE(at);
 
     memcpy(command, words, 8);
     memcpy(command + 8, &address, 8);
     address_space_write(as, at, command, 16);
-    address_space_write(as, at + 16, record, 16);
+    address_space_write(as, at + 16, &record, sizeof(record));
+    address_space_write(as, at + 16 + sizeof(record), data, len);
     address_space_write(as, VIRT_FW_CFG + 16, &dma, 8);
     read_guest(b, at, words, 4);
     return GUINT32_FROM_BE(words[0]);
+}
+
+static uint32_t send(Board *b, uint64_t key, uint64_t offset, uint64_t len)
+{
+    const StoreRecord record = { .offset = offset, .len = len };
+
+    return send_all(b, key, &record, "", 0);
 }
 
 /* From what the driver was told. */
@@ -324,6 +340,7 @@ static uint64_t record_key(Board *b)
 
 static void a_record_brings_a_change_to_the_drive(Board *b, gconstpointer data)
 {
+    const StoreRecord record = { .offset = EFI_STORE_SIZE - 600, .len = 7 };
     uint8_t on_drive[1024];
     struct iovec iov = { on_drive, sizeof(on_drive) };
     uint64_t key;
@@ -331,12 +348,29 @@ static void a_record_brings_a_change_to_the_drive(Board *b, gconstpointer data)
     open_drive(b);
     boot(b);
     key = record_key(b);
-    address_space_write(machine_memory(b->m), VIRT_FLASH_SIZE + EFI_STORE_SIZE - 600, "changed", 7);
-    g_assert_cmphex(send(b, key, EFI_STORE_SIZE - 600, 7), ==, 0);
+    g_assert_cmphex(send_all(b, key, &record, "changed", 7), ==, 0);
     g_assert_cmpint(block_preadv(b->blk, EFI_STORE_SIZE - 1024, &iov, 1), ==, 0);
     g_assert_cmpmem(on_drive + 424, 7, "changed", 7);
     g_assert_cmphex(on_drive[423], ==, 0xff);
     g_assert_cmphex(on_drive[512], ==, 0); /* the next sector is as it was */
+}
+
+static void a_record_erases_on_the_drive(Board *b, gconstpointer data)
+{
+    const StoreRecord record = { .offset = 512, .len = EFI_STORE_SIZE - 512, .erased = 1 };
+    const StoreRecord change = { .offset = 1024, .len = 2 };
+    uint8_t on_drive[1024];
+    struct iovec iov = { on_drive, sizeof(on_drive) };
+    uint64_t key;
+
+    open_drive(b);
+    boot(b);
+    key = record_key(b);
+    g_assert_cmphex(send_all(b, key, &change, "no", 2), ==, 0);
+    g_assert_cmphex(send_all(b, key, &record, "", 0), ==, 0);
+    g_assert_cmpint(block_preadv(b->blk, 1024, &iov, 1), ==, 0);
+    g_assert_cmphex(on_drive[0], ==, 0xff);
+    g_assert_cmpmem(on_drive, 1023, on_drive + 1, 1023);
 }
 
 static void a_record_beyond_the_store_is_an_error(Board *b, gconstpointer data)
@@ -347,10 +381,112 @@ static void a_record_beyond_the_store_is_an_error(Board *b, gconstpointer data)
     boot(b);
     key = record_key(b);
     g_assert_cmphex(send(b, key, EFI_STORE_SIZE, 0), ==, 0);
+    g_assert_cmphex(send(b, key, 0, STORE_CHUNK), ==, 0);
+    g_assert_cmphex(send(b, key, 0, STORE_CHUNK + 1), ==, 1);
     g_assert_cmphex(send(b, key, EFI_STORE_SIZE, 1), ==, 1);
     g_assert_cmphex(send(b, key, 1, EFI_STORE_SIZE), ==, 1);
     g_assert_cmphex(send(b, key, 8, UINT64_MAX - 4), ==, 1);
     g_assert_cmphex(send(b, key, UINT64_MAX, 1), ==, 1);
+}
+
+/* ---- protected ---- */
+
+enum {
+    WINDOW = 16 << 20,
+    WINDOW_BASE = 0x3ee00000 - WINDOW,
+};
+
+static void boot_protected(Board *b, AccelProtect mode, AccelWindow window)
+{
+    b->config.ram_size = 128 * MIB;
+    b->protection = (AccelProtection){ .mode = mode, .window = window, .window_size = WINDOW };
+    b->lent_only = mode == ACCEL_PROTECT_AUTO;
+    boot(b);
+    g_assert_true(accel_double.boot.protect);
+}
+
+static uint32_t cell(const void *fdt, int node, const char *name, unsigned n)
+{
+    int len;
+    const fdt32_t *cells = fdt_getprop(fdt, node, name, &len);
+
+    g_assert_nonnull(cells);
+    g_assert_cmpint(len / 4, >, n);
+    return fdt32_ld(cells + n);
+}
+
+static void window_is_among_the_devices(Board *b, gconstpointer data)
+{
+    g_autofree uint8_t *tree = g_malloc(64 << 10);
+    int node;
+
+    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO);
+    g_assert_cmphex(accel_double.info.window_base, ==, WINDOW_BASE);
+    g_assert_cmphex(accel_double.info.window_size, ==, WINDOW);
+    read_guest(b, VIRT_RAM, tree, 64 << 10);
+    node = fdt_path_offset(tree, "/memory");
+    g_assert_cmphex(cell(tree, node, "reg", 1), ==, VIRT_RAM);
+    g_assert_cmphex(cell(tree, node, "reg", 3), ==, 128 * MIB - WINDOW);
+    node = fdt_node_offset_by_compatible(tree, -1, "pci-host-ecam-generic");
+    g_assert_cmphex(cell(tree, node, "ranges", 11), ==, 0x10000000);
+    g_assert_cmphex(cell(tree, node, "ranges", 13), ==, WINDOW_BASE - 0x10000000);
+    g_assert_cmphex(cell(tree, node, "dma-ranges", 2), ==, WINDOW_BASE);
+    g_assert_cmphex(cell(tree, node, "dma-ranges", 6), ==, WINDOW);
+    g_assert_cmpint(fdt_path_offset(tree, "/reserved-memory"), <, 0);
+}
+
+static void driver_knows_the_window(Board *b, gconstpointer data)
+{
+    StoreParams params;
+
+    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO);
+    read_guest(b, FREE + 52 + 0x200, &params, sizeof(params));
+    g_assert_cmphex(params.window_base, ==, WINDOW_BASE);
+    g_assert_cmphex(params.window_size, ==, WINDOW);
+}
+
+/* The driver has the first 256 KiB; the hypervisor is told of parcels in other words. */
+static void pool_leaves_the_drivers_part(Board *b, gconstpointer data)
+{
+    g_autofree uint8_t *tree = g_malloc(64 << 10);
+    int node;
+
+    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_POOL);
+    read_guest(b, VIRT_RAM, tree, 64 << 10);
+    node = fdt_node_offset_by_compatible(tree, -1, "restricted-dma-pool");
+    g_assert_cmphex(cell(tree, node, "reg", 1), ==, WINDOW_BASE + (256 << 10));
+    g_assert_cmphex(cell(tree, node, "reg", 3), ==, WINDOW - (256 << 10));
+    read_guest(b, IMAGE, tree, 64 << 10);
+    g_assert_cmpint(fdt_path_offset(tree, "/reserved-memory"), <, 0);
+}
+
+/* Firmware would have the device read and write lent memory. */
+static void dma_of_fw_cfg_is_not_told(Board *b, gconstpointer data)
+{
+    const uint16_t key = GUINT16_TO_BE(FW_CFG_KEY_ID);
+    uint8_t features;
+
+    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO);
+    address_space_write(machine_memory(b->m), VIRT_FW_CFG + 8, &key, 2);
+    read_guest(b, VIRT_FW_CFG, &features, 1);
+    g_assert_cmphex(features, ==, 1);
+    g_assert_cmphex(send(b, record_key(b), 0, 0), ==, 0); /* but works */
+}
+
+static void auto_changes_the_one_driver(Board *b, gconstpointer data)
+{
+    g_autofree uint8_t *code = g_malloc(IMAGE);
+    StoreParams params;
+    EfiVolume v;
+
+    g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "*lent memory only*protected guest*");
+    boot_protected(b, ACCEL_PROTECT_AUTO, ACCEL_WINDOW_AUTO);
+    g_test_assert_expected_messages();
+    read_guest(b, 0, code, IMAGE);
+    memcpy(&params, code + FREE + 52 + 0x200, sizeof(params));
+    g_assert_cmphex(params.window_size, ==, WINDOW);
+    g_assert_true(efi_volume_find(code, IMAGE, &v, NULL));
+    g_assert_cmphex(v.free_at, ==, FREE + ((get(code + FREE + 20, 3) + 7) & ~7u));
 }
 
 int main(int argc, char **argv)
@@ -362,7 +498,13 @@ int main(int argc, char **argv)
         { "starts-at-0-with-two-trees", starts_at_0_with_two_trees },
         { "store-starts-empty-and-valid", the_store_starts_empty_and_valid },
         { "record-brings-a-change-to-the-drive", a_record_brings_a_change_to_the_drive },
+        { "record-erases-on-the-drive", a_record_erases_on_the_drive },
         { "record-beyond-the-store-is-an-error", a_record_beyond_the_store_is_an_error },
+        { "protected/window-is-among-the-devices", window_is_among_the_devices },
+        { "protected/driver-knows-the-window", driver_knows_the_window },
+        { "protected/pool-leaves-the-drivers-part", pool_leaves_the_drivers_part },
+        { "protected/dma-of-fw-cfg-is-not-told", dma_of_fw_cfg_is_not_told },
+        { "protected/auto-changes-the-one-driver", auto_changes_the_one_driver },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * A driver that Humpy adds to UEFI firmware where no flash can be had: it serves the blocks of the
- * store of variables from memory that host and guest share, and tells the host of each change by a
- * record written to a fw_cfg file (docs/uefi.md). It is a DXE runtime driver: variables can be
- * written by the operating system, too, with the addresses that it chose.
+ * store of variables from the guest's memory, and brings each change to the host as a record
+ * written to a fw_cfg file (docs/uefi.md). It is a DXE runtime driver: variables can be written by
+ * the operating system, too, with the addresses that it chose. In a protected guest it starts what
+ * window-driver.c has, and its records go through the window.
  *
  * Freestanding arm64 code in one position-independent section, which nothing relocates: no writable
  * globals, no tables of addresses. Everything it keeps is in its StoreDriver.
  */
 #include "store-params.h"
 #include "uefi.h"
+#include "window-driver.h"
 
 enum {
     /* of EfiFvb (PI 1.7 volume 3, 3.4): can be read and written, is, sticky, mapped, erased to 1 */
@@ -28,22 +30,26 @@ typedef struct {
     uint64_t address;
 } DmaCommand;
 
+/* What the device is given, in memory that it reaches. */
+typedef struct {
+    volatile DmaCommand command;
+    StoreRecord record;
+    uint8_t data[STORE_CHUNK];
+} Mail;
+_Static_assert(sizeof(Mail) <= WINDOW_MAIL, "");
+
 typedef struct {
     EfiFvb fvb; /* first: what callers hand back */
     EfiRuntimeServices *runtime;
     StoreParams params;
-    uint8_t *blocks;          /* the store, by the addresses of the day */
-    volatile uint32_t *dma;   /* fw_cfg's register, likewise */
-    uint64_t command_address; /* physical ones, which stay */
-    uint64_t record_address;
-    volatile DmaCommand command;
-    StoreRecord record;
+    uint8_t *blocks;        /* the store, by the addresses of the day */
+    volatile uint32_t *dma; /* fw_cfg's register, likewise */
+    Mail *mail;             /* likewise */
+    uint64_t mail_address;  /* the physical one, which stays */
 } StoreDriver;
 
 /* What Humpy fills in; it lies at the very start of the code. */
 extern const StoreParams store_params __attribute__((visibility("hidden")));
-
-void *memcpy(void *to, const void *from, size_t len);
 
 static uint64_t number_of_blocks(const StoreDriver *s)
 {
@@ -52,22 +58,43 @@ static uint64_t number_of_blocks(const StoreDriver *s)
 
 /* ---- the host ---- */
 
-/* FALSE: it could not keep what has changed. */
+/* Sends the record with len bytes of data. FALSE: the host could not keep what has changed. */
+static bool send(StoreDriver *s, uint32_t len)
+{
+    Mail *mail = s->mail;
+
+    mail->command.control =
+        __builtin_bswap32((uint32_t)s->params.fw_cfg_key << 16 | DMA_SELECT | DMA_WRITE);
+    mail->command.length = __builtin_bswap32(sizeof(mail->record) + len);
+    mail->command.address = __builtin_bswap64(s->mail_address + offsetof(Mail, record));
+    __asm__ volatile("dsb sy" ::: "memory");
+    s->dma[0] = __builtin_bswap32((uint32_t)(s->mail_address >> 32));
+    s->dma[1] = __builtin_bswap32((uint32_t)s->mail_address);
+    /* The host has done it when the register's write is done; a device might take its time. */
+    while (__builtin_bswap32(mail->command.control) & ~(uint32_t)DMA_ERROR) {
+    }
+    return !mail->command.control;
+}
+
 static bool tell_host(StoreDriver *s, uint64_t offset, uint64_t len)
 {
-    s->record.offset = offset;
-    s->record.len = len;
-    s->command.control =
-        __builtin_bswap32((uint32_t)s->params.fw_cfg_key << 16 | DMA_SELECT | DMA_WRITE);
-    s->command.length = __builtin_bswap32(sizeof(s->record));
-    s->command.address = __builtin_bswap64(s->record_address);
-    __asm__ volatile("dsb sy" ::: "memory");
-    s->dma[0] = __builtin_bswap32((uint32_t)(s->command_address >> 32));
-    s->dma[1] = __builtin_bswap32((uint32_t)s->command_address);
-    /* The host has done it when the register's write is done; a device might take its time. */
-    while (__builtin_bswap32(s->command.control) & ~(uint32_t)DMA_ERROR) {
+    for (uint64_t done = 0; done < len;) {
+        uint64_t part = len - done < STORE_CHUNK ? len - done : STORE_CHUNK;
+
+        s->mail->record = (StoreRecord){ .offset = offset + done, .len = part };
+        memcpy(s->mail->data, s->blocks + offset + done, part);
+        if (!send(s, part)) {
+            return false;
+        }
+        done += part;
     }
-    return !s->command.control;
+    return true;
+}
+
+static bool tell_host_erased(StoreDriver *s, uint64_t offset, uint64_t len)
+{
+    s->mail->record = (StoreRecord){ .offset = offset, .len = len, .erased = 1 };
+    return send(s, 0);
 }
 
 /* ---- blocks ---- */
@@ -121,7 +148,15 @@ static EfiStatus find(const StoreDriver *s, uint64_t lba, uint64_t offset, uint6
 /* The compiler calls it, too. */
 void *memcpy(void *to, const void *from, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
+    typedef uint64_t __attribute__((may_alias)) Word;
+    size_t i = 0;
+
+    if (((uint64_t)to | (uint64_t)from) % sizeof(Word) == 0) {
+        for (; len - i >= sizeof(Word); i += sizeof(Word)) {
+            *(Word *)((uint8_t *)to + i) = *(const Word *)((const uint8_t *)from + i);
+        }
+    }
+    for (; i < len; i++) {
         ((uint8_t *)to)[i] = ((const uint8_t *)from)[i];
     }
     return to;
@@ -161,7 +196,7 @@ static bool erase(StoreDriver *s, uint64_t lba, uint64_t n)
     for (uint64_t i = 0; i < len; i++) {
         s->blocks[at + i] = 0xff;
     }
-    return tell_host(s, at, len);
+    return tell_host_erased(s, at, len);
 }
 
 /* Pairs of first block and number of blocks, until a block of all ones. All are looked at first. */
@@ -203,6 +238,7 @@ static void addresses_change(void *event, void *opaque)
 
     s->runtime->convert_pointer(0, (void **)&s->blocks);
     s->runtime->convert_pointer(0, (void **)&s->dma);
+    s->runtime->convert_pointer(0, (void **)&s->mail);
 }
 
 static EfiDxeServices *dxe_services(const EfiSystemTable *system)
@@ -268,16 +304,12 @@ static EfiStatus publish(StoreDriver *s, EfiBootServices *boot)
     return status;
 }
 
-EfiStatus store_main(EfiHandle image, EfiSystemTable *system)
+static EfiStatus start_store(const EfiSystemTable *system, const StoreParams *p, uint64_t mail)
 {
-    const StoreParams *p = &store_params;
-    const EfiDxeServices *dxe = dxe_services(system);
     StoreDriver *s;
-    EfiStatus status = dxe == NULL ? EFI_NOT_FOUND : map(dxe, p);
+    EfiStatus status =
+        system->boot->allocate_pool(EFI_RUNTIME_SERVICES_DATA, sizeof(*s), (void **)&s);
 
-    if (status == EFI_SUCCESS) {
-        status = system->boot->allocate_pool(EFI_RUNTIME_SERVICES_DATA, sizeof(*s), (void **)&s);
-    }
     if (status != EFI_SUCCESS) {
         return status;
     }
@@ -293,7 +325,23 @@ EfiStatus store_main(EfiHandle image, EfiSystemTable *system)
     s->params = *p;
     s->blocks = (uint8_t *)p->store_base;
     s->dma = (volatile uint32_t *)(p->fw_cfg_base + FW_CFG_DMA);
-    s->command_address = (uint64_t)&s->command;
-    s->record_address = (uint64_t)&s->record;
+    s->mail = (Mail *)mail;
+    s->mail_address = mail;
     return publish(s, system->boot);
+}
+
+EfiStatus store_main(EfiHandle image, EfiSystemTable *system)
+{
+    const StoreParams *p = &store_params;
+    const EfiDxeServices *dxe = dxe_services(system);
+    EfiStatus status = dxe == NULL ? EFI_NOT_FOUND : map(dxe, p);
+    uint64_t mail = p->window_base;
+
+    if (status == EFI_SUCCESS && p->window_size != 0) {
+        status = window_start(system->boot, dxe, p->window_base, p->window_size);
+    } else if (status == EFI_SUCCESS) {
+        status = system->boot->allocate_pages(EFI_ALLOCATE_ANY, EFI_RUNTIME_SERVICES_DATA,
+                                              WINDOW_MAIL / EFI_PAGE, &mail);
+    }
+    return status == EFI_SUCCESS ? start_store(system, p, mail) : status;
 }

@@ -11,13 +11,18 @@ typedef struct {
     uint64_t block_size;
     uint64_t fw_cfg_base; /* of the registers */
     uint64_t fw_cfg_key;  /* of the file that takes records */
+    /* The memory that a protected guest shares with its devices, multiples of 2 MiB; size 0: its
+     * devices reach all memory. */
+    uint64_t window_base, window_size;
 } StoreParams;
 
 /* Written to that file: these bytes of the store have changed. */
 typedef struct {
     uint64_t offset, len;
+    uint64_t erased; /* not 0: all of them are 0xff now, and none follow */
 } StoreRecord;
 
 enum {
     STORE_ENTRY = sizeof(StoreParams), /* where in the code execution starts */
+    STORE_CHUNK = 32 << 10,            /* as many bytes may follow a record */
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The host's side of the store of variables: its content from the drive, an empty one where there
  * is none (PI 1.7 volume 3, 3.2.1; EDK2's VariableFormat.h for what a store starts with), and the
- * writing back of what the driver says has changed. The drive's content is hostile, but only to the
- * guest that reads it; records are the guest's and are checked.
+ * writing back of what the driver brings as changes. The drive's content is hostile, but only to
+ * the guest that reads it; records are the guest's and are checked. The guest's memory is filled in
+ * here and not touched afterwards: it may be lent.
  */
 #include "store.h"
 
@@ -24,10 +25,11 @@ enum {
 
 struct EfiStore {
     MemoryRegion mr;
-    uint8_t *data;
+    uint8_t *data; /* what the drive has, or would have */
     char *drive;
     BlockBackend *blk; /* or NULL */
     FwCfg *fw;         /* or NULL: not connected */
+    uint8_t *driver;   /* its code in the image, or NULL: not installed */
 };
 
 /* EFI_SYSTEM_NV_DATA_FV_GUID, and EDK2's for stores of authenticated variables. */
@@ -134,7 +136,7 @@ static bool take_drive(EfiStore *s, GError **error)
 
 /* ---- changes ---- */
 
-/* Whole sectors around the change; blocks are multiples of them. */
+/* Brings whole sectors around the change to the drive; blocks are multiples of them. */
 static bool write_back(EfiStore *s, uint64_t offset, uint64_t len)
 {
     uint64_t from = offset / BLOCK_SECTOR_SIZE * BLOCK_SECTOR_SIZE;
@@ -154,13 +156,23 @@ static bool write_back(EfiStore *s, uint64_t offset, uint64_t len)
 
 static bool record_written(void *opaque, const uint8_t *data, size_t size)
 {
+    EfiStore *s = opaque;
     StoreRecord record;
 
     memcpy(&record, data, sizeof(record));
     record.offset = GUINT64_FROM_LE(record.offset);
     record.len = GUINT64_FROM_LE(record.len);
-    return record.offset <= EFI_STORE_SIZE && record.len <= EFI_STORE_SIZE - record.offset &&
-           write_back(opaque, record.offset, record.len);
+    if (record.offset > EFI_STORE_SIZE || record.len > EFI_STORE_SIZE - record.offset) {
+        return false;
+    }
+    if (record.erased) {
+        memset(s->data + record.offset, 0xff, record.len);
+    } else if (record.len <= size - sizeof(record)) {
+        memcpy(s->data + record.offset, data + sizeof(record), record.len);
+    } else {
+        return false;
+    }
+    return write_back(s, record.offset, record.len);
 }
 
 /* ---- life cycle ---- */
@@ -173,7 +185,7 @@ EfiStore *efi_store_new(const char *drive, GError **error)
         g_free(s);
         return NULL;
     }
-    s->data = memory_region_get_ram_ptr(&s->mr);
+    s->data = g_malloc(EFI_STORE_SIZE);
     s->drive = g_strdup(drive);
     if (drive == NULL) {
         format(s->data);
@@ -181,6 +193,7 @@ EfiStore *efi_store_new(const char *drive, GError **error)
         efi_store_free(s);
         return NULL;
     }
+    memcpy(memory_region_get_ram_ptr(&s->mr), s->data, EFI_STORE_SIZE);
     return s;
 }
 
@@ -199,6 +212,7 @@ void efi_store_free(EfiStore *s)
         block_unref(s->blk);
     }
     memory_region_destroy(&s->mr);
+    g_free(s->data);
     g_free(s->drive);
     g_free(s);
 }
@@ -210,7 +224,8 @@ MemoryRegion *efi_store_region(EfiStore *s)
 
 bool efi_store_connect(EfiStore *s, FwCfg *fw, GError **error)
 {
-    if (!fw_cfg_add_writable(fw, FILE_NAME, sizeof(StoreRecord), record_written, s, error)) {
+    if (!fw_cfg_add_writable(fw, FILE_NAME, sizeof(StoreRecord) + STORE_CHUNK, record_written, s,
+                             error)) {
         return false;
     }
     s->fw = g_object_ref(fw);
@@ -222,17 +237,18 @@ bool efi_store_connect(EfiStore *s, FwCfg *fw, GError **error)
 extern const uint8_t efi_store_driver[],
     efi_store_driver_end[]; /* store-blob.S; empty: store-none.S */
 
-bool efi_store_install(EfiStore *s, uint8_t *image, EfiVolume *volume, uint64_t store_base,
-                       uint64_t fw_cfg_base, GError **error)
+bool efi_store_install(EfiStore *s, uint8_t *image, EfiVolume *volume, const EfiPlaces *places,
+                       GError **error)
 {
     uint32_t len = efi_store_driver_end - efi_store_driver;
-    g_autofree uint8_t *code = NULL;
     StoreParams params = {
-        .store_base = GUINT64_TO_LE(store_base),
+        .store_base = GUINT64_TO_LE(places->store),
         .store_size = GUINT64_TO_LE(EFI_STORE_SIZE),
         .block_size = GUINT64_TO_LE(EFI_STORE_BLOCK),
-        .fw_cfg_base = GUINT64_TO_LE(fw_cfg_base),
+        .fw_cfg_base = GUINT64_TO_LE(places->fw_cfg),
         .fw_cfg_key = GUINT64_TO_LE((uint64_t)fw_cfg_file_key(s->fw, FILE_NAME)),
+        .window_base = GUINT64_TO_LE(places->window),
+        .window_size = GUINT64_TO_LE(places->window_size),
     };
 
     if (len == 0) {
@@ -240,7 +256,11 @@ bool efi_store_install(EfiStore *s, uint8_t *image, EfiVolume *volume, uint64_t 
                     "this build has no driver for UEFI variables, which takes an arm64 compiler");
         return false;
     }
-    code = g_memdup2(efi_store_driver, len);
-    memcpy(code, &params, sizeof(params));
-    return efi_volume_add_driver(image, volume, code, len, STORE_ENTRY, error);
+    if (s->driver == NULL) {
+        s->driver = efi_volume_add_driver(image, volume, efi_store_driver, len, STORE_ENTRY, error);
+    }
+    if (s->driver != NULL) {
+        memcpy(s->driver, &params, sizeof(params));
+    }
+    return s->driver != NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The variables of UEFI firmware on an accelerator that can have no flash: memory that host and
- * guest share, with a copy on a drive that every change goes to. In the guest serves them the
- * driver that is added to its firmware (store-driver.c).
+ * The variables of UEFI firmware on an accelerator that can have no flash: memory of the guest,
+ * with a copy on a drive that every change goes to. In the guest serves them the driver that is
+ * added to its firmware (store-driver.c).
  */
 #pragma once
 
@@ -26,7 +26,13 @@ MemoryRegion *efi_store_region(EfiStore *s);
 
 /* Adds the file that takes the driver's records; before the guest runs. */
 bool efi_store_connect(EfiStore *s, FwCfg *fw, GError **error);
-/* Adds the driver to image, where volume is; the store is at store_base, fw_cfg at fw_cfg_base. All
+
+/* Guest addresses of what the driver uses. */
+typedef struct {
+    uint64_t store, fw_cfg;
+    uint64_t window, window_size; /* what devices of a protected guest reach; size 0: all memory */
+} EfiPlaces;
+/* Adds the driver to image, where volume is, or tells the one that is there of other places. All
  * files of fw_cfg are there. */
-bool efi_store_install(EfiStore *s, uint8_t *image, EfiVolume *volume, uint64_t store_base,
-                       uint64_t fw_cfg_base, GError **error);
+bool efi_store_install(EfiStore *s, uint8_t *image, EfiVolume *volume, const EfiPlaces *places,
+                       GError **error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The part of UEFI that the variable store's driver calls (UEFI 2.10 sections 4.3, 4.4, 4.5; PI 1.7
- * volume 2 section 7.2 and volume 3 section 3.4): tables by the places of what is used in them.
- * Freestanding arm64 code; nothing of Humpy includes this.
+ * The part of UEFI that the driver in the guest calls (UEFI 2.10 sections 4.3, 4.4, 4.5; PI 1.7
+ * volume 2 section 7.2 and volume 3 section 3.4; EDK2's protocol of IOMMUs): tables by the places
+ * of what is used in them. Freestanding arm64 code; nothing of Humpy includes this.
  */
 #pragma once
 
@@ -23,13 +23,19 @@ typedef struct {
 #define EFI_UNSUPPORTED       EFI_ERROR(3)
 #define EFI_BAD_BUFFER_SIZE   EFI_ERROR(4)
 #define EFI_DEVICE_ERROR      EFI_ERROR(7)
+#define EFI_OUT_OF_RESOURCES  EFI_ERROR(9)
 #define EFI_NOT_FOUND         EFI_ERROR(14)
 
 enum {
+    EFI_PAGE = 4096,
+    EFI_ALLOCATE_ANY = 0,
+    EFI_ALLOCATE_ADDRESS = 2,
+    EFI_BOOT_SERVICES_DATA = 4,
     EFI_RUNTIME_SERVICES_DATA = 6,
     EFI_TPL_NOTIFY = 16,
     EFI_EVENT_ADDRESS_CHANGE = 0x60000202, /* EVT_SIGNAL_VIRTUAL_ADDRESS_CHANGE */
     EFI_GCD_RESERVED = 1,
+    EFI_GCD_SYSTEM_MEMORY = 2,
     EFI_GCD_MMIO = 3,
 };
 #define EFI_MEMORY_UC      UINT64_C(1)
@@ -45,7 +51,9 @@ typedef struct {
 
 typedef struct {
     uint8_t header[24];
-    void *task_and_pages[5];
+    void *tasks[2];
+    EfiStatus (*allocate_pages)(uint32_t how, uint32_t type, uint64_t n, uint64_t *address);
+    void *free_pages, *get_memory_map;
     EfiStatus (*allocate_pool)(uint32_t type, uint64_t size, void **buffer);
     void *free_pool;
     EfiStatus (*create_event)(uint32_t type, uint64_t tpl,
@@ -96,7 +104,30 @@ struct EfiFvb {
     EfiHandle parent;
 };
 
+/* EDK2's MdeModulePkg/Include/Protocol/IoMmu.h: what its PCI hosts hand their devices' DMA to. */
+typedef struct EfiIommu EfiIommu;
+struct EfiIommu {
+    uint64_t revision;
+    EfiStatus (*set_attribute)(EfiIommu *iommu, EfiHandle device, void *mapping, uint64_t access);
+    EfiStatus (*map)(EfiIommu *iommu, uint32_t operation, void *host, uint64_t *len,
+                     uint64_t *address, void **mapping);
+    EfiStatus (*unmap)(EfiIommu *iommu, void *mapping);
+    EfiStatus (*allocate_buffer)(EfiIommu *iommu, uint32_t how, uint32_t type, uint64_t n,
+                                 void **host, uint64_t attributes);
+    EfiStatus (*free_buffer)(EfiIommu *iommu, uint64_t n, void *host);
+};
+
+enum {
+    EFI_IOMMU_REVISION = 0x10000,
+    /* Operations; three more, for addresses above 4 GiB, follow in the same order. */
+    EFI_IOMMU_READ = 0, /* by the device */
+    EFI_IOMMU_WRITE = 1,
+    EFI_IOMMU_COMMON = 2,
+    EFI_IOMMU_N_OPERATIONS = 6,
+};
+
 _Static_assert(offsetof(EfiRuntimeServices, convert_pointer) == 64, "");
+_Static_assert(offsetof(EfiBootServices, allocate_pages) == 40, "");
 _Static_assert(offsetof(EfiBootServices, allocate_pool) == 64, "");
 _Static_assert(offsetof(EfiBootServices, create_event) == 80, "");
 _Static_assert(offsetof(EfiBootServices, install_protocol) == 128, "");

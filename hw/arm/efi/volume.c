@@ -36,8 +36,12 @@ enum {
 
     SECTION_PE32 = 0x10,
     SECTION_DEPEX = 0x13,
+    SECTION_HEADER = 4,
     DEPEX_PUSH = 0x02,
     DEPEX_END = 0x08,
+    DEPEX = 18, /* its length */
+    /* Where in the file the driver's image starts; sections are at multiples of 4. */
+    PE_AT = ((FFS_HEADER + SECTION_HEADER + DEPEX + 3) & ~3) + SECTION_HEADER,
 
     PE_SECTION_ALIGN = 0x10000, /* what arm64 wants of run time drivers */
     PE_FILE_ALIGN = 0x200,
@@ -194,18 +198,16 @@ static void write_pe_headers(uint8_t *pe, uint32_t code_len, uint32_t entry)
 
 static uint32_t put_section_header(uint8_t *at, uint8_t type, uint32_t payload)
 {
-    put(at, 3, payload + 4);
+    put(at, 3, payload + SECTION_HEADER);
     at[3] = type;
-    return 4;
+    return SECTION_HEADER;
 }
 
 /* The file's length; written to at if that is not NULL. */
 static uint32_t write_file(uint8_t *at, const uint8_t *code, uint32_t len, uint32_t entry)
 {
-    enum { DEPEX = 18 };
-    uint32_t depex_at = FFS_HEADER, pe_at = depex_at + ((4 + DEPEX + 3) & ~3);
     uint32_t rounded = (len + PE_FILE_ALIGN - 1) & ~(PE_FILE_ALIGN - 1u);
-    uint32_t size = pe_at + 4 + PE_FILE_ALIGN + rounded;
+    uint32_t size = PE_AT + PE_FILE_ALIGN + rounded;
     uint8_t sum = 0;
 
     if (at == NULL) {
@@ -222,33 +224,34 @@ static uint32_t write_file(uint8_t *at, const uint8_t *code, uint32_t len, uint3
     at[FFS_CHECKSUM + 1] = FFS_NO_FILE_CHECKSUM;
     at[FFS_STATE] = FFS_VALID;
 
-    at += depex_at;
+    at += FFS_HEADER;
     at += put_section_header(at, SECTION_DEPEX, DEPEX);
     at[0] = DEPEX_PUSH;
     memcpy(at + 1, cpu_guid, sizeof(cpu_guid));
     at[DEPEX - 1] = DEPEX_END;
-    at += pe_at - depex_at - 4;
+    at += PE_AT - SECTION_HEADER - FFS_HEADER - SECTION_HEADER;
     at += put_section_header(at, SECTION_PE32, PE_FILE_ALIGN + rounded);
     write_pe_headers(at, len, entry);
     memcpy(at + PE_FILE_ALIGN, code, len);
     return size;
 }
 
-bool efi_volume_add_driver(uint8_t *image, EfiVolume *volume, const uint8_t *code, uint32_t len,
-                           uint32_t entry, GError **error)
+uint8_t *efi_volume_add_driver(uint8_t *image, EfiVolume *volume, const uint8_t *code, uint32_t len,
+                               uint32_t entry, GError **error)
 {
     uint32_t size = (write_file(NULL, code, len, entry) + 7) & ~7u;
     uint64_t room = volume->at + volume->len - volume->free_at;
+    uint8_t *at = image + volume->free_at;
 
     /* What follows the last file must be erased to the end. */
-    if (size > room || !is_erased(image + volume->free_at, room)) {
+    if (size > room || !is_erased(at, room)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
                     "its firmware volume has %" G_GUINT64_FORMAT
                     " bytes left, but the driver for variables needs %u erased ones",
                     room, size);
-        return false;
+        return NULL;
     }
-    write_file(image + volume->free_at, code, len, entry);
+    write_file(at, code, len, entry);
     volume->free_at += size;
-    return true;
+    return at + PE_AT + PE_FILE_ALIGN;
 }

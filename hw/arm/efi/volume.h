@@ -17,6 +17,7 @@ typedef struct {
 bool efi_volume_find(const uint8_t *image, uint64_t len, EfiVolume *volume, GError **error);
 
 /* Adds a run time driver, position-independent code that starts at entry, which is dispatched once
- * the CPU's protocol is there. FALSE: the volume has no room (RANGE). */
-bool efi_volume_add_driver(uint8_t *image, EfiVolume *volume, const uint8_t *code, uint32_t len,
-                           uint32_t entry, GError **error);
+ * the CPU's protocol is there. Returns where in the image the code is; NULL: the volume has no room
+ * (RANGE). */
+uint8_t *efi_volume_add_driver(uint8_t *image, EfiVolume *volume, const uint8_t *code, uint32_t len,
+                               uint32_t entry, GError **error);

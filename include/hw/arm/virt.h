@@ -45,6 +45,8 @@ G_DECLARE_FINAL_TYPE(VirtMachine, virt_machine, HUMPY, VIRT_MACHINE, Machine)
 /* The memory that a protected guest shares with its devices. */
 typedef struct {
     AccelWindow kind; /* POOL or ZONE */
+    /* No memory to the device tree but to firmware, which RAM starts with as ever. */
+    bool hidden;
     uint64_t base, size;
 } VirtWindow;
 
