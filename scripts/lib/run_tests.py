@@ -57,18 +57,30 @@ class Tests:
 
     # ---- builds and their tests ----
 
-    def build(self, name, options=(), env=None, targets=()):
+    def build(self, name, options=(), env=None, targets=(), suites=()):
         """Sets up and builds folder NAME with warnings as errors, all of it unless targets are
-        named; its path, or None."""
+        named, or suites whose tests need some; its path, or None."""
         path = os.path.join(self.args.build, name)
         if not os.path.exists(os.path.join(path, "build.ninja")):
             shutil.rmtree(path, ignore_errors=True)
             if not self.run(f"{name}: meson setup",
                             ["meson", "setup", path, "-Dwerror=true", *options], env):
                 return None
+        if suites:
+            targets = [*targets, *self.needed(path, suites)]
         if not self.run(f"{name}: builds without warnings", ["ninja", "-C", path, *targets], env):
             return None
         return path
+
+    def needed(self, path, suites):
+        """The targets of build folder PATH that the tests of these suites depend on."""
+        asked = [json.loads(subprocess.run(["meson", "introspect", what, path], check=True,
+                                           capture_output=True, text=True).stdout)
+                 for what in ("--targets", "--tests")]
+        files = {target["id"]: target["filename"] for target in asked[0]}
+        return sorted({os.path.relpath(file, path) for test in asked[1]
+                       if {word.split(":")[-1] for word in test["suite"]} & set(suites)
+                       for target in test["depends"] for file in files[target]})
 
     def meson_tests(self, path, suites, label="", env=None, wrapper_factor=1):
         """Runs the suites that the build folder has, and counts their tests."""
@@ -211,45 +223,47 @@ class Tests:
         self.ok(name)
         return done.stdout.strip()
 
-    def arm64(self, targets=()):
+    def arm64(self, *suites):
+        """The arm64 build, as far as these suites need it."""
         cross = self.sysroot()
         return cross and self.build("arm64", ["--cross-file", cross, "-Dauto_features=enabled",
-                                              "-Dengine_a64=disabled"], targets=targets)
+                                              "-Dengine_a64=disabled"], suites=suites)
+
+    def arm64_suite(self, *suites, factor=1):
+        path = self.arm64(*suites)
+        if path:
+            self.meson_tests(path, suites, "arm64: ", None, factor)
+
+    def suite_cross(self):
+        """The arm64 build's unit and conformance tests below qemu-aarch64."""
+        self.arm64_suite("unit", "conformance", factor=5)
+
+    def suite_cross_full(self):
+        """What else of its tests qemu-aarch64 carries; all of it builds without warnings."""
+        if self.arm64():
+            self.arm64_suite("qtest", "soak", factor=10)
 
     def suite_nested_arm64(self):
         """Payloads and stock arm64 guests on KVM, in a machine with EL2 that QEMU emulates."""
-        path = self.arm64(["nested-arm64"])
-        if path:
-            self.meson_tests(path, ["nested-arm64"])
+        self.arm64_suite("nested-arm64")
 
     def suite_arm64_programs(self):
         """The arm64 build's unit and conformance programs in that machine."""
-        path = self.arm64()
-        if path:
-            self.meson_tests(path, ["arm64-programs"])
+        if self.arm64("unit", "conformance"):
+            self.arm64_suite("arm64-programs")
 
     def suite_arm64_functional(self):
         """Its functional tests there: the models run their guests on the machine's KVM."""
-        path = self.arm64()
-        if path:
-            self.meson_tests(path, ["arm64-functional"])
+        if self.arm64():
+            self.arm64_suite("arm64-functional")
 
-    def suite_cross(self):
-        """The arm64 build and its tests below qemu-aarch64; programs that need no library."""
-        path = self.arm64()
-        if path:
-            self.meson_tests(path, ["unit", "conformance"], "arm64: ", None, 5)
+    def suite_static(self):
+        """Programs for arm64 that need no library."""
         cross = self.sysroot("--static")
         path = cross and self.build("arm64-static", ["--cross-file", cross, "-Dstatic=true"],
                                     targets=["launch/humpy", "system/humpy-system-aarch64"])
         if path:
             self.meson_tests(path, ["static"], "arm64-static: ")
-
-    def suite_cross_full(self):
-        """What else of the arm64 build's tests qemu-aarch64 carries."""
-        path = self.arm64()
-        if path:
-            self.meson_tests(path, ["qtest", "soak", "smoke"], "arm64: ", None, 10)
 
     def suite_packages(self):
         """scripts/package, twice: what it makes, and that it makes the same again."""
@@ -389,10 +403,11 @@ class Tests:
               ("conformance", True),
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
               ("nested", False), ("xen-real", False), ("vduse-real", False),
+              ("cross", False), ("nested-arm64", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
     # not part of a run without --suite
-    ON_REQUEST = ("soak", "launch-crash", "pool-kernel", "cross", "cross-full", "packages",
-                  "nested-arm64", "arm64-programs", "arm64-functional")
+    ON_REQUEST = ("soak", "launch-crash", "pool-kernel", "cross-full", "static", "packages",
+                  "arm64-programs", "arm64-functional")
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]

@@ -11,7 +11,8 @@ import nested
 import tap
 
 BUILD = os.environ.get("HUMPY_ARM64_BUILD", os.path.join(humpy.ROOT, "build-arm64"))
-OPTIONS = ["--arch", "arm64", "--smp", "2",
+# Limits are for what hangs: a busy host takes several times as long as an idle one.
+OPTIONS = ["--arch", "arm64", "--smp", "2", "--timeout", "2400",
            "--binary", os.path.join(BUILD, "system", "humpy-system-aarch64")]
 
 # Each payload and its number of vCPUs: NAME=N.
@@ -22,12 +23,12 @@ export HUMPY_KVM_ON_TCG=1
 bad=0
 for each in PAYLOADS; do
     echo "outer: payload ${each%=*}"
-    timeout 100 payload-run --engine kvm --smp "${each#*=}" "/payload/${each%=*}.bin" || {
+    timeout 600 payload-run --engine kvm --smp "${each#*=}" "/payload/${each%=*}.bin" || {
         echo "outer: ended with $?"
         bad=1
     }
 done
-timeout 200 test-kvm-arm64 || bad=1
+timeout 600 test-kvm-arm64 || bad=1
 exit $bad
 """
 
@@ -47,7 +48,7 @@ fi
 
 # With ACCEL and DEVICES replaced.
 OUTER = nested.SERVE + r"""
-timeout 300 humpy-system-aarch64 -M virt -accel ACCEL -smp 2 -m 256M \
+timeout 1800 humpy-system-aarch64 -M virt -accel ACCEL -smp 2 -m 256M \
     -display none -serial stdio -monitor none \
     -kernel /guest/vmlinuz -initrd /guest/initrd -append "console=ttyAMA0 quiet panic=-1" \
     -drive file=/guest/disk,format=raw,if=none,id=disk \
