@@ -20,7 +20,7 @@ CACHE = os.path.join(HOME, ".cache", "humpy")
 
 # What tests and the scripts below them start, and the libraries of programs.
 PACKAGES = """apt base-files base-passwd bash coreutils cpio dash debianutils diffutils dpkg e2fsprogs
-fdisk findutils gawk grep gzip hostname iproute2 libc-bin lz4 mount mtools nbdkit netbase passwd procps
+fdisk findutils gawk grep gzip hostname iproute2 kmod libc-bin lz4 mount mtools nbdkit netbase passwd procps
 python3 qemu-utils sed tar util-linux xz-utils libfdt1 libglib2.0-0 libjson-glib-1.0-0 liblz4-1 libnbd0
 libpixman-1-0 libpng16-16 libslirp0 liburcu8 liburing2 libvncserver1 zlib1g""".split()
 
@@ -159,13 +159,13 @@ class Results:
             print(f"# {name}: {text}", flush=True)
 
 
-def main(suites, seconds, words=(), cache=(), more=()):
+def main(suites, seconds, words=(), cache=(), more=(), before=""):
     """Runs the tests of these suites, or those of them that are named, each for so many seconds at
-    most; the exit status for whoever reads the results."""
+    most, after what the shell does before; the exit status for whoever reads the results."""
     tests = [test for test in listed(suites) if test["cmd"] and (not words or short(test) in words)]
     results = Results()
-    status, text = run("\n".join(command(test, seconds, more) for test in tests), cache, results.hear,
-                       14400)
+    status, text = run("\n".join([before, *(command(test, seconds, more) for test in tests)]), cache,
+                       results.hear, 14400)
     for name in map(short, tests):
         if name not in results.ended:
             results.result(False, f"{name} was not run to its end")

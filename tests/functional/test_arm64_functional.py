@@ -13,6 +13,8 @@ import machine_arm64 as machine
 LONGEST = 900  # seconds until a test gives up on a guest: one that is emulated in an emulated one
 SECONDS = 3600  # for each file
 MORE = (("HUMPY_ENGINE", "yes"), ("HUMPY_LONGEST", str(LONGEST)), ("HUMPY_CRASH_LAUNCHES", "10"))
+# What taps take, of the kernel's package: the initramfs has no more than guests need.
+TUN = f"insmod $(find {machine.CACHE} -name tun.ko)"
 
 
 def prepared():
@@ -36,4 +38,4 @@ def prepared():
 
 
 if __name__ == "__main__":
-    sys.exit(machine.main(("smoke", "functional"), SECONDS, sys.argv[1:], prepared(), MORE))
+    sys.exit(machine.main(("smoke", "functional"), SECONDS, sys.argv[1:], prepared(), MORE, TUN))
