@@ -20,7 +20,7 @@ CACHE = os.path.join(HOME, ".cache", "humpy")
 
 # What tests and the scripts below them start, and the libraries of programs.
 PACKAGES = """apt base-files base-passwd bash coreutils cpio dash debianutils diffutils dpkg e2fsprogs
-fdisk findutils gawk grep gzip hostname iproute2 kmod libc-bin lz4 mount mtools nbdkit netbase passwd procps
+fdisk findutils grep gzip hostname iproute2 kmod libc-bin lz4 mawk mount mtools nbdkit netbase passwd procps
 python3 qemu-utils sed tar util-linux xz-utils libfdt1 libglib2.0-0 libjson-glib-1.0-0 liblz4-1 libnbd0
 libpixman-1-0 libpng16-16 libslirp0 liburcu8 liburing2 libvncserver1 zlib1g""".split()
 
