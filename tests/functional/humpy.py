@@ -32,6 +32,13 @@ def need_guest(kernel="cloud"):
         tap.skip_all("scripts/guest-files cannot prepare a guest")
 
 
+def no_x86_kvm():
+    """Why x86 guests cannot run on this host's KVM, or None."""
+    if os.uname().machine != "x86_64":
+        return f"this host is {os.uname().machine}: its KVM does not execute x86 code"
+    return None if os.access("/dev/kvm", os.R_OK | os.W_OK) else "no /dev/kvm"
+
+
 def run(args, before=(), **kwargs):
     """Runs the program, below the command before, to its end without a guest; returns the finished
     process, as text."""

@@ -103,8 +103,8 @@ def resets():
 
 if not os.path.exists(PAYLOAD):
     tap.skip_all("no x86_64-linux-gnu-gcc to build the payload with")
-if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-    tap.skip_all("no /dev/kvm, below accel/kvm and the ACRN model")
+if humpy.no_x86_kvm():
+    tap.skip_all(f"{humpy.no_x86_kvm()}, which the ACRN model does on it")
 for test_name in PAYLOADS:
     test(f"acrn: with completion polling, the payload's test {test_name} is passed")(
         lambda name=test_name: run_payload("acrn,host=model,completion-polling=on", name))

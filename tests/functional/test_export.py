@@ -76,7 +76,8 @@ def mistakes():
             done = run(*more, *NULL, "--export", export, binary=binary)
             check_equal(done.returncode, 1)
             check_equal(len(done.stderr.splitlines()), 1)
-            check_in(f"{os.path.basename(binary)}: -export {export}: {line}", done.stderr)
+            name = os.path.basename(binary).removeprefix("start-")
+            check_in(f"{name}: -export {export}: {line}", done.stderr)
 
 
 @test("without the kernel's module the line says how to get it")

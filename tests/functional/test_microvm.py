@@ -128,8 +128,8 @@ def debug_exit():
 def need(accel):
     if not os.path.exists(PAYLOAD):
         raise Skip("no compiler for the payload")
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        raise Skip(f"no /dev/kvm for -accel {accel}")
+    if humpy.no_x86_kvm():
+        raise Skip(f"-accel {accel}: {humpy.no_x86_kvm()}")
 
 
 def machine(accel, cpus, words, *more):
