@@ -8,9 +8,10 @@
 #include "options.h"
 #include "util/error.h"
 
-#define NO_FIRMWARE "there is no firmware to be loaded yet (a kernel is started with -kernel)"
-#define NO_PCI      "there are no PCI and no USB devices yet"
-#define USE_DRIVE   "is not understood (disks are given with -drive)"
+#define USE_DRIVE "is not understood (disks are given with -drive)"
+#define NO_WINDOW "there are no windows (-vnc shows displays)"
+#define NO_USB    "there are no USB devices"
+#define NO_TABLES "nothing can be added to the guest's tables"
 
 static const ForeignOption foreign[] = {
     { "s", .cap = ACCEL_CAP_GDB },
@@ -18,28 +19,30 @@ static const ForeignOption foreign[] = {
     { "incoming", "URI", .cap = ACCEL_CAP_MIGRATION },
     { "loadvm", "TAG", .cap = ACCEL_CAP_MIGRATION },
 
-    { "vga", "TYPE", .none = "none", .why = "there are no displays yet" },
-    { "spice", "TEXT", .none = "none", .why = "there are no displays yet" },
-    { "sdl full-screen", .why = "there are no displays yet" },
+    { "vga", "TYPE", .none = "none",
+      .why = "there is no VGA (-device virtio-gpu-pci is a display)" },
+    { "spice", "TEXT", .none = "none", .why = NO_WINDOW },
+    { "sdl full-screen", .why = NO_WINDOW },
     { "parallel", "DEVICE", .none = "none", .why = "there are no parallel ports" },
     { "audio audiodev soundhw", "TYPE", .none = "none", .why = "there are no sound devices" },
-    { "usb", .why = NO_PCI },
-    { "usbdevice", "TYPE", .why = NO_PCI },
-    { "boot", "ORDER", .why = NO_FIRMWARE },
+    { "usb", .why = NO_USB },
+    { "usbdevice", "TYPE", .why = NO_USB },
+    { "boot", "ORDER",
+      .why = "firmware keeps its own order (-bios); a kernel is started with -kernel" },
     { "semihosting", .why = "there is no semihosting" },
     { "semihosting-config", "TEXT", .why = "there is no semihosting" },
 
     { "hda hdb hdc hdd sd mtdblock fda fdb cdrom", "FILE", .why = USE_DRIVE },
-    { "snapshot", .why = "is not supported (copy the image instead)" },
-    { "tpmdev", "TYPE", .why = "there is no such device yet" },
+    { "snapshot", .why = "is not supported (-drive snapshot=on is)" },
+    { "tpmdev", "TYPE", .why = "there is no TPM" },
 
     { "rtc", "TEXT", .none = "base=utc", .why = "the clock is always the host's, in UTC" },
     { "icount", "TEXT", .why = "instructions are not counted" },
-    { "sandbox", "TEXT", .none = "off", .why = "there is no sandbox yet" },
+    { "sandbox", "TEXT", .none = "off", .why = "there is no sandbox" },
     { "runas chroot", "TEXT", .why = "is not supported" },
     { "writeconfig", "FILE", .why = "is not supported" },
     { "d D", "TEXT", .why = "is not supported (-trace switches trace events on)" },
-    { "smbios acpitable", "TEXT", .why = NO_FIRMWARE },
+    { "smbios acpitable", "TEXT", .why = NO_TABLES },
 };
 
 /* TRUE if name is one of names, which are separated by spaces. */

@@ -74,7 +74,8 @@ const char *error_nearest(const char *word, const char *const *names)
 {
     const char *const *all = names;
     const char *best = NULL;
-    unsigned best_distance = MAX(2, strlen(word) / 3) + 1;
+    size_t len = strlen(word);
+    unsigned best_distance = (len <= 3 ? 1 : MAX(2, len / 3)) + 1;
 
     for (; *names != NULL; names++) {
         unsigned d = distance(word, *names);

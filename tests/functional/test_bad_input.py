@@ -91,7 +91,7 @@ rows("what an accelerator cannot do is its own word",
 
 rows("options of QEMU's that are missing say so",
      (["-M", "virt", "-pflash", "/nonexistent/efi"], "/nonexistent/efi", "No such file"),
-     (["-vga", "std"], "-vga std: there are no displays yet"))
+     (["-vga", "std"], "-vga std: there is no VGA"))
 
 rows("network",
      (["-netdev", "usr,id=n"], "-netdev usr,id=n: netdev type 'usr' is not known",

@@ -156,6 +156,8 @@ static void test_nearest_spelling(void)
     g_assert_cmpstr(error_nearest("kern", names), ==, "kernel");
     g_assert_cmpstr(error_nearest("kernel-image", names), ==, "kernel");
     g_assert_null(error_nearest("ke", names));
+    g_assert_null(error_nearest("foo", (const char *const[]){ "mon", "log", NULL }));
+    g_assert_cmpstr(error_nearest("olg", (const char *const[]){ "mon", "log", NULL }), ==, "log");
     g_assert_null(error_nearest("something", names));
     g_assert_null(error_nearest("a word that is far longer than anything the table of the distances"
                                 " has room for",
