@@ -99,6 +99,22 @@ static bool check_guid(const char *guid, GError **error)
     return false;
 }
 
+/* What finds partitions by their GUIDs takes any of two that have the same. */
+static bool check_unique(const uint8_t *entries, const GptPartition *parts, unsigned i,
+                         GError **error)
+{
+    for (unsigned j = 0; j < i; j++) {
+        if (memcmp(entries + i * ENTRY_SIZE + ENTRY_GUID, entries + j * ENTRY_SIZE + ENTRY_GUID,
+                   16) == 0) {
+            g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                        "partition %u ('%s') has the GUID %s of partition %u ('%s')", i,
+                        parts[i].label, parts[i].guid, j, parts[j].label);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool put_entries(uint8_t *entries, const GptPartition *parts, unsigned n, GError **error)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -113,6 +129,9 @@ static bool put_entries(uint8_t *entries, const GptPartition *parts, unsigned n,
             put_guid(p + ENTRY_GUID, parts[i].guid);
         } else {
             put_made_guid(p + ENTRY_GUID, parts, n, i + 1);
+        }
+        if (parts[i].guid != NULL && !check_unique(entries, parts, i, error)) {
+            return false;
         }
         put_le(p + ENTRY_FIRST, 8, parts[i].start / GPT_SECTOR);
         put_le(p + ENTRY_LAST, 8, (parts[i].start + parts[i].length) / GPT_SECTOR - 1);

@@ -111,10 +111,13 @@ static bool resolve_image(const Plan *plan, const char *what, char **path, char 
 {
     g_autofree char *name = g_strdup(*path);
 
+    if (name == NULL) {
+        return true; /* a disk of partitions */
+    }
     if (!resolve(plan, what, path, writable, error)) {
         return false;
     }
-    if (name != NULL && !plan_find_format(plan, name, *path, format, error)) {
+    if (!plan_find_format(plan, name, *path, format, error)) {
         g_prefix_error(error, "%s: ", what);
         return false;
     }
@@ -142,6 +145,10 @@ static bool resolve_disk(const Plan *plan, PlanDisk *d, unsigned number, GError 
         PlanPartition *p = g_ptr_array_index(d->partitions, i);
         g_autofree char *part = g_strdup_printf("disk %u, partition '%s'", number, p->label);
 
+        if (p->writable && !d->writable) {
+            g_warning("%s: is writable only if the whole disk is, which says it is not", part);
+            p->writable = false;
+        }
         if (!resolve_image(plan, part, &p->path, &p->format, p->writable && !below_overlay,
                            error)) {
             return false;

@@ -166,6 +166,9 @@ partitions("an image that is empty", [{"label": "a", "path": "empty"}], "0 bytes
 partitions("an image that is not there", [{"label": "a", "path": "none"}], path("none"), "No such file")
 partitions("an image that is a directory", [{"label": "a", "path": "."}], "regular file")
 partitions("a label of 37 characters", [dict(PART, label="x" * 37)], "36 characters")
+GUID = "6f2a8e04-9f7e-4c0c-8d3b-0a1b2c3d4e5f"
+partitions("a GUID twice", [dict(PART, guid=GUID), dict(PART, label="b", guid=GUID.upper())],
+           "partition 1 ('b') has the GUID " + GUID.upper() + " of partition 0 ('a')")
 partitions("128 at most", [dict(PART, label=f"p{i}") for i in range(129)], "at most 128")
 
 
@@ -175,8 +178,9 @@ MEMBERS = {"name": str, "kernel": str, "initrd": str, "params": str, "bootloader
            "protected": bool, "memory_mib": int, "swiotlb_mib": int, "cpu_topology": str,
            "platform_version": str, "devices": list, "console_input_device": str, "usb_config": dict,
            "vendor_boot": str, "init_boot": str, "bootconfig": str}
-DISK_MEMBERS = {"image": str, "partitions": list, "writable": bool, "overlay": str}
-PART_MEMBERS = {"label": str, "path": str, "writable": bool, "guid": str, "size": int}
+DISK_MEMBERS = {"image": str, "partitions": list, "writable": bool, "overlay": str, "format": str}
+PART_MEMBERS = {"label": str, "path": str, "writable": bool, "guid": str, "size": int,
+                "format": str}
 VALUES = {str: "x", bool: True, int: 7, float: 1.5, list: [], dict: {}}
 NAMES = {str: "a string", bool: "true or false", int: "a whole number", float: "a number with a fraction",
          list: "an array", dict: "an object"}

@@ -253,6 +253,15 @@ def names_files():
         check_equal(json.loads(after(argv, "-blockdev")[0])["driver"], kind)
 
 
+@test("a writable partition of a disk that is not is warned of")
+def writable_partition():
+    for writable, said in (True, ""), (False, "humpy: warning: disk 0, partition 'l': is writable only if "
+                                              "the whole disk is, which says it is not\n"):
+        disk = {"partitions": [{"label": "l", "path": DISK, "writable": True}], "writable": writable}
+        done = launch("vm", "run", config(disks=[disk]), "--dry-run")
+        check_equal((done.returncode, done.stderr), (0, said))
+
+
 @test("a writable sparse image is warned of")
 def sparse_writable():
     image = write("sparse", b"\x3a\xff\x26\xed" + bytes(100))
