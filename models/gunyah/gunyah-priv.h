@@ -100,10 +100,11 @@ typedef struct {
     uint64_t size;
     uint64_t hva; /* 0 for v17's files */
     bool lend;
-    uint64_t offset; /* v17: into the file */
-    GArray *vmas;    /* of Vma: what backs it, clipped */
-    uint8_t *view;   /* the model's own mapping, or hva if it shares the caller's; NULL: none */
-    int absent;      /* android15: errno that touching its pages comes to; 0: they are there */
+    uint64_t offset;    /* v17: into the file */
+    uint32_t map_flags; /* v17: GH_MAP_* */
+    GArray *vmas;       /* of Vma: what backs it, clipped */
+    uint8_t *view;      /* the model's own mapping, or hva if it shares the caller's; NULL: none */
+    int absent;         /* android15: errno that touching its pages comes to; 0: they are there */
     bool own_view;
     bool given;       /* the resource manager has it */
     uint64_t ipa;     /* where the resource manager placed it */
@@ -120,6 +121,8 @@ struct GhVm;
 int mem_add(struct GhVm *vm, const struct gh_userspace_memory_region *region, bool lend);
 /* fd is a guest-memory file and args have been checked against it. */
 int mem_add_file(struct GhVm *vm, const struct gh_map_mem_args *args, int fd);
+/* Takes such a range, or one end of it, away again; flags must be those it was mapped with. */
+int mem_trim_file(struct GhVm *vm, const struct gh_map_mem_args *args, int fd);
 int mem_unmap_file(struct GhVm *vm, const struct gh_map_mem_args *args);
 int mem_reclaim_range(struct GhVm *vm, const struct gh_address_range *range);
 /* FALSE: beyond the memlock limit. */

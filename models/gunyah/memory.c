@@ -232,6 +232,13 @@ int mem_add(GhVm *vm, const struct gh_userspace_memory_region *region, bool lend
     return ret;
 }
 
+static bool same_file(const Mapping *m, const struct stat *st)
+{
+    const Vma *vma = m->vmas && m->vmas->len ? &g_array_index(m->vmas, Vma, 0) : NULL;
+
+    return vma && vma->ino == st->st_ino;
+}
+
 int mem_add_file(GhVm *vm, const struct gh_map_mem_args *args, int fd)
 {
     const int prot = PROT_READ | PROT_WRITE;
@@ -252,6 +259,7 @@ int mem_add_file(GhVm *vm, const struct gh_map_mem_args *args, int fd)
     m->size = args->size;
     m->lend = (args->flags & GH_MAP_ACCESS_MASK) == GH_MAP_FORCE_LEND;
     m->offset = args->offset;
+    m->map_flags = args->flags;
     m->vmas = g_array_new(FALSE, TRUE, sizeof(Vma));
     g_array_append_val(m->vmas, vma);
     m->view = view;
@@ -259,6 +267,14 @@ int mem_add_file(GhVm *vm, const struct gh_map_mem_args *args, int fd)
     lend_register_view(view, m->size);
     pthread_mutex_lock(&vm->mm_lock);
     ret = check_collisions(vm, 0, m->gpa, m->size);
+    for (GList *l = vm->mappings; l && ret == 0 && vm->knobs.rev == REV_V17; l = l->next) {
+        const Mapping *other = l->data;
+
+        if (same_file(other, &st) && m->offset < other->offset + other->size &&
+            other->offset < m->offset + m->size) {
+            ret = -EEXIST; /* a page is in one place of the guest */
+        }
+    }
     if (ret < 0) {
         mem_free(m);
     } else {
@@ -266,6 +282,58 @@ int mem_add_file(GhVm *vm, const struct gh_map_mem_args *args, int fd)
     }
     pthread_mutex_unlock(&vm->mm_lock);
     return ret;
+}
+
+/* With mm_lock: the one mapping of that file, with those flags, that has the whole range. */
+static GList *find_mapped(GhVm *vm, const struct gh_map_mem_args *args, const struct stat *st)
+{
+    for (GList *l = vm->mappings; l; l = l->next) {
+        const Mapping *m = l->data;
+
+        if (same_file(m, st) && m->map_flags == args->flags && m->gpa <= args->guest_addr &&
+            args->guest_addr - m->gpa <= m->size &&
+            args->size <= m->size - (args->guest_addr - m->gpa)) {
+            return l;
+        }
+    }
+    return NULL;
+}
+
+int mem_trim_file(GhVm *vm, const struct gh_map_mem_args *args, int fd)
+{
+    struct gh_map_mem_args rest = *args;
+    uint64_t before, after;
+    struct stat st;
+    GList *link;
+    Mapping *m;
+
+    if (fstat(fd, &st) < 0) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&vm->mm_lock);
+    link = find_mapped(vm, args, &st);
+    if (!link ||
+        ((Mapping *)link->data)->offset + (args->guest_addr - ((Mapping *)link->data)->gpa) !=
+            args->offset) {
+        pthread_mutex_unlock(&vm->mm_lock);
+        return -ENOENT;
+    }
+    m = link->data;
+    before = args->guest_addr - m->gpa;
+    after = m->size - before - args->size;
+    if (before && after) {
+        pthread_mutex_unlock(&vm->mm_lock);
+        return -EINVAL; /* two would be left */
+    }
+    rest.guest_addr = before ? m->gpa : args->guest_addr + args->size;
+    rest.offset = before ? m->offset : args->offset + args->size;
+    rest.size = before + after;
+    mem_unmap_engine(vm, m);
+    vm->mappings = g_list_delete_link(vm->mappings, link);
+    mem_give_back(m);
+    mem_free(m);
+    pthread_mutex_unlock(&vm->mm_lock);
+    return rest.size ? mem_add_file(vm, &rest, fd) : 0;
 }
 
 int mem_unmap_file(GhVm *vm, const struct gh_map_mem_args *args)

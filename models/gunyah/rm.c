@@ -292,6 +292,10 @@ static int find_image(GhVm *vm, Mapping **image)
         return ret;
     }
     *image = mem_find(vm, vm->dtb.guest_phys_addr, vm->dtb.size);
+    if (!*image && vm->knobs.rev == REV_V17) {
+        model_log("Failed to allocate parcel for DTB: %d", -ENOENT);
+        return -ENOENT;
+    }
     if (!*image) {
         model_log("Failed to find the memory_handle for DTB");
         return -EINVAL;

@@ -261,12 +261,15 @@ static long set_auth_type(GhVm *vm, uintptr_t arg)
 
 static bool map_flags_valid(uint32_t flags)
 {
-    const uint32_t known = GH_MAP_ACCESS_MASK | GH_MAP_ALLOW_READ | GH_MAP_ALLOW_WRITE |
-                           GH_MAP_ALLOW_EXEC | GH_MAP_UNMAP;
+    const uint32_t rights = GH_MAP_ALLOW_READ | GH_MAP_ALLOW_WRITE | GH_MAP_ALLOW_EXEC;
+    const uint32_t known = GH_MAP_ACCESS_MASK | rights | GH_MAP_UNMAP;
 
-    return !(flags & ~known) && (flags & GH_MAP_ACCESS_MASK) <= GH_MAP_FORCE_SHARE;
+    return !(flags & ~known) && flags & rights &&
+           (flags & GH_MAP_ACCESS_MASK) <= GH_MAP_FORCE_SHARE;
 }
 
+/* One errno for all that is wrong. A kernel takes a range that its file does not have, too, and
+ * faults later; there is nothing here that could be mapped then. */
 static long map_mem(GhVm *vm, uintptr_t arg)
 {
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -276,22 +279,20 @@ static long map_mem(GhVm *vm, uintptr_t arg)
     if (user_copy_from(&args, arg, sizeof(args)) < 0) {
         return -EFAULT;
     }
-    if (!map_flags_valid(args.flags) || !args.size || args.size % page || args.offset % page ||
-        args.guest_addr % page || args.offset + args.size < args.offset) {
+    if (!is_memory((int)args.guest_mem_fd, OBJECT_GUEST_MEM) || !map_flags_valid(args.flags) ||
+        args.guest_addr % page || args.offset % page || args.size % page) {
         return -EINVAL;
     }
-    if (args.guest_addr + args.size < args.guest_addr) {
-        return -EOVERFLOW;
+    if (args.flags & GH_MAP_UNMAP) {
+        args.flags &= ~GH_MAP_UNMAP;
+        return mem_trim_file(vm, &args, (int)args.guest_mem_fd);
     }
-    if (fstat((int)args.guest_mem_fd, &st) < 0) {
-        return -EBADF;
-    }
-    if (!is_memory((int)args.guest_mem_fd, OBJECT_GUEST_MEM) ||
-        args.offset + args.size > (uint64_t)st.st_size) {
+    if (!args.size || args.guest_addr + args.size < args.guest_addr ||
+        fstat((int)args.guest_mem_fd, &st) < 0 || args.offset > (uint64_t)st.st_size ||
+        args.size > (uint64_t)st.st_size - args.offset) {
         return -EINVAL;
     }
-    return args.flags & GH_MAP_UNMAP ? mem_unmap_file(vm, &args)
-                                     : mem_add_file(vm, &args, (int)args.guest_mem_fd);
+    return mem_add_file(vm, &args, (int)args.guest_mem_fd);
 }
 
 static long function_call(GhVm *vm, uintptr_t arg, int (*call)(GhVm *, const struct gh_fn_desc *))

@@ -75,20 +75,67 @@ static void test_map_mem(void)
     }
     vm = vm_new(REV);
     fd = create_mem(vm, 0, 8192, 0);
-    assert_errno(map_mem(vm, fd, 3, RAM_GPA, 0, 4096), EINVAL);
-    assert_errno(map_mem(vm, fd, 1 << 9, RAM_GPA, 0, 4096), EINVAL);
-    assert_errno(map_mem(vm, fd, RWX, RAM_GPA + 1, 0, 4096), EINVAL);
-    assert_errno(map_mem(vm, fd, RWX, RAM_GPA, 0, 0), EINVAL);
-    assert_errno(map_mem(vm, fd, RWX, RAM_GPA, 4096, 8192), EINVAL); /* beyond the file */
-    assert_errno(map_mem(vm, fd, RWX, -4096ULL, 0, 8192), EOVERFLOW);
-    assert_errno(map_mem(vm, 9999, RWX, RAM_GPA, 0, 4096), EBADF);
+    assert_errno(map_mem(vm, 9999, RWX, RAM_GPA, 0, 4096), EINVAL);
     assert_errno(map_mem(vm, vm->vm, RWX, RAM_GPA, 0, 4096), EINVAL);
-    assert_ok(map_mem(vm, fd, RWX, RAM_GPA, 0, 8192));
-    assert_errno(map_mem(vm, fd, RWX, RAM_GPA + 4096, 0, 4096), EEXIST);
-    assert_errno(map_mem(vm, fd, GH_MAP_UNMAP, RAM_GPA, 0, 4096), ENOENT);
-    assert_ok(map_mem(vm, fd, GH_MAP_UNMAP, RAM_GPA, 0, 8192));
-    assert_ok(map_mem(vm, fd, RWX, RAM_GPA, 0, 8192));
+    assert_errno(map_mem(vm, fd, RWX | 3, RAM_GPA, 0, 4096), EINVAL);
+    assert_errno(map_mem(vm, fd, RWX | 1 << 9, RAM_GPA, 0, 4096), EINVAL);
+    assert_errno(map_mem(vm, fd, GH_MAP_FORCE_LEND, RAM_GPA, 0, 4096), EINVAL); /* no right */
+    assert_errno(map_mem(vm, fd, RWX, RAM_GPA + 1, 0, 4096), EINVAL);
+    assert_errno(map_mem(vm, fd, RWX, RAM_GPA, 1, 4096), EINVAL);
+    assert_errno(map_mem(vm, fd, RWX, RAM_GPA, 0, 4095), EINVAL);
+    assert_errno(map_mem(vm, fd, RWX, RAM_GPA, 0, 0), EINVAL);
+    assert_ok(map_mem(vm, fd, RWX, RAM_GPA, 0, 4096));
+    assert_errno(map_mem(vm, fd, RWX, RAM_GPA, 4096, 4096), EEXIST);     /* the address */
+    assert_errno(map_mem(vm, fd, RWX, RAM_GPA + 4096, 0, 4096), EEXIST); /* the page */
+    assert_ok(map_mem(vm, fd, RWX, RAM_GPA + 4096, 4096, 4096));
     vm_close(&fd);
+}
+
+static void test_unmap_mem(void)
+{
+    const uint32_t unmap = RWX | GH_MAP_UNMAP;
+    g_autoptr(Vm) vm = NULL;
+    int fd, other;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    fd = create_mem(vm, 0, 4 * 4096, 0);
+    other = create_mem(vm, 0, 4 * 4096, 0);
+    assert_errno(map_mem(vm, fd, unmap, RAM_GPA, 0, 4096), ENOENT);
+    assert_ok(map_mem(vm, fd, RWX, RAM_GPA, 0, 4 * 4096));
+    assert_errno(map_mem(vm, fd, GH_MAP_UNMAP, RAM_GPA, 0, 4 * 4096), EINVAL); /* no right */
+    assert_errno(map_mem(vm, fd, unmap | GH_MAP_FORCE_LEND, RAM_GPA, 0, 4 * 4096), ENOENT);
+    assert_errno(map_mem(vm, other, unmap, RAM_GPA, 0, 4 * 4096), ENOENT);
+    assert_errno(map_mem(vm, fd, unmap, RAM_GPA, 4096, 4096), ENOENT);        /* another page */
+    assert_errno(map_mem(vm, fd, unmap, RAM_GPA + 4096, 4096, 4096), EINVAL); /* leaves two */
+    assert_ok(map_mem(vm, fd, unmap, RAM_GPA, 0, 4096));
+    assert_ok(map_mem(vm, fd, unmap, RAM_GPA + 3 * 4096, 3 * 4096, 4096));
+    assert_ok(map_mem(vm, fd, unmap, RAM_GPA + 4096, 4096, 2 * 4096));
+    assert_errno(map_mem(vm, fd, unmap, RAM_GPA + 4096, 4096, 2 * 4096), ENOENT);
+    vm_close(&fd);
+    vm_close(&other);
+}
+
+static void test_dtb_outside(void)
+{
+    static const struct {
+        uint64_t gpa, size;
+    } rows[] = { { RAM_GPA + RAM_SIZE, 4096 }, { RAM_GPA + RAM_SIZE - 4096, 8192 } };
+
+    if (model_only()) {
+        return;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Vm) vm = vm_new(REV);
+
+        prepare(vm, &(DtSpec){ .n_cpus = 1 }, true);
+        assert_ok(set_dtb(vm, rows[i].gpa, rows[i].size));
+        assert_errno(vm_call(vm, GH_VM_START, NULL), ENOENT);
+        assert_dmesg_has("Failed to allocate parcel for DTB: -2");
+        assert_errno(vm_call(vm, GH_VM_START, NULL), ENODEV);
+    }
 }
 
 static void test_boot(void)
@@ -158,6 +205,8 @@ void add_v17_tests(void)
     g_test_add_func("/v17/probe/null-tells-which-calls-exist", test_probe);
     g_test_add_func("/v17/create-guest-mem/arguments", test_create_mem);
     g_test_add_func("/v17/map-mem/arguments", test_map_mem);
+    g_test_add_func("/v17/map-mem/unmap", test_unmap_mem);
+    g_test_add_func("/v17/start/dtb-outside-is-enoent", test_dtb_outside);
     g_test_add_func("/v17/start/from-a-guest-memory-file", test_boot);
     g_test_add_func("/v17/start/lent-part-of-a-file-is-taken", test_lend);
 }
