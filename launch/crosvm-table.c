@@ -23,9 +23,43 @@ static bool take_mem(Request *r, const char *value, GError **error)
     return plan_set_memory(r->plan, only_value(value, "size"), error);
 }
 
+/* What crosvm's words in [brackets] have inside, commas above all, is not ours to read: each
+ * becomes an empty pair of brackets. */
+static char *without_brackets(const char *text)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    unsigned depth = 0;
+
+    for (const char *p = text; *p != '\0'; p++) {
+        depth -= *p == ']' && depth > 0;
+        if (depth == 0) {
+            g_string_append_c(out, *p);
+        }
+        depth += *p == '[';
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
 static bool take_cpus(Request *r, const char *value, GError **error)
 {
-    return plan_set_cpus(r->plan, only_value(value, "num-cores"), error);
+    static const char *const keys[] = { "num-cores",    "num_cores", "clusters",
+                                        "core-types",   "boot-cpu",  "freq-domains",
+                                        "freq_domains", "sve",       NULL };
+    g_autofree char *text = without_brackets(value);
+    g_autoptr(KeyVal) kv = keyval_parse(text, "num-cores", error);
+    const char *n;
+
+    if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
+        return false;
+    }
+    n = keyval_take(kv, "num-cores");
+    n = n != NULL ? n : keyval_take(kv, "num_cores");
+    return n == NULL || plan_set_cpus(r->plan, n, error);
+}
+
+static bool take_host_topology(Request *r, const char *value, GError **error)
+{
+    return plan_set_cpu_topology(r->plan, "match_host", error);
 }
 
 static bool take_name(Request *r, const char *value, GError **error)
@@ -232,22 +266,25 @@ static bool take_shared_dir(Request *r, const char *value, GError **error)
 
 static bool take_tap_name(Request *r, const char *value, GError **error)
 {
-    g_ptr_array_add(r->plan->nets, g_strdup_printf("tap,ifname=%s,script=no,downscript=no", value));
+    plan_add_net_words(r->plan, g_strdup_printf("tap,ifname=%s,script=no,downscript=no", value),
+                       NULL);
     return true;
 }
 
 static bool take_tap_fd(Request *r, const char *value, GError **error)
 {
-    g_ptr_array_add(r->plan->nets, g_strdup_printf("tap,fd=%s", value));
+    plan_add_net_words(r->plan, g_strdup_printf("tap,fd=%s", value), NULL);
     return true;
 }
 
 static bool take_net(Request *r, const char *value, GError **error)
 {
-    static const char *const keys[] = { "tap-name", "tap-fd",       "vhost-net",
-                                        "vq-pairs", "packed-queue", NULL };
-    g_autoptr(KeyVal) kv = keyval_parse(value, NULL, error);
-    const char *name, *fd;
+    static const char *const keys[] = { "tap-name", "tap-fd",       "mac",       "vhost-net",
+                                        "vq-pairs", "packed-queue", "mrg-rxbuf", NULL };
+    g_autofree char *text = without_brackets(value);
+    g_autoptr(KeyVal) kv = keyval_parse(text, NULL, error);
+    const char *name, *fd, *mac;
+    char *words;
 
     if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
         return false;
@@ -259,7 +296,16 @@ static bool take_net(Request *r, const char *value, GError **error)
                     "one of tap-name and tap-fd is needed");
         return false;
     }
-    return name != NULL ? take_tap_name(r, name, error) : take_tap_fd(r, fd, error);
+    mac = keyval_take(kv, "mac");
+    if (mac != NULL && strspn(mac, "0123456789abcdefABCDEF:") != strlen(mac)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "mac '%s' is not six bytes as 0a:0b...",
+                    mac);
+        return false;
+    }
+    words = name != NULL ? g_strdup_printf("tap,ifname=%s,script=no,downscript=no", name)
+                         : g_strdup_printf("tap,fd=%s", fd);
+    plan_add_net_words(r->plan, words, mac);
+    return true;
 }
 
 static bool take_vsock(Request *r, const char *value, GError **error)
@@ -312,6 +358,12 @@ static bool take_serial(Request *r, const char *value, GError **error)
     r->plan->console = g_strdup(strcmp(type, "stdout") == 0 ? "stdio"
                                 : strcmp(type, "file") == 0 ? path
                                                             : "none");
+    return true;
+}
+
+static bool take_page_reporting(Request *r, const char *value, GError **error)
+{
+    r->plan->page_reporting = true;
     return true;
 }
 
@@ -404,7 +456,11 @@ const CrosvmFlag crosvm_flags[] = {
           "-accel NAME,device=PATH; with the IDs of a trusted VM its image is the kernel's or "
           "--bios's"),
     TAKEN("mem", "m", "[size=]MIB", take_mem, "-m"),
-    TAKEN("cpus", "c", "[num-cores=]N", take_cpus, "-smp"),
+    TAKEN("cpus", "c", "[num-cores=]N", take_cpus,
+          "-smp; clusters, core types and the like do not "
+          "come through"),
+    TAKEN("host-cpu-topology", NULL, NULL, take_host_topology,
+          "-smp with the host's number of CPUs"),
     TAKEN("name", NULL, "NAME", take_name, "the VM's name for vm list"),
     TAKEN("params", "p", "TEXT", take_params, "-append"),
     TAKEN("initrd", "i", "FILE", take_initrd, "-initrd"),
@@ -413,7 +469,8 @@ const CrosvmFlag crosvm_flags[] = {
     TAKEN("protected-vm", NULL, NULL, take_protected_vm, "-accel gunyah,protected=on,pvmfw=on"),
     TAKEN("protected-vm-without-firmware", NULL, NULL, take_protected,
           "-accel gunyah,protected=on"),
-    TAKEN("swiotlb", NULL, "MIB", take_swiotlb, "swiotlb-size= of -accel gunyah"),
+    TAKEN("swiotlb", NULL, "MIB", take_swiotlb,
+          "swiotlb-size= of -accel gunyah, for a protected VM"),
     TAKEN("block", "b", "[path=]FILE[,ro][,root][,direct][,id=TEXT]", take_block,
           "-blockdev and virtio-blk-device; sizes, executors and queues are chosen here"),
     TAKEN("disk", "d", "FILE", take_disk, "the same, read-only"),
@@ -421,16 +478,20 @@ const CrosvmFlag crosvm_flags[] = {
     TAKEN("root", "r", "FILE", take_root, "the same, read-only, and root= on the command line"),
     TAKEN("rwroot", NULL, "FILE", take_rwroot, "the same, writable"),
     TAKEN("shared-dir", NULL, "PATH:TAG[:type=p9]", take_shared_dir, "-virtfs; type=fs is refused"),
-    TAKEN("net", NULL, "tap-name=NAME|tap-fd=N", take_net, "-netdev tap and virtio-net-device"),
+    TAKEN("net", NULL, "tap-name=NAME|tap-fd=N[,mac=ADDRESS]", take_net,
+          "-netdev tap and virtio-net-device"),
     TAKEN("tap-name", NULL, "NAME", take_tap_name, "the same"),
     TAKEN("tap-fd", NULL, "N", take_tap_fd, "the same"),
     TAKEN("vsock", NULL, "[cid=]N", take_vsock, "virtio-vsock-device"),
     TAKEN("cid", NULL, "N", take_vsock, "the same"),
     TAKEN("serial", NULL, "type=stdout|file|sink[,path=FILE][,num=1]", take_serial,
           "-serial; the hardware is the machine's serial port"),
+    TAKEN("balloon-page-reporting", NULL, NULL, take_page_reporting,
+          "free-page-reporting=on of virtio-balloon-device"),
     TAKEN("no-balloon", NULL, NULL, take_no_balloon, "no virtio-balloon-device"),
     TAKEN("no-rng", NULL, NULL, take_no_rng, "no virtio-rng-device"),
-    TAKEN("dump-device-tree-blob", NULL, "FILE", take_dump_dtb, "-machine dumpdtb=FILE"),
+    TAKEN("dump-device-tree-blob", NULL, "FILE", take_dump_dtb,
+          "-machine dumpdtb=FILE: nothing is started"),
     TAKEN("fdt-position", NULL, "start|end|after-payload", take_fdt_position,
           "nothing: the device tree stands behind the kernel, as Gunyah needs it"),
     TAKEN("hugepages", NULL, NULL, take_hugepages, "memory-backend-memfd with thp=on"),
@@ -448,6 +509,10 @@ const CrosvmFlag crosvm_flags[] = {
     IGNORED("no-legacy", NULL, "there are no legacy devices"),
     IGNORED("lock-guest-memory", NULL, "Gunyah pins the guest's memory"),
     IGNORED("unmap-guest-memory-on-fork", NULL, "nothing is forked"),
+    IGNORED("irqchip", "TEXT", "Gunyah brings the interrupt controller, without an ITS"),
+    IGNORED("pci", "TEXT", "addresses are the board's"),
+    IGNORED("virt-cpufreq", NULL, "the host's governor sees the vCPUs' load itself"),
+    IGNORED("virt-cpufreq-upstream", NULL, "the same"),
     IGNORED("socket", "PATH", "the monitor is found by the VM's name (vm info, vm stop)"),
     IGNORED("syslog-tag", "TEXT", "nothing is written to the system's log"),
     IGNORED("balloon-control", "PATH", "the monitor has the command balloon"),

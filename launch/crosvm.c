@@ -67,6 +67,10 @@ static bool read_flag(Request *r, int argc, char **argv, int *at, GError **error
         set_unknown(name, error);
         return false;
     }
+    if (!letter && name[len] == '=' && f->arg == NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_SYNTAX, "--%s takes no value", f->name);
+        return false;
+    }
     if (!letter && name[len] == '=') {
         value = name + len + 1;
     } else if (f->arg != NULL) {

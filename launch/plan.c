@@ -43,6 +43,7 @@ Plan *plan_new(void)
     plan->sched = g_string_new(NULL);
     plan->disks = g_ptr_array_new_with_free_func(disk_free);
     plan->nets = g_ptr_array_new_with_free_func(g_free);
+    plan->macs = g_ptr_array_new_with_free_func(g_free);
     plan->shares = g_ptr_array_new_with_free_func(g_free);
     plan->words = g_ptr_array_new_with_free_func(g_free);
     return plan;
@@ -64,6 +65,7 @@ void plan_free(Plan *plan)
     g_string_free(plan->sched, TRUE);
     g_ptr_array_unref(plan->disks);
     g_ptr_array_unref(plan->nets);
+    g_ptr_array_unref(plan->macs);
     g_ptr_array_unref(plan->shares);
     g_ptr_array_unref(plan->words);
     g_free(plan);
@@ -142,8 +144,14 @@ bool plan_add_net(Plan *plan, const char *text, GError **error)
                     "is not TYPE[,PROP=VALUE...] without an id, such as 'user' or 'tap,ifname=t0'");
         return false;
     }
-    g_ptr_array_add(plan->nets, g_strdup(text));
+    plan_add_net_words(plan, g_strdup(text), NULL);
     return true;
+}
+
+void plan_add_net_words(Plan *plan, char *words, const char *mac)
+{
+    g_ptr_array_add(plan->nets, words);
+    g_ptr_array_add(plan->macs, g_strdup(mac != NULL ? mac : ""));
 }
 
 void plan_add_params(Plan *plan, const char *params)

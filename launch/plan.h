@@ -34,6 +34,7 @@ typedef struct {
     GString *params; /* kernel command line */
     GPtrArray *disks;
     GPtrArray *nets;   /* of char *: what stands after -netdev, without id */
+    GPtrArray *macs;   /* of char *: the card's address for each of nets, or "" */
     GPtrArray *shares; /* of char *: what stands after -virtfs */
     uint64_t memory_mib, swiotlb_mib;
     unsigned cpus;
@@ -50,6 +51,7 @@ typedef struct {
     unsigned log_count;    /* how many are kept besides; 0: the program's default */
     char *dump_dtb;
     bool background, dry_run;
+    bool page_reporting; /* the balloon tells of free pages */
     bool no_rng, no_balloon, no_reboot, no_console_word, no_pvpanic, watchdog;
     uint64_t vsock_cid; /* 0: none */
     GString *sched;     /* what stands after -vcpu-sched; empty: nothing */
@@ -70,6 +72,8 @@ PlanPartition *plan_add_partition(PlanDisk *disk);
 bool plan_add_disk_text(Plan *plan, const char *text, GError **error);
 /* user[,...], tap[,...]: as after -netdev, but for the id. */
 bool plan_add_net(Plan *plan, const char *text, GError **error);
+/* The same without a check. mac: or NULL. */
+void plan_add_net_words(Plan *plan, char *words, const char *mac); /* takes words */
 void plan_add_params(Plan *plan, const char *params);
 bool plan_set_memory(Plan *plan, const char *text, GError **error);  /* MiB, or with a suffix */
 bool plan_set_swiotlb(Plan *plan, const char *text, GError **error); /* the same */

@@ -351,6 +351,22 @@ def host_words():
         check_in(message, done.stderr)
 
 
+@test("what Android's virtualization service gives crosvm is understood")
+def crosvm_android():
+    argv = words("crosvm", "run", "--cpus", "num-cores=2,clusters=[[0],[1]],sve=[auto=true]",
+                 "--pci", "mem=[start=0x2c000000,size=0x2000000],cam=[start=0x2e000000,size=1]",
+                 "--no-pmu", "--irqchip=kernel[allow-vgic-its=true]", "--virt-cpufreq-upstream",
+                 "--balloon-page-reporting", "--net", "tap-fd=9,mac=02:00:00:00:00:01,vq-pairs=2",
+                 "--net", "tap-name=t0", KERNEL)
+    check_equal((after(argv, "-smp"), after(argv, "-netdev")),
+                (["2"], ["tap,fd=9,id=net0", "tap,ifname=t0,script=no,downscript=no,id=net1"]))
+    for device in ("virtio-net-device,netdev=net0,mac=02:00:00:00:00:01",
+                   "virtio-net-device,netdev=net1", "virtio-balloon-device,free-page-reporting=on"):
+        check_in(device, after(argv, "-device"), "devices")
+    argv = words("crosvm", "run", "--cpus", "sve=[auto=true]", "--host-cpu-topology", KERNEL)
+    check_equal(after(argv, "-smp"), [str(min(os.cpu_count(), 8))])
+
+
 @test("a trusted VM's image goes where a kernel goes, with its identity")
 def trusted():
     ids = "gunyah[device=/dev/g,qcom_trusted_vm_id=45,qcom_trusted_vm_pas_id=0x1c]"
@@ -405,6 +421,11 @@ def crosvm_refused():
             ("--block id=x: path is missing", ["--block", "id=x"], 2),
             ("--hypervisor hyperv: hypervisor 'hyperv' is not known (valid: gunyah, kvm)",
              ["--hypervisor", "hyperv"], 2),
+            ("--no-rng takes no value", ["--no-rng=maybe"], 2),
+            ("--cpus num-cores=2,core=1: property 'core' is not known (valid: num-cores",
+             ["--cpus", "num-cores=2,core=1"], 2),
+            ("--cpus ]: ']' is not a number from 1 to 8", ["--cpus", "]"], 2),
+            ("--net tap-fd=1,mac=a-b: mac 'a-b' is not", ["--net", "tap-fd=1,mac=a-b"], 2),
             ("--mem: the value is missing", ["--mem"], 2),
             ("'b' is one word too many", ["a", "b"], 2)]:
         done = launch("crosvm", "run", *args)
