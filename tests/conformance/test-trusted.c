@@ -480,6 +480,35 @@ static void test_refused(void)
     check_refused(&md5, -1, "table of hashes has");
 }
 
+/* Metadata is from anywhere: whatever it says, START has an errno or a VM. */
+static void test_damaged(void)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(g_test_rand_int());
+
+    if (model_only()) {
+        return;
+    }
+    for (unsigned round = 0; round < 300; round++) {
+        const Image image = { .version = (unsigned)g_rand_int_range(rand, 3, 8),
+                              .narrow = g_rand_boolean(rand),
+                              .sum = g_rand_boolean(rand) ? G_CHECKSUM_SHA256 : G_CHECKSUM_SHA384,
+                              .entry = ENTRY };
+        g_autoptr(Vm) vm = trusted_vm(CHECK, &image, true);
+        uint8_t *bytes = vm->ram;
+
+        for (int n = g_rand_int_range(rand, 1, 6); n > 0; n--) {
+            const bool head = g_rand_boolean(rand);
+            const int at = head ? g_rand_int_range(rand, 0, 64 + N_SEGMENTS * 56)
+                                : HASHES_AT + g_rand_int_range(rand, 0, 48);
+
+            bytes[at] = (uint8_t)g_rand_int(rand);
+        }
+        if (vm_call(vm, GH_VM_START, NULL) < 0) {
+            g_assert_cmpstr(g_strerror(errno), ==, g_strerror(EINVAL));
+        }
+    }
+}
+
 /* ---- the end ---- */
 
 static void test_wiped(void)
@@ -518,5 +547,6 @@ void add_trusted_tests(void)
     g_test_add_func("/android15/trusted/checked-is-entered-where-it-says", test_checked);
     g_test_add_func("/android15/trusted/metadata-formats", test_formats);
     g_test_add_func("/android15/trusted/refused-images", test_refused);
+    g_test_add_func("/android15/trusted/damaged-metadata-is-an-errno-or-a-vm", test_damaged);
     g_test_add_func("/android15/trusted/memory-is-wiped-at-the-end", test_wiped);
 }
