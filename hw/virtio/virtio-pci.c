@@ -229,12 +229,13 @@ static VirtIOPciClass *class_of(VirtIOPci *s)
     return G_TYPE_INSTANCE_GET_CLASS(s, TYPE_VIRTIO_PCI, VirtIOPciClass);
 }
 
-/* QEMU's rule: behind a PCI Express port I/O ports are scarce, so auto is modern there. UEFI takes
- * the legacy interface where there is one, which is of no use with ACCESS_PLATFORM. */
+/* QEMU's rule: behind a PCI Express port I/O ports are scarce, so auto is modern there. Where
+ * ACCESS_PLATFORM is required a legacy interface would be of no use, but UEFI take it. */
 static bool choose_interfaces(VirtIOPci *s, GError **error)
 {
     VirtIOPciClass *vc = class_of(s);
     bool can_legacy = vc->row->transitional_id != 0;
+    bool required = virtio_platform_is_required();
 
     s->modern = !s->disable_modern;
     switch (vc->variant) {
@@ -253,13 +254,15 @@ static bool choose_interfaces(VirtIOPci *s, GError **error)
         }
         s->legacy =
             can_legacy && (s->disable_legacy == 2 ||
-                           (s->disable_legacy == 0 && pci_bus_is_root(pci_device_bus(&s->parent)) &&
-                            !virtio_platform_is_required()));
+                           (s->disable_legacy == 0 && pci_bus_is_root(pci_device_bus(&s->parent))));
         break;
     }
+    s->legacy = s->legacy && !required;
     if (!s->legacy && !s->modern) {
         g_set_error_literal(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
-                            "disable-legacy and disable-modern leave the guest no interface");
+                            required
+                                ? "disable-modern leaves a protected guest no interface"
+                                : "disable-legacy and disable-modern leave the guest no interface");
         return false;
     }
     return true;

@@ -8,6 +8,7 @@
 #include <linux/virtio_pci.h>
 #include <string.h>
 
+#include "hw/virtio/virtio-transport.h"
 #include "pci-board.h"
 #include "util/error.h"
 
@@ -272,6 +273,26 @@ static void test_identity(void)
     }
 }
 
+/* UEFI would take the legacy interface, with which no device of a protected guest works. */
+static void test_protected_has_no_legacy(void)
+{
+    static const char *const rows[][2] = {
+        { "virtio-rng-pci", "addr=4" },
+        { "virtio-rng-pci", "disable-legacy=off" },
+        { "virtio-rng-pci-transitional", "addr=4" },
+    };
+
+    virtio_require_platform(true);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Vp *v = vp_new(rows[i][0], (const char *[]){ "addr=4", rows[i][1], NULL }, true);
+
+        g_assert_cmphex(cfg_rd(v->b, 0, FN, 0, 4), ==, 0x10441af4);
+        g_assert_cmphex(cfg_rd(v->b, 0, FN, PCI_REVISION_ID, 1), ==, 1);
+        vp_free(v);
+    }
+    virtio_require_platform(false);
+}
+
 static void test_capabilities(void)
 {
     static const unsigned types[] = { VIRTIO_PCI_CAP_PCI_CFG, VIRTIO_PCI_CAP_NOTIFY_CFG,
@@ -456,6 +477,10 @@ static void test_refused(void)
 {
     refuse("virtio-rng-pci", "disable-legacy=on", "disable-modern=on",
            "disable-legacy and disable-modern leave the guest no interface");
+    virtio_require_platform(true);
+    refuse("virtio-rng-pci", "disable-modern=on", NULL,
+           "disable-modern leaves a protected guest no interface");
+    virtio_require_platform(false);
     refuse("virtio-rng-pci", "vectors=2049", NULL, "vectors is 2049 but must be 0 to 2048");
     refuse("virtio-blk-pci", "addr=4", NULL, "drive property not set");
 }
@@ -464,6 +489,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/virtio-pci/identity", test_identity);
+    g_test_add_func("/virtio-pci/identity-in-protected-guests", test_protected_has_no_legacy);
     g_test_add_func("/virtio-pci/capabilities", test_capabilities);
     g_test_add_func("/virtio-pci/features", test_features);
     g_test_add_func("/virtio-pci/data/modern-intx", test_modern_intx);

@@ -33,8 +33,7 @@ uint64_t virtio_offered_features(VirtIODevice *vdev);
 void virtio_offer_features(VirtIODevice *vdev, uint64_t bits);
 /* Machine-wide: guests keep part of their memory to themselves, so that each device offers
  * ACCESS_PLATFORM and VERSION_1, takes no driver without them, and transports show no legacy
- * interface. A PCI device has none either, unless asked to, when it was made meanwhile. [main]
- * before the guest runs */
+ * interface. A PCI device that was made meanwhile never has one. [main] before the guest runs */
 void virtio_require_platform(bool required);
 bool virtio_platform_is_required(void); /* [any] */
 /* What the driver accepts; ignored after FEATURES_OK (modern) or DRIVER_OK. */
