@@ -326,14 +326,12 @@ static long vm_ioctl(Hsm *hsm, unsigned long request, uintptr_t arg)
     }
 }
 
-static long dispatch(Hsm *hsm, unsigned long request, uintptr_t arg)
+static long dispatch(Object *obj, unsigned long request, uintptr_t arg)
 {
+    Hsm *hsm = (Hsm *)obj;
     bool has_vm;
     long ret;
 
-    if (object_is_inherited(&hsm->obj)) {
-        return -EPERM;
-    }
     if (request == ACRN_IOCTL_CREATE_VM) {
         return create_vm(hsm, arg);
     }
@@ -396,41 +394,13 @@ static int device_open(const char *path, int flags)
 
 static int model_ioctl(int fd, unsigned long request, uintptr_t arg)
 {
-    Object *obj = object_get(&acrn_model_ops, fd);
-    long ret;
-
-    if (!obj) {
-        errno = fd < 0 ? EBADF : ENOTTY;
-        return -1;
-    }
-    ret = dispatch((Hsm *)obj, request, arg);
-    object_put(obj);
-    if (ret < 0) {
-        errno = (int)-ret;
-        return -1;
-    }
-    return (int)ret;
+    return object_ioctl(&acrn_model_ops, fd, request, arg, dispatch);
 }
 
 static void *model_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
     errno = ENODEV;
     return MAP_FAILED;
-}
-
-static int model_munmap(void *addr, size_t length)
-{
-    return munmap(addr, length);
-}
-
-static int model_close(int fd)
-{
-    int ret = close(fd);
-    int err = errno;
-
-    object_drain();
-    errno = err;
-    return ret;
 }
 
 /* What is pinned is not counted by this driver. */
@@ -441,12 +411,7 @@ static uint64_t model_memlock_limit(void)
 
 bool acrn_model_owns(int fd)
 {
-    Object *obj = object_get(&acrn_model_ops, fd);
-
-    if (obj) {
-        object_put(obj);
-    }
-    return obj != NULL;
+    return object_is_of(&acrn_model_ops, fd);
 }
 
 const HostDevOps acrn_model_ops = {
@@ -454,7 +419,7 @@ const HostDevOps acrn_model_ops = {
     .open = device_open,
     .ioctl = model_ioctl,
     .mmap = model_mmap,
-    .munmap = model_munmap,
-    .close = model_close,
+    .munmap = object_munmap,
+    .close = object_close,
     .memlock_limit = model_memlock_limit,
 };

@@ -114,11 +114,6 @@ static bool start_watching(void)
     return true;
 }
 
-bool object_is_inherited(const Object *obj)
-{
-    return obj->generation != generation;
-}
-
 /* The caller's open file must be the only one besides the mapping made first, so that its last
  * close is the last IN_CLOSE of the inode: open the inode anew and forget the first file. */
 static int make_file(const char *name, size_t size, void **map)
@@ -269,4 +264,60 @@ void object_drain(void)
     }
     pthread_mutex_unlock(&drain_lock);
     draining = false;
+}
+
+/* ---- calls ---- */
+
+/* TRUE in a process that forked off the one that made obj. */
+static bool is_inherited(const Object *obj)
+{
+    return obj->generation != generation;
+}
+
+int object_ioctl(const void *model, int fd, unsigned long request, uintptr_t arg,
+                 long (*call)(Object *obj, unsigned long request, uintptr_t arg))
+{
+    Object *obj = object_get(model, fd);
+    long ret;
+
+    if (!obj) {
+        errno = fd < 0 ? EBADF : ENOTTY;
+        return -1;
+    }
+    ret = is_inherited(obj) ? -EPERM : call(obj, request, arg);
+    object_put(obj);
+    if (ret < 0) {
+        errno = (int)-ret;
+        return -1;
+    }
+    return (int)ret;
+}
+
+static int drained(int ret)
+{
+    int err = errno;
+
+    object_drain();
+    errno = err;
+    return ret;
+}
+
+int object_close(int fd)
+{
+    return drained(close(fd));
+}
+
+int object_munmap(void *addr, size_t length)
+{
+    return drained(munmap(addr, length));
+}
+
+bool object_is_of(const void *model, int fd)
+{
+    Object *obj = object_get(model, fd);
+
+    if (obj) {
+        object_put(obj);
+    }
+    return obj != NULL;
 }

@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 typedef struct Object Object;
@@ -32,5 +33,11 @@ Object *object_get(const void *model, int fd);
 void object_put(Object *obj);
 /* Handles the last closes that have happened so far, in the calling thread. */
 void object_drain(void);
-/* TRUE in a process that forked off the one that made obj. */
-bool object_is_inherited(const Object *obj);
+
+/* What a model's HostDevOps need. call gives -errno. */
+int object_ioctl(const void *model, int fd, unsigned long request, uintptr_t arg,
+                 long (*call)(Object *obj, unsigned long request, uintptr_t arg));
+/* The kernel drops the file inside the call, so what is torn down with it is gone after these. */
+int object_close(int fd);
+int object_munmap(void *addr, size_t length);
+bool object_is_of(const void *model, int fd);

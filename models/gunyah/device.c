@@ -129,9 +129,6 @@ static long device_ioctl(const Device *dev, unsigned long request, uintptr_t arg
 
 static long dispatch(Object *obj, unsigned long request, uintptr_t arg)
 {
-    if (object_is_inherited(obj)) {
-        return -EPERM;
-    }
     switch (obj->kind) {
     case OBJECT_DEVICE:
         return device_ioctl((const Device *)obj, request, arg);
@@ -150,20 +147,7 @@ static long dispatch(Object *obj, unsigned long request, uintptr_t arg)
 
 static int model_ioctl(int fd, unsigned long request, uintptr_t arg)
 {
-    Object *obj = object_get(&gunyah_model_ops, fd);
-    long ret;
-
-    if (!obj) {
-        errno = fd < 0 ? EBADF : ENOTTY;
-        return -1;
-    }
-    ret = dispatch(obj, request, arg);
-    object_put(obj);
-    if (ret < 0) {
-        errno = (int)-ret;
-        return -1;
-    }
-    return (int)ret;
+    return object_ioctl(&gunyah_model_ops, fd, request, arg, dispatch);
 }
 
 static void *model_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
@@ -180,27 +164,6 @@ static void *model_mmap(void *addr, size_t length, int prot, int flags, int fd, 
         return MAP_FAILED;
     }
     return mmap(addr, length, prot, flags, fd, offset);
-}
-
-/* The kernel drops the file inside the call, so what newer kernels tear down is gone after it. */
-static int model_munmap(void *addr, size_t length)
-{
-    int ret = munmap(addr, length);
-    int err = errno;
-
-    object_drain();
-    errno = err;
-    return ret;
-}
-
-static int model_close(int fd)
-{
-    int ret = close(fd);
-    int err = errno;
-
-    object_drain();
-    errno = err;
-    return ret;
 }
 
 static uint64_t model_memlock_limit(void)
@@ -222,12 +185,7 @@ static char *model_newest(void)
 
 bool gunyah_model_owns(int fd)
 {
-    Object *obj = object_get(&gunyah_model_ops, fd);
-
-    if (obj) {
-        object_put(obj);
-    }
-    return obj != NULL;
+    return object_is_of(&gunyah_model_ops, fd);
 }
 
 bool gunyah_model_vm_exit(int vm_fd, int type, const void *reason, unsigned n)
@@ -259,8 +217,8 @@ const HostDevOps gunyah_model_ops = {
     .open = device_open,
     .ioctl = model_ioctl,
     .mmap = model_mmap,
-    .munmap = model_munmap,
-    .close = model_close,
+    .munmap = object_munmap,
+    .close = object_close,
     .memlock_limit = model_memlock_limit,
     .adopt = device_adopt,
     .log_follow = model_follow,
