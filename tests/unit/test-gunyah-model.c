@@ -9,65 +9,17 @@
 #include <unistd.h>
 
 #include "../../accel/vcpu.h"
-#include "fake-gunyah-world.h"
+#include "gunyah-model-world.h"
 #include "models/engine-script.h"
 #include "models/engine.h"
 #include "models/gunyah-model.h"
 #include "models/models.h"
 #include "probe.h"
 
-static GString *guest_log;
-
 static void init(World *w, gconstpointer data)
 {
-    world_init(w, data);
-    world_device = GUNYAH_MODEL_PATH;
+    model_world_init(w, data);
     vcpu_hold_us = 20000;
-    guest_log = g_string_new(NULL);
-    g_free(engine_script_take_log());
-    g_free(gunyah_model_take_dmesg());
-}
-
-/* Whatever a test did, it may have left nothing dangling in the driver. */
-static void clear(World *w, gconstpointer data)
-{
-    GunyahModelStats stats;
-
-    world_clear(w, data);
-    gunyah_model_settle();
-    gunyah_model_stats(&stats);
-    g_assert_cmpuint(stats.vms, ==, 0);
-    g_assert_cmpuint(stats.dangling_irqfds, ==, 0);
-    g_assert_cmpuint(stats.dangling_writes, ==, 0);
-    g_string_free(guest_log, TRUE);
-}
-
-static void model(const char *knobs, const char *script)
-{
-    g_autofree char *all = g_strconcat("engine=script,", knobs, NULL);
-    GError *error = NULL;
-
-    g_assert_true(gunyah_model_configure(all, &error));
-    g_assert_no_error(error);
-    g_assert_true(engine_script_set(script, &error));
-    g_assert_no_error(error);
-}
-
-static void boot(World *w, const char *text, unsigned n_vcpus)
-{
-    world_setup(w, text, n_vcpus);
-    world_write_tree(w, n_vcpus);
-    world_start(w);
-}
-
-static void assert_guest_saw(const char *line)
-{
-    g_autofree char *fresh = engine_script_take_log();
-
-    g_string_append(guest_log, fresh);
-    if (strstr(guest_log->str, line) == NULL) {
-        g_error("the guest did not see '%s':\n%s", line, guest_log->str);
-    }
 }
 
 static void ends(World *w, AccelEvent event)
@@ -234,7 +186,7 @@ static void kept_answers(World *w, gconstpointer data)
     gunyah_model_stats(&after);
     g_assert_cmpuint(after.lost_answers, ==, before.lost_answers);
     assert_guest_saw("0 r4 0xa000000 = 0x77");
-    g_assert_null(strstr(guest_log->str, "= 0x0"));
+    g_assert_false(guest_saw("= 0x0"));
 }
 
 /* Asleep, powered off, or running without an exit: all leave for a pause. */
@@ -427,7 +379,7 @@ int main(int argc, char **argv)
     }
     memory_thread_register();
     models_register();
-#define ADD(name, fn) g_test_add("/gunyah/model/" name, World, NULL, init, fn, clear)
+#define ADD(name, fn) g_test_add("/gunyah/model/" name, World, NULL, init, fn, model_world_clear)
     ADD("android14-boots", android14);
     ADD("android15-boots", android15);
     ADD("v17-boots", v17);

@@ -9,48 +9,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "fake-gunyah-world.h"
-#include "models/engine-script.h"
+#include "gunyah-model-world.h"
 #include "models/gunyah-model.h"
 #include "models/models.h"
 #include "probe.h"
-
-#define MIB    (1ULL << 20)
-#define WINDOW (8 * MIB)
-
-static void init(World *w, gconstpointer data)
-{
-    world_init(w, data);
-    world_device = GUNYAH_MODEL_PATH;
-    w->window_base = RAM_BASE + RAM_SIZE - WINDOW;
-    w->window_size = WINDOW;
-    w->boot.protect = true;
-    g_free(engine_script_take_log());
-}
-
-static void clear(World *w, gconstpointer data)
-{
-    world_clear(w, data);
-    gunyah_model_settle();
-}
-
-static void model(const char *knobs, const char *script)
-{
-    g_autofree char *all = g_strconcat("engine=script,", knobs, NULL);
-    GError *error = NULL;
-
-    g_assert_true(gunyah_model_configure(all, &error));
-    g_assert_no_error(error);
-    g_assert_true(engine_script_set(script, &error));
-    g_assert_no_error(error);
-}
-
-static void boot(World *w, const char *text)
-{
-    world_setup(w, text, 1);
-    world_write_tree(w, 1);
-    world_start(w);
-}
 
 static uint8_t *host_at(World *w, uint64_t gpa)
 {
@@ -83,11 +45,7 @@ static void window_is_shared(World *w, const char *rev)
     address_space_ldl_le(w->as, 0x40100000, &result);
     g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
     g_assert_null(address_space_map(w->as, 0x40100000, &len, true));
-    {
-        g_autofree char *log = engine_script_take_log();
-
-        g_assert_nonnull(strstr(log, "0 r4 0x43ffff00 = 0x1234"));
-    }
+    assert_guest_saw("0 r4 0x43ffff00 = 0x1234");
 }
 
 static void on_android14(World *w, gconstpointer data)
@@ -119,11 +77,7 @@ static void on_cma(World *w, gconstpointer data)
     address_space_stl_le(w->as, 0x43ffff00, 0x1234, NULL); /* moves along */
     world_start(w);
     world_wait_event(w);
-    {
-        g_autofree char *log = engine_script_take_log();
-
-        g_assert_nonnull(strstr(log, "0 r4 0x43ffff00 = 0x1234"));
-    }
+    assert_guest_saw("0 r4 0x43ffff00 = 0x1234");
     g_assert_cmphex(address_space_ldl_le(w->as, 0x43800000, &result), ==, 7);
     g_assert_cmpuint(result, ==, MEMTX_OK);
     address_space_ldl_le(w->as, 0x42100000, &result);
@@ -170,7 +124,7 @@ static void low_window(World *w, gconstpointer data)
     w->boot.entry = w->boot.ram_base = base;
     w->boot.dtb_gpa = base + 0x800000;
     model("rev=android14,policy=lend", "w4 0x50100000 0x5ec; w4 0x40000004 7; off");
-    boot(w, ",protected=on");
+    boot(w, ",protected=on", 1);
     world_wait_event(w);
     g_assert_cmpint(w->event, ==, ACCEL_EVENT_SHUTDOWN);
     g_assert_cmphex(address_space_ldl_le(w->as, 0x40000004, &result), ==, 7);
@@ -274,14 +228,10 @@ static void lent_apart(World *w, gconstpointer data)
     w->boot.dtb_room = 0x80000;
     model("rev=android14,policy=lend", "w4 0x40100000 0x5ec; r4 0x40100000; w4 0x40700000 3; "
                                        "r4 0x40700000; off");
-    boot(w, ",protected=on,chunk-size=4M");
+    boot(w, ",protected=on,chunk-size=4M", 1);
     world_wait_event(w);
-    {
-        g_autofree char *log = engine_script_take_log();
-
-        g_assert_nonnull(strstr(log, "0 r4 0x40100000 = 0x5ec"));
-        g_assert_nonnull(strstr(log, "0 r4 0x40700000 = 0x3"));
-    }
+    assert_guest_saw("0 r4 0x40100000 = 0x5ec");
+    assert_guest_saw("0 r4 0x40700000 = 0x3");
     address_space_ldl_le(w->as, 0x40100000, &result);
     g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
     result = MEMTX_OK;
@@ -310,14 +260,10 @@ static void firmware_starts_first(World *w, gconstpointer data)
     w->firmware_base = base - 4 * MIB;
     w->firmware_size = 4 * MIB;
     model(data, "off");
-    boot(w, ",protected=on,pvmfw=on,chunk-size=4M");
+    boot(w, ",protected=on,pvmfw=on,chunk-size=4M", 1);
     world_wait_event(w);
-    {
-        g_autofree char *log = engine_script_take_log();
-
-        g_assert_nonnull(strstr(log, "boot 0 pc=0x7fc00000 x0=0x80200000"));
-        g_assert_nonnull(strstr(log, "set 0 reg1=0x80000000"));
-    }
+    assert_guest_saw("boot 0 pc=0x7fc00000 x0=0x80200000");
+    assert_guest_saw("set 0 reg1=0x80000000");
     address_space_ldl_le(w->as, base - 4 * MIB, &result);
     g_assert_cmpuint(result, ==, MEMTX_ACCESS_ERROR);
     g_clear_object(&w->accel);
@@ -343,7 +289,7 @@ static void touch_is_named(World *w, gconstpointer data)
 {
     if (g_test_subprocess()) {
         model("rev=android14", "wfi");
-        boot(w, ",protected=on");
+        boot(w, ",protected=on", 1);
         (void)*(volatile uint8_t *)host_at(w, 0x40123456);
         return;
     }
@@ -505,7 +451,7 @@ static void one_round(GRand *rand)
     World w;
     bool over;
 
-    init(&w, NULL);
+    model_world_init_protected(&w, NULL);
     snoop.w = &w;
     w.window_size = window ? (uint64_t)g_rand_int_range(rand, 1, 9) * 2 * MIB : 0;
     w.window_base = RAM_BASE + RAM_SIZE - w.window_size;
@@ -536,7 +482,7 @@ static void one_round(GRand *rand)
     g_clear_object(&w.accel);
     memory_region_del_subregion(&w.root, &device);
     memory_region_destroy(&device);
-    clear(&w, NULL);
+    model_world_clear(&w, NULL);
 }
 
 static void no_order_reveals_a_lent_byte(void)
@@ -559,7 +505,9 @@ int main(int argc, char **argv)
     }
     memory_thread_register();
     models_register();
-#define ADD(name, fn) g_test_add("/gunyah/protected/" name, World, NULL, init, fn, clear)
+#define ADD(name, fn)                                                                              \
+    g_test_add("/gunyah/protected/" name, World, NULL, model_world_init_protected, fn,             \
+               model_world_clear)
     ADD("window-is-shared/android14", on_android14);
     ADD("window-is-shared/android15", on_android15);
     ADD("window-is-shared/v17", on_v17);
@@ -574,9 +522,9 @@ int main(int argc, char **argv)
     ADD("firmware-needs-the-call", firmware_needs_the_call);
     ADD("no-firmware-is-explained", no_firmware_is_explained);
     g_test_add("/gunyah/protected/firmware-starts-first/android14", World, "rev=android14,pvmfw=on",
-               init, firmware_starts_first, clear);
+               model_world_init_protected, firmware_starts_first, model_world_clear);
     g_test_add("/gunyah/protected/firmware-starts-first/android15", World, "rev=android15,pvmfw=on",
-               init, firmware_starts_first, clear);
+               model_world_init_protected, firmware_starts_first, model_world_clear);
     ADD("lent-memory-apart-from-the-image", lent_apart);
     ADD("touch-of-lent-memory-is-named", touch_is_named);
     g_test_add_func("/gunyah/protected/no-order-reveals-a-lent-byte", no_order_reveals_a_lent_byte);

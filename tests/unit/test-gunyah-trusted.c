@@ -5,48 +5,11 @@
 #include <glib.h>
 #include <string.h>
 
-#include "fake-gunyah-world.h"
-#include "models/engine-script.h"
-#include "models/gunyah-model.h"
+#include "gunyah-model-world.h"
 #include "models/models.h"
 #include "probe.h"
 
-#define MIB    (1ULL << 20)
-#define WINDOW (8 * MIB)
-#define IDS    ",trusted-vm-id=45,trusted-vm-pas-id=28"
-
-static void init(World *w, gconstpointer data)
-{
-    world_init(w, data);
-    world_device = GUNYAH_MODEL_PATH;
-    w->window_base = RAM_BASE + RAM_SIZE - WINDOW;
-    w->window_size = WINDOW;
-    w->boot.protect = true;
-    g_free(engine_script_take_log());
-}
-
-static void clear(World *w, gconstpointer data)
-{
-    world_clear(w, data);
-    gunyah_model_settle();
-}
-
-static void model(const char *knobs)
-{
-    g_autofree char *all = g_strconcat("engine=script,", knobs, NULL);
-    GError *error = NULL;
-
-    g_assert_true(gunyah_model_configure(all, &error));
-    g_assert_no_error(error);
-    g_assert_true(engine_script_set("off", &error));
-    g_assert_no_error(error);
-}
-
-static void build(World *w, const char *text)
-{
-    world_setup(w, text, 1);
-    world_write_tree(w, 1);
-}
+#define IDS ",trusted-vm-id=45,trusted-vm-pas-id=28"
 
 static void properties(World *w, gconstpointer data)
 {
@@ -61,7 +24,7 @@ static void properties(World *w, gconstpointer data)
         { ",trusted-vm-id=x,trusted-vm-pas-id=1", "trusted-vm-id is 'x' but" },
     };
 
-    model("rev=android15,trusted-vm=accept");
+    model("rev=android15,trusted-vm=accept", "off");
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) error = NULL;
 
@@ -77,7 +40,7 @@ static void older_kernels(World *w, gconstpointer data)
     for (unsigned i = 0; i < G_N_ELEMENTS(revisions); i++) {
         g_autoptr(GError) error = NULL;
 
-        model(revisions[i]);
+        model(revisions[i], "off");
         g_assert_null(world_create(IDS, &error));
         g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED);
         world_assert_says(error, "trusted-vm-id=45");
@@ -111,20 +74,11 @@ static void refused(World *w, gconstpointer data)
     const unsigned i = GPOINTER_TO_UINT(data);
     g_autoptr(GError) error = NULL;
 
-    model(refusals[i].knobs);
+    model(refusals[i].knobs, "off");
     w->boot.protect = strstr(refusals[i].text, "protected=on") != NULL;
-    build(w, refusals[i].text);
+    build(w, refusals[i].text, 1);
     g_assert_false(accel_start(w->accel, &w->boot, &error));
     world_assert_says(error, refusals[i].says);
-}
-
-static void assert_booted(const char *line)
-{
-    g_autofree char *log = engine_script_take_log();
-
-    if (strstr(log, line) == NULL) {
-        g_error("'%s' is not in: %s", line, log);
-    }
 }
 
 /* The machine's idea of an entry does not matter. */
@@ -133,8 +87,8 @@ static void starts(World *w, gconstpointer data)
     AccelProtection wanted;
     uint64_t entry = 0;
 
-    model("rev=android15,trusted-vm=accept");
-    build(w, ",protected=auto" IDS);
+    model("rev=android15,trusted-vm=accept", "off");
+    build(w, ",protected=auto" IDS, 1);
     accel_protection(w->accel, &wanted);
     g_assert_cmpint(wanted.mode, ==, ACCEL_PROTECT_ON);
     g_assert_true(wanted.signed_image);
@@ -144,18 +98,18 @@ static void starts(World *w, gconstpointer data)
     world_start(w);
     world_wait_event(w);
     g_assert_cmpint(w->event, ==, ACCEL_EVENT_SHUTDOWN);
-    assert_booted("boot 0 pc=0x40000000 ");
+    assert_guest_saw("boot 0 pc=0x40000000 ");
 }
 
 static void goes_on_after_einval(World *w, gconstpointer data)
 {
-    model("rev=android15,trusted-vm=accept,auth-einval=on");
-    build(w, ",protected=on" IDS);
+    model("rev=android15,trusted-vm=accept,auth-einval=on", "off");
+    build(w, ",protected=on" IDS, 1);
     g_test_expect_message("humpy-gunyah", G_LOG_LEVEL_MESSAGE, "SET_AUTH_TYPE: *going on");
     world_start(w);
     g_test_assert_expected_messages();
     world_wait_event(w);
-    assert_booted("boot 0 pc=0x40000000 ");
+    assert_guest_saw("boot 0 pc=0x40000000 ");
 }
 
 int main(int argc, char **argv)
@@ -165,15 +119,19 @@ int main(int argc, char **argv)
         return 0;
     }
     models_register();
-    g_test_add("/gunyah-trusted/properties", World, NULL, init, properties, clear);
-    g_test_add("/gunyah-trusted/older-kernels", World, NULL, init, older_kernels, clear);
+    g_test_add("/gunyah-trusted/properties", World, NULL, model_world_init_protected, properties,
+               model_world_clear);
+    g_test_add("/gunyah-trusted/older-kernels", World, NULL, model_world_init_protected,
+               older_kernels, model_world_clear);
     for (unsigned i = 0; i < G_N_ELEMENTS(refusals); i++) {
         g_autofree char *path = g_strdup_printf("/gunyah-trusted/refused/%u", i);
 
-        g_test_add(path, World, GUINT_TO_POINTER(i), init, refused, clear);
+        g_test_add(path, World, GUINT_TO_POINTER(i), model_world_init_protected, refused,
+                   model_world_clear);
     }
-    g_test_add("/gunyah-trusted/starts-where-the-image-says", World, NULL, init, starts, clear);
-    g_test_add("/gunyah-trusted/goes-on-after-einval", World, NULL, init, goes_on_after_einval,
-               clear);
+    g_test_add("/gunyah-trusted/starts-where-the-image-says", World, NULL,
+               model_world_init_protected, starts, model_world_clear);
+    g_test_add("/gunyah-trusted/goes-on-after-einval", World, NULL, model_world_init_protected,
+               goes_on_after_einval, model_world_clear);
     return g_test_run();
 }
