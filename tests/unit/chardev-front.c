@@ -141,20 +141,6 @@ void put(int fd, const char *text)
     g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
 }
 
-void expect_read(int fd, const char *text)
-{
-    size_t len = strlen(text), done = 0;
-    g_autofree char *buf = g_malloc0(len + 1);
-
-    while (done < len) {
-        ssize_t n = read(fd, buf + done, len - done);
-
-        g_assert_cmpint(n, >, 0);
-        done += n;
-    }
-    g_assert_cmpstr(buf, ==, text);
-}
-
 /* ---- the loop ---- */
 
 void run_until_received(Front *front, size_t len)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "chardev/chardev.h"
+#include "expect-read.h"
 #include "util/fd.h"
 
 typedef struct {
@@ -34,7 +35,6 @@ int connect_and_settle(const char *path, Front *front);
 Chardev *new_served(const char *extra, Front *front, size_t room, Fd *client);
 
 void put(int fd, const char *text);
-void expect_read(int fd, const char *text);
 
 /* Run the loop. */
 void run_until_received(Front *front, size_t len);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "chardev/chardev.h"
+#include "expect-read.h"
 #include "hw/core/bus.h"
 #include "util/error.h"
 #include "util/event.h"
@@ -176,20 +177,6 @@ static uint64_t text_buffer(Guest *g, const char *text)
 
     memcpy(guest_ptr(g, at), text, strlen(text));
     return at;
-}
-
-static void expect_read(int fd, const char *text)
-{
-    size_t len = strlen(text), done = 0;
-    g_autofree char *buf = g_malloc0(len + 1);
-
-    while (done < len) {
-        ssize_t n = read(fd, buf + done, len - done);
-
-        g_assert_cmpint(n, >, 0);
-        done += n;
-    }
-    g_assert_cmpstr(buf, ==, text);
 }
 
 /* Input of a port arrives in its queue while the main loop runs. */

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "expect-read.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "virtio-driver.h"
@@ -155,20 +156,6 @@ static int host_connect(const char *hello)
     g_assert_cmpint(connect(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
     g_assert_cmpint(write(fd, hello, strlen(hello)), ==, strlen(hello));
     return fd;
-}
-
-static void expect_read(int fd, const char *text)
-{
-    size_t len = strlen(text), done = 0;
-    g_autofree char *buf = g_malloc0(len + 1);
-
-    while (done < len) {
-        ssize_t n = read(fd, buf + done, len - done);
-
-        g_assert_cmpint(n, >, 0);
-        done += n;
-    }
-    g_assert_cmpstr(buf, ==, text);
 }
 
 static void expect_eof(int fd)
