@@ -367,6 +367,17 @@ def crosvm_android():
     check_equal(after(argv, "-smp"), [str(min(os.cpu_count(), 8))])
 
 
+@test("devices are on PCI for firmware in a protected VM, whose drivers keep to the window there alone")
+def firmware_devices():
+    for more, own in (["--bios", KERNEL, "--protected-vm-without-firmware"], "pci"), (
+            ["--bios", KERNEL], "device"), ([KERNEL, "--protected-vm-without-firmware"], "device"):
+        argv = words("crosvm", "run", "--net", "tap-fd=9", "--block", KERNEL, "--cid", "7", *more)
+        virtio = [word.split(",")[0] for word in after(argv, "-device") if word.startswith("virtio-")]
+        for kind in "blk", "net", "rng", "vsock":
+            check_in(f"virtio-{kind}-{own}", virtio, "devices")
+        check_equal({word.rsplit("-", 1)[1] for word in virtio}, {own})
+
+
 @test("a trusted VM's image goes where a kernel goes, with its identity")
 def trusted():
     ids = "gunyah[device=/dev/g,qcom_trusted_vm_id=45,qcom_trusted_vm_pas_id=0x1c]"
