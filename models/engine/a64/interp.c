@@ -3,7 +3,10 @@
  * hot, and always where an instruction needs more than dynarmic's callbacks can give it. Here: the
  * dispatch loop and the simple groups. FP and SIMD are not interpreted.
  */
+#if defined(__GNUC__) && !defined(__clang__)
+/* Else the fields that some instructions have are worked out for each. */
 #pragma GCC optimize("no-code-hoisting")
+#endif
 #include "interp.h"
 
 #include "decode.h"
