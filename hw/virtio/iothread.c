@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "memory/memory.h"
@@ -27,9 +28,11 @@ struct IoThread {
     int epoll_fd;
     uint64_t stop_id; /* the watch of stop_fd */
     int stop_fd;
-    bool stopping;   /* the thread's */
-    GRecMutex lock;  /* watches, next_id; held while a handler runs */
-    GArray *watches; /* of Watch: few, searched linearly */
+    bool stopping; /* the thread's */
+    IoThreadPolling polling;
+    uint64_t poll_ns; /* how long to look now; the thread's */
+    GRecMutex lock;   /* watches, next_id; held while a handler runs */
+    GArray *watches;  /* of Watch: few, searched linearly */
     uint64_t next_id;
     pthread_mutex_t tid_lock;
     pthread_cond_t tid_known;
@@ -64,6 +67,52 @@ static void dispatch(IoThread *t, uint64_t id)
     g_rec_mutex_unlock(&t->lock);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t iothread_next_poll_ns(const IoThreadPolling *polling, uint64_t poll_ns, uint64_t waited)
+{
+    enum { FIRST_NS = 4000 };
+    uint64_t grow = polling->grow != 0 ? polling->grow : 2;
+
+    if (waited <= poll_ns) {
+        return poll_ns;
+    }
+    if (waited > polling->max_ns) {
+        return polling->shrink != 0 ? poll_ns / polling->shrink : 0;
+    }
+    if (poll_ns == 0) {
+        return MIN(FIRST_NS, polling->max_ns);
+    }
+    return poll_ns > polling->max_ns / grow ? polling->max_ns : poll_ns * grow;
+}
+
+static int wait_for_events(IoThread *t, struct epoll_event *events, int max)
+{
+    uint64_t began, waited;
+    int n;
+
+    if (t->polling.max_ns == 0) {
+        return epoll_wait(t->epoll_fd, events, max, -1);
+    }
+    began = now_ns();
+    do {
+        n = epoll_wait(t->epoll_fd, events, max, 0);
+        waited = now_ns() - began;
+    } while (n == 0 && waited < t->poll_ns);
+    if (n == 0) {
+        n = epoll_wait(t->epoll_fd, events, max, -1);
+        waited = now_ns() - began;
+    }
+    t->poll_ns = iothread_next_poll_ns(&t->polling, t->poll_ns, waited);
+    return n;
+}
+
 static void *iothread_main(void *opaque)
 {
     enum { MAX_EVENTS = 16 };
@@ -76,7 +125,7 @@ static void *iothread_main(void *opaque)
     pthread_mutex_unlock(&t->tid_lock);
     memory_thread_register();
     while (!t->stopping) {
-        int n = epoll_wait(t->epoll_fd, events, MAX_EVENTS, -1);
+        int n = wait_for_events(t, events, MAX_EVENTS);
 
         g_assert(n >= 0 || errno == EINTR);
         for (int i = 0; i < n; i++) {
@@ -105,10 +154,11 @@ static void iothread_destroy(IoThread *t)
     g_free(t);
 }
 
-IoThread *iothread_new(const char *name, GError **error)
+IoThread *iothread_new(const char *name, const IoThreadPolling *polling, GError **error)
 {
     IoThread *t = g_new0(IoThread, 1);
 
+    t->polling = polling != NULL ? *polling : (IoThreadPolling){ .max_ns = IOTHREAD_POLL_MAX_NS };
     g_rec_mutex_init(&t->lock);
     pthread_mutex_init(&t->tid_lock, NULL);
     pthread_cond_init(&t->tid_known, NULL);

@@ -231,7 +231,7 @@ static bool take_thread(VirtQueue *vq, GError **error)
         return true;
     }
     name = g_strdup_printf("%s.%u", device_type(HUMPY_DEVICE(vq->vdev)), vq->index);
-    vq->iothread = iothread_new(name, error);
+    vq->iothread = iothread_new(name, NULL, error);
     return vq->iothread != NULL;
 }
 

@@ -38,8 +38,7 @@ JsonNode *qmp_query_memdev(JsonObject *args, GError **error)
 
 static void add_iothread(const char *name, GObject *obj, void *opaque)
 {
-    static const char *const zeroes[] = { "poll-max-ns", "poll-grow", "poll-shrink",
-                                          "aio-max-batch" };
+    const IoThreadPolling *polling;
     JsonObject *info;
 
     if (!HUMPY_IS_IOTHREAD_OBJECT(obj)) {
@@ -49,9 +48,11 @@ static void add_iothread(const char *name, GObject *obj, void *opaque)
     json_object_set_string_member(info, "id", name);
     json_object_set_int_member(info, "thread-id",
                                iothread_tid(iothread_object_thread(HUMPY_IOTHREAD_OBJECT(obj))));
-    for (unsigned i = 0; i < G_N_ELEMENTS(zeroes); i++) {
-        json_object_set_int_member(info, zeroes[i], 0);
-    }
+    polling = iothread_object_polling(HUMPY_IOTHREAD_OBJECT(obj));
+    json_object_set_int_member(info, "poll-max-ns", (gint64)polling->max_ns);
+    json_object_set_int_member(info, "poll-grow", (gint64)polling->grow);
+    json_object_set_int_member(info, "poll-shrink", (gint64)polling->shrink);
+    json_object_set_int_member(info, "aio-max-batch", 0);
     json_array_add_object_element(opaque, info);
 }
 

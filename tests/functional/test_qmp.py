@@ -340,6 +340,15 @@ def pretty():
         check_equal(list(json.loads(data)), ["QMP"])
 
 
+@test("query-iothreads says how long each polls")
+def iothreads():
+    with stopped("-object", "iothread,id=a", "-object",
+                 "iothread,id=b,poll-max-ns=50000,poll-grow=3,poll-shrink=4") as vm:
+        found = {t["id"]: (t["poll-max-ns"], t["poll-grow"], t["poll-shrink"])
+                 for t in vm.client.execute("query-iothreads")}
+        check_equal(found, {"a": (8000, 0, 0), "b": (50000, 3, 4)})
+
+
 @test("--preconfig: the machine waits for x-exit-preconfig, and few commands can be run")
 def preconfig():
     with Qmp(*humpy.ACCEL, "-machine", "virt", "-S", "-kernel", KERNEL, "--preconfig") as vm:

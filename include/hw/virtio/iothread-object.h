@@ -12,3 +12,4 @@
 G_DECLARE_FINAL_TYPE(IoThreadObject, iothread_object, HUMPY, IOTHREAD_OBJECT, UserObject)
 
 IoThread *iothread_object_thread(IoThreadObject *obj); /* borrowed */
+const IoThreadPolling *iothread_object_polling(IoThreadObject *obj);
