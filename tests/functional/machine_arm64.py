@@ -88,7 +88,7 @@ def stage_tree(folder):
             shutil.copy(path, os.path.join(folder, name))
 
 
-def run(script, cache=(), tell=None, seconds=3600):
+def run(script, cache=(), tell=None, seconds=36000):
     """Runs script, for bash, in the Debian system; its exit status and all that was said. cache:
     folders of ours for the machine's cache, as they are named in it."""
     debian = subprocess.run([os.path.join(SCRIPTS, "debian-disk"), "arm64", *PACKAGES], check=True,
@@ -160,12 +160,18 @@ class Results:
 
 
 def main(suites, seconds, words=(), cache=(), more=(), before=""):
-    """Runs the tests of these suites, or those of them that are named, each for so many seconds at
-    most, after what the shell does before; the exit status for whoever reads the results."""
-    tests = [test for test in listed(suites) if test["cmd"] and (not words or short(test) in words)]
+    """Runs the tests of these suites, or those of them that are named (NAME, or NAME=WORD for what
+    the program takes of words), each for so many seconds at most, after what the shell does before;
+    the exit status for whoever reads the results."""
+    chosen = {}
+    for word in words:
+        name, _, rule = word.partition("=")
+        chosen.setdefault(name, []).extend([rule] if rule else [])
+    tests = [{**test, "cmd": test["cmd"] + chosen.get(short(test), [])} for test in listed(suites)
+             if not words or short(test) in chosen]
     results = Results()
     status, text = run("\n".join([before, *(command(test, seconds, more) for test in tests)]), cache,
-                       results.hear, 14400)
+                       results.hear)
     for name in map(short, tests):
         if name not in results.ended:
             results.result(False, f"{name} was not run to its end")

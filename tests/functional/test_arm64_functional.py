@@ -10,8 +10,8 @@ import tempfile
 
 import machine_arm64 as machine
 
-LONGEST = 900  # seconds until a test gives up on a guest: one that is emulated in an emulated one
-SECONDS = 3600  # for each file
+LONGEST = 3600  # seconds until a test gives up on a guest, which is an emulated one in an emulated one
+SECONDS = 14400  # for each file
 MORE = (("HUMPY_ENGINE", "yes"), ("HUMPY_LONGEST", str(LONGEST)), ("HUMPY_CRASH_LAUNCHES", "10"))
 # What taps take, of the kernel's package: the initramfs has no more than guests need.
 TUN = f"insmod $(find {machine.CACHE} -name tun.ko)"
