@@ -249,7 +249,7 @@ class Tests:
 
     def suite_arm64_programs(self):
         """The arm64 build's unit and conformance programs in that machine."""
-        if self.arm64("unit", "conformance"):
+        if self.arm64("unit", "conformance", "arm64-programs"):
             self.arm64_suite("arm64-programs")
 
     def suite_arm64_functional(self):
