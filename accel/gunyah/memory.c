@@ -15,6 +15,7 @@
 
 #include "gunyah-priv.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 #define MIB                ((uint64_t)1 << 20)
 #define LEND_DEFAULT_CHUNK (256 * MIB)
@@ -364,6 +365,20 @@ static bool copy_ram(const GunyahRegion *r, uint8_t *to, GError **error)
     return true;
 }
 
+/* The v17 driver lends no page that anybody has mapped. What comes in the place of RAM has no page
+ * at all: a touch is SIGBUS, as that of lent memory is elsewhere. */
+static bool hide_ram(const GunyahRegion *r, GError **error)
+{
+    g_auto(Fd) nothing = memfd_create("humpy-lent", MFD_CLOEXEC);
+
+    if (nothing < 0 || mmap(r->host, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                            nothing, 0) == MAP_FAILED) {
+        error_set_errno(error, errno, "cannot let go of RAM at 0x%" PRIx64, r->gpa);
+        return false;
+    }
+    return true;
+}
+
 static bool move_to_guest_file(AccelGunyah *gh, const GunyahRegion *r, int fd, uint64_t offset,
                                GError **error)
 {
@@ -379,6 +394,9 @@ static bool move_to_guest_file(AccelGunyah *gh, const GunyahRegion *r, int fd, u
     ops->munmap(fresh, r->size);
     if (!copied) {
         return false;
+    }
+    if (gh->features.guest_mem && gh->lending && !r->window) {
+        return hide_ram(r, error);
     }
     if (ops->mmap(r->host, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset) ==
         MAP_FAILED) {

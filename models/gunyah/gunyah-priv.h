@@ -127,6 +127,8 @@ int mem_unmap_file(struct GhVm *vm, const struct gh_map_mem_args *args);
 int mem_reclaim_range(struct GhVm *vm, const struct gh_address_range *range);
 /* FALSE: beyond the memlock limit. */
 bool mem_charge(struct GhVm *vm, Mapping *m);
+/* Whether anybody but the model has any of its pages mapped. */
+bool mem_is_mapped(const Mapping *m);
 /* Takes a lent mapping's pages from the caller. */
 int mem_take(Mapping *m);
 void mem_give_back(Mapping *m);

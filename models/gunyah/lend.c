@@ -103,7 +103,8 @@ static bool same_pages(const Vma *candidate, const Vma *what, Vma *part, uint64_
     return true;
 }
 
-/* Every mapping of the same file pages, the caller's region and any other. */
+/* Every mapping of the same file pages, the caller's region and any other; but not the model's own,
+ * which the kernel may have merged with them. */
 static bool take_all_shared(Mapping *m)
 {
     g_autoptr(GArray) now = user_vmas();
@@ -111,21 +112,38 @@ static bool take_all_shared(Mapping *m)
     for (guint i = 0; now && i < now->len; i++) {
         const Vma *candidate = &g_array_index(now, Vma, i);
 
-        if (in_view(candidate->start)) {
-            continue;
-        }
         for (guint j = 0; j < m->vmas->len; j++) {
             const Vma *what = &g_array_index(m->vmas, Vma, j);
             uint64_t into_what;
             Vma part;
 
-            if (same_pages(candidate, what, &part, &into_what) &&
+            if (same_pages(candidate, what, &part, &into_what) && !in_view(part.start) &&
                 !take_shared(m, &part, what->start - m->hva + into_what)) {
                 return false;
             }
         }
     }
     return now != NULL;
+}
+
+bool mem_is_mapped(const Mapping *m)
+{
+    g_autoptr(GArray) now = user_vmas();
+    bool found = false;
+
+    pthread_mutex_lock(&lock);
+    for (guint i = 0; now && i < now->len && !found; i++) {
+        for (guint j = 0; j < m->vmas->len && !found; j++) {
+            uint64_t into_what;
+            Vma part;
+
+            found = same_pages(&g_array_index(now, Vma, i), &g_array_index(m->vmas, Vma, j), &part,
+                               &into_what) &&
+                    !in_view(part.start);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return found;
 }
 
 /* Private pages move into a view; where the kernel can, without a moment of no mapping. */

@@ -171,10 +171,13 @@ static void insert(GhVm *vm, Mapping *m)
 {
     vm->mappings = g_list_prepend(vm->mappings, m);
     if (vm->knobs.rev != REV_ANDROID14 && g_atomic_int_get(&vm->status) == VM_RUNNING) {
+        if (vm->knobs.rev == REV_V17 && m->lend && mem_is_mapped(m)) {
+            m->absent = EPERM;
+        }
         if (m->absent) {
             vm->absent = m->absent;
         }
-        if (m->lend && m->view && mem_take(m) < 0) {
+        if (m->lend && m->view && m->absent != EPERM && mem_take(m) < 0) {
             model_log("cannot lend parcel %u", m->label);
             return;
         }

@@ -77,12 +77,19 @@ static int give_parcel(GhVm *vm, Mapping *m, unsigned number)
     if (vm->knobs.rev == REV_ANDROID15 && !mem_charge(vm, m)) {
         vm->absent = ENOMEM;
     }
+    if (vm->knobs.rev == REV_V17 && m->lend && mem_is_mapped(m)) {
+        m->absent = EPERM; /* what somebody has mapped is not lent */
+    }
+    if (m->absent == EPERM && mem_find(vm, vm->dtb.guest_phys_addr, 1) == m) {
+        model_log("Failed to allocate parcel for DTB: %d", -EPERM);
+        return -EPERM;
+    }
     if (m->absent) {
         vm->absent = m->absent;
     }
-    if (!m->view) {
+    if (!m->view || m->absent == EPERM) {
         m->given = true;
-        return 0; /* nothing is there to take */
+        return 0; /* nothing is there to take, or it stays where it is */
     }
     ret = m->lend ? mem_take(m) : 0;
     m->given = ret == 0;

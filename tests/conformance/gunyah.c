@@ -221,6 +221,10 @@ static void give_file(Vm *vm, bool lend)
     memcpy(vm->ram, before, RAM_SIZE);
     assert_ok(vm_call(vm, GH_VM_MAP_MEM, &map));
     vm_close(&fd);
+    if (lend) { /* what is mapped is not lent */
+        g_assert_true(mmap(vm->ram, RAM_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                           -1, 0) == vm->ram);
+    }
 }
 
 static bool has_regions(Vm *vm)

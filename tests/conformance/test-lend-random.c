@@ -218,6 +218,10 @@ static void give(Round *round, unsigned i, bool v17)
         .size = PIECE_SIZE,
     };
 
+    for (unsigned n = 0; v17 && round->pieces[i].lent && n < 2; n++) { /* else it is not lent */
+        g_assert_true(mmap(round->pieces[i].roads[n], PIECE_SIZE, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+    }
     if (v17) {
         assert_ok(vm_call(round->vm, GH_VM_MAP_MEM, &map));
     } else {

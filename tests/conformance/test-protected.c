@@ -84,14 +84,14 @@ static void test_window_v17(void)
     assert_ok(vm_call(vm, GH_VM_MAP_MEM, &map));
     assert_ok(set_dtb(vm, DTB_GPA, DTB_ROOM));
     assert_ok(add_vcpu(vm, 0));
+    host->munmap(memory, RAM_SIZE); /* what is mapped is not lent */
     engine_script_set("w1 0x90000009 0x43; w1 0x80000000 0x44; off", &error);
     g_assert_no_error(error);
     assert_ok(vm_call(vm, GH_VM_START, NULL));
     assert_ok(run(vm, 0));
     g_assert_cmphex(memory[RAM_SIZE + 9], ==, 0x43);
     g_assert_cmpint(touch(memory + RAM_SIZE), ==, 0);
-    g_assert_cmpint(touch(memory), ==, SIGBUS);
-    host->munmap(memory, create.size);
+    host->munmap(memory + RAM_SIZE, WIN_SIZE);
     vm_close(&fd);
 }
 

@@ -168,36 +168,71 @@ static void test_boot(void)
     vm_close(&fd);
 }
 
-/* The image shared, a second file lent: its pages go at START and come back with the VM's end. */
-static void test_lend(void)
+/* The image shared, half of a second file lent, which is mapped or not; what RUN comes to. */
+static void check_lend(bool mapped)
 {
     const DtSpec dt = { .n_cpus = 1 };
+    g_autoptr(GError) error = NULL;
     g_autoptr(Vm) vm = NULL;
-    uint8_t *ram, *lent;
-    int image, extra;
+    uint8_t *lent;
+    int extra;
 
     if (model_only()) {
         return;
     }
     vm = vm_new(REV);
-    image = create_mem(vm, GH_GUEST_MEM_CLOEXEC, RAM_SIZE, 0);
+    prepare(vm, &dt, false);
     extra = create_mem(vm, GH_GUEST_MEM_CLOEXEC, 8192, 0);
-    ram = host->mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, image, 0);
-    lent = host->mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, extra, 0);
-    write_dtb(ram + (DTB_GPA - RAM_GPA), &dt);
-    assert_ok(map_mem(vm, image, RWX | GH_MAP_FORCE_SHARE, RAM_GPA, 0, RAM_SIZE));
     assert_ok(map_mem(vm, extra, RWX | GH_MAP_FORCE_LEND, RAM_GPA + RAM_SIZE, 4096, 4096));
-    assert_ok(set_dtb(vm, DTB_GPA, DTB_ROOM));
+    /* Of the other half nobody cares. */
+    lent = host->mmap(NULL, mapped ? 8192 : 4096, PROT_READ | PROT_WRITE, MAP_SHARED, extra, 0);
+    assert_ok(add_vcpu(vm, 0));
+    engine_script_set("w4 0x80400000 7; r4 0x80400000; w4 0x9000000 1", &error);
+    g_assert_no_error(error);
     assert_ok(vm_call(vm, GH_VM_START, NULL));
-    g_assert_cmpint(touch(ram), ==, 0);
-    g_assert_cmpint(touch(lent), ==, 0); /* only the lent part of the file */
-    g_assert_cmpint(touch(lent + 4096), ==, SIGBUS);
-    vm_close(&vm->vm);
-    g_assert_cmpint(touch(lent + 4096), ==, 0);
-    host->munmap(ram, RAM_SIZE);
-    host->munmap(lent, 8192);
-    vm_close(&image);
+    assert_ok(run(vm, 0));
+    if (mapped) {
+        g_assert_cmpuint(vm->run[0]->exit_reason, ==, GH_VCPU_EXIT_PAGE_FAULT);
+        g_assert_cmpint(vm->run[0]->page_fault.attempt, ==, -EPERM);
+        g_assert_cmpint(touch(lent + 4096), ==, 0);
+    } else {
+        assert_guest_saw("0 r4 0x80400000 = 0x7");
+        g_assert_cmpint(touch(lent), ==, 0);
+    }
+    host->munmap(lent, mapped ? 8192 : 4096);
     vm_close(&extra);
+}
+
+static void test_lend(void)
+{
+    check_lend(false);
+}
+
+static void test_lend_mapped(void)
+{
+    check_lend(true);
+}
+
+/* The device tree's pages are lent by START itself. */
+static void test_lend_mapped_image(void)
+{
+    g_autoptr(Vm) vm = NULL;
+    uint8_t *ram;
+    int fd;
+
+    if (model_only()) {
+        return;
+    }
+    vm = vm_new(REV);
+    fd = create_mem(vm, GH_GUEST_MEM_CLOEXEC, RAM_SIZE, 0);
+    ram = host->mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    write_dtb(ram + (DTB_GPA - RAM_GPA), &(DtSpec){ .n_cpus = 1 });
+    assert_ok(map_mem(vm, fd, RWX | GH_MAP_FORCE_LEND, RAM_GPA, 0, RAM_SIZE));
+    assert_ok(set_dtb(vm, DTB_GPA, DTB_ROOM));
+    assert_errno(vm_call(vm, GH_VM_START, NULL), EPERM);
+    assert_dmesg_has("Failed to allocate parcel for DTB: -1");
+    host->munmap(ram, RAM_SIZE);
+    vm_close(&fd);
 }
 
 void add_v17_tests(void)
@@ -208,5 +243,7 @@ void add_v17_tests(void)
     g_test_add_func("/v17/map-mem/unmap", test_unmap_mem);
     g_test_add_func("/v17/start/dtb-outside-is-enoent", test_dtb_outside);
     g_test_add_func("/v17/start/from-a-guest-memory-file", test_boot);
-    g_test_add_func("/v17/start/lent-part-of-a-file-is-taken", test_lend);
+    g_test_add_func("/v17/start/part-of-a-file-is-lent", test_lend);
+    g_test_add_func("/v17/start/mapped-page-is-not-lent", test_lend_mapped);
+    g_test_add_func("/v17/start/mapped-device-tree-is-eperm", test_lend_mapped_image);
 }

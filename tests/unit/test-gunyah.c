@@ -520,6 +520,29 @@ static void v17_files(World *w, gconstpointer data)
     g_assert_cmpstr((char *)host + 0x5000, ==, "kernel");
 }
 
+/* The driver lends no page that somebody has mapped. */
+static void v17_lent_files(World *w, gconstpointer data)
+{
+    const struct gh_map_mem_args *map;
+    g_autofree char *maps = NULL;
+
+    k->share = k->lend = false;
+    k->guest_mem = k->boot_context = true;
+    world_setup(w, ",lend=on", 1);
+    world_start(w);
+    map = &g_array_index(k->files, struct gh_map_mem_args, 0);
+    g_assert_cmphex(map->flags, ==, 0x71);
+    g_assert_true(g_file_get_contents("/proc/self/maps", &maps, NULL, NULL));
+    {
+        g_autofree char *start =
+            g_strdup_printf("%lx-", (unsigned long)memory_region_get_ram_ptr(&w->ram));
+        const char *line = strstr(maps, start);
+
+        g_assert_nonnull(line);
+        g_assert_true(strstr(line, "humpy-lent") < strchr(line, '\n'));
+    }
+}
+
 /* ---- functions ---- */
 
 static void wired_only(World *w, gconstpointer data)
@@ -714,6 +737,7 @@ int main(int argc, char **argv)
     ADD("start/ram-is-shared-and-dtb-told", share_and_dtb);
     ADD("start/boot-context-only-for-another-entry", entry_elsewhere);
     ADD("start/v17-moves-ram-into-the-drivers-file", v17_files);
+    ADD("start/v17-lends-nothing-that-is-mapped", v17_lent_files);
     ADD("memory/reclaim-comes-before-discard", reclaim_before_discard);
     ADD("memory/pinned-memory-is-not-discarded", pinned_memory_is_not_discarded);
     ADD("start/errors-name-step-and-what-to-try", start_errors);
