@@ -49,6 +49,7 @@ struct Chardev {
     GMainContext *context;           /* that serves the input; NULL: the default one */
     int input_fd;                    /* atomic; -1: nothing to read */
     GSource *input_source;           /* touched in the context's thread only */
+    GSource *gone_source;            /* the same; while the front end is full */
     bool input_running, input_again; /* the same; the source is within its callback, twice */
     int input_waiting;               /* atomic: the front end was full */
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,6 +45,54 @@ static void hang_up(void *id)
     }
 }
 
+static void forget(GSource **source)
+{
+    if (*source != NULL) {
+        g_source_destroy(*source);
+        g_clear_pointer(source, g_source_unref);
+    }
+}
+
+static void input_ended(Chardev *chr)
+{
+    g_atomic_int_set(&chr->input_fd, -1);
+    forget(&chr->input_source);
+    forget(&chr->gone_source);
+    if (chr->context != NULL) {
+        later(NULL, hang_up, g_strdup(chr->id), g_free);
+    } else if (chr->ops->hangup != NULL) {
+        chr->ops->hangup(chr);
+    }
+}
+
+/* What was sent before the other end went is still for the front end; it is read when there is room
+ * for it, and its end is seen then. */
+static gboolean other_end_gone(int fd, GIOCondition condition, gpointer data)
+{
+    Chardev *chr = data;
+    int unread = 0;
+
+    if (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0) {
+        g_clear_pointer(&chr->gone_source, g_source_unref);
+        return G_SOURCE_REMOVE;
+    }
+    input_ended(chr);
+    return G_SOURCE_REMOVE;
+}
+
+/* A front end that never has room again must not keep a socket from its next client. */
+static void watch_for_end(Chardev *chr)
+{
+    int fd = g_atomic_int_get(&chr->input_fd);
+
+    if (chr->gone_source != NULL || fd < 0) {
+        return;
+    }
+    chr->gone_source = g_unix_fd_source_new(fd, G_IO_HUP | G_IO_ERR);
+    g_source_set_callback(chr->gone_source, G_SOURCE_FUNC(other_end_gone), chr, NULL);
+    g_source_attach(chr->gone_source, chr->context);
+}
+
 static gboolean take_input(Chardev *chr, int fd)
 {
     uint8_t buf[READ_CHUNK];
@@ -52,6 +101,7 @@ static gboolean take_input(Chardev *chr, int fd)
 
     if (free == 0 && wait_for_room(chr)) {
         g_clear_pointer(&chr->input_source, g_source_unref);
+        watch_for_end(chr);
         return G_SOURCE_REMOVE;
     }
     n = chardev_receive(chr, fd, buf, MIN(MAX(free, 1), sizeof(buf)));
@@ -59,13 +109,7 @@ static gboolean take_input(Chardev *chr, int fd)
         return G_SOURCE_CONTINUE;
     }
     if (n <= 0) {
-        g_atomic_int_set(&chr->input_fd, -1);
-        g_clear_pointer(&chr->input_source, g_source_unref);
-        if (chr->context != NULL) {
-            later(NULL, hang_up, g_strdup(chr->id), g_free);
-        } else if (chr->ops->hangup != NULL) {
-            chr->ops->hangup(chr);
-        }
+        input_ended(chr);
         return G_SOURCE_REMOVE;
     }
     if (chr->context == NULL) {
@@ -112,6 +156,7 @@ static void watch(Chardev *chr)
     if (chr->input_source != NULL || fd < 0) {
         return;
     }
+    forget(&chr->gone_source);
     chr->input_source = g_unix_fd_source_new(fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
     g_source_set_callback(chr->input_source, G_SOURCE_FUNC(input_ready), chr, NULL);
     g_source_set_can_recurse(chr->input_source, TRUE);
@@ -128,10 +173,8 @@ void chardev_input_start(Chardev *chr, int fd)
 void chardev_input_stop(Chardev *chr)
 {
     g_atomic_int_set(&chr->input_fd, -1);
-    if (chr->input_source != NULL) {
-        g_source_destroy(chr->input_source);
-        g_clear_pointer(&chr->input_source, g_source_unref);
-    }
+    forget(&chr->input_source);
+    forget(&chr->gone_source);
 }
 
 static void resume(Chardev *chr)
@@ -141,6 +184,8 @@ static void resume(Chardev *chr)
     }
     if (room(chr) > 0 || !wait_for_room(chr)) {
         watch(chr);
+    } else if (chr->input_source == NULL) {
+        watch_for_end(chr);
     }
 }
 

@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "place.h"
+#include "qmp.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "verbs.h"
 
-enum { LEAVE_KEY = 0x1d }; /* Ctrl-] */
+enum { LEAVE_KEY = 0x1d /* Ctrl-] */, PATIENCE_MS = 5000 };
 
 static struct termios saved;
 static bool is_raw;
@@ -142,9 +143,29 @@ static State converse(int fd)
     return state;
 }
 
+/* The VM talks to one at a time; it does not tell the next one to wait. */
+static bool is_taken(const Place *p)
+{
+    g_autoptr(Qmp) qmp = qmp_open(p->qmp, PATIENCE_MS, NULL);
+    g_autoptr(JsonNode) node = qmp != NULL ? qmp_run(qmp, "query-chardev", NULL) : NULL;
+    JsonArray *all = node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+
+    for (unsigned i = 0; all != NULL && i < json_array_get_length(all); i++) {
+        JsonObject *one = json_array_get_object_element(all, i);
+
+        if (strcmp(json_object_get_string_member_with_default(one, "label", ""), "socket") == 0) {
+            return !g_str_has_prefix(
+                json_object_get_string_member_with_default(one, "filename", "disconnected:"),
+                "disconnected:");
+        }
+    }
+    return false;
+}
+
 int run_console(Request *r, GError **error)
 {
     g_autoptr(Place) p = place_find(g_ptr_array_index(r->words, 0), error);
+    bool taken = p != NULL && is_taken(p);
     g_auto(Fd) fd = p != NULL ? connect_console(p, error) : -1;
     State state;
 
@@ -154,6 +175,9 @@ int run_console(Request *r, GError **error)
     signal(SIGPIPE, SIG_IGN);
     if (isatty(STDIN_FILENO)) {
         fprintf(stderr, "Console of '%s'. Ctrl-] leaves it.\n", p->name);
+    }
+    if (taken) {
+        g_message("somebody else is at this console; it comes here when they leave");
     }
     make_raw();
     state = converse(fd);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How VMs end, reboot and log, with guests that are scripts: no kernel is executed."""
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -82,6 +83,36 @@ def errors():
     check_equal(launch("off", "--nonsense").returncode, 2)
     check_equal(launch("off", "--disk", path("none")).returncode, 1)
     check_equal(system("off", "-exit-status", "ful").returncode, 1)
+
+
+@test("who comes second to a console is told to wait, and gets it")
+def second_console():
+    def console():
+        return subprocess.Popen([humpy.LAUNCH, "vm", "console", "shared"], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def at_it():
+        done = subprocess.run([humpy.LAUNCH, "vm", "info", "shared", "--json"], capture_output=True,
+                              text=True, check=True)
+        return [c["filename"].startswith("unix:") for c in json.loads(done.stdout)["chardev"]
+                if c["label"] == "socket"] == [True]
+    check_equal(launch("spin", "--name", "shared", "--background").returncode, 0)
+    try:
+        with console() as first:
+            while not at_it():
+                pass
+            with console() as second:
+                check_equal(second.stderr.readline(), b"humpy: somebody else is at this console; it comes "
+                                                      b"here when they leave\n")
+                first.kill()
+                check_equal(first.communicate()[1], b"")
+                while not at_it():
+                    pass
+                second.kill()
+        while at_it():
+            pass
+    finally:
+        check_equal(subprocess.run([humpy.LAUNCH, "vm", "stop", "-f", "shared"], check=False).returncode, 0)
 
 
 class Rebooting(Qmp):

@@ -92,6 +92,43 @@ static void test_server_takes_the_next_client(void)
     front_finish(&front);
 }
 
+/* As with a guest that hangs before it takes any input. */
+static void test_full_front_end_does_not_keep_a_client(void)
+{
+    g_autofree char *path = NULL;
+    Front front;
+    Chardev *chr = new_server("", &path);
+
+    front_attach(&front, chr, 0);
+    for (unsigned round = 1; round <= 2; round++) {
+        close(connect_and_settle(path, &front));
+        iterate_until(&front.closed, round);
+    }
+    front_finish(&front);
+}
+
+/* What it sent before it went is taken first. */
+static void test_what_a_client_sent_outlives_it(void)
+{
+    g_autofree char *path = NULL;
+    Front front;
+    Chardev *chr = new_server("", &path);
+    int fd;
+
+    front_attach(&front, chr, 0);
+    fd = connect_and_settle(path, &front);
+    put(fd, "last words");
+    close(fd);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_cmpuint(front.closed, ==, 0);
+    front.room = 100;
+    chardev_accept_input(chr);
+    run_until_received(&front, strlen("last words"));
+    iterate_until(&front.closed, 1);
+    front_finish(&front);
+}
+
 static gboolean cancel(gpointer opaque)
 {
     chardev_cancel_wait();
@@ -305,6 +342,10 @@ static void add_tests(void)
     g_test_add_func("/chardev/socket/accept-input-from-another-thread",
                     test_accept_input_from_another_thread);
     g_test_add_func("/chardev/socket/takes-the-next-client", test_server_takes_the_next_client);
+    g_test_add_func("/chardev/socket/full-front-end-does-not-keep-a-client",
+                    test_full_front_end_does_not_keep_a_client);
+    g_test_add_func("/chardev/socket/what-a-client-sent-outlives-it",
+                    test_what_a_client_sent_outlives_it);
     g_test_add_func("/chardev/socket/client-comes-back", test_client_comes_back);
     g_test_add_func("/chardev/replaced-one-keeps-its-id", test_replaced_one_keeps_its_id);
     g_test_add_func("/chardev/mux/takes-commands-out", test_mux_takes_commands_out);
