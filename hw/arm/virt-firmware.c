@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
-#include "block/block.h"
 #include "hw/arm/boot.h"
+#include "hw/block/flash-drive.h"
 #include "hw/core/loader.h"
 #include "util/error.h"
 #include "virt-priv.h"
@@ -15,7 +15,6 @@
 enum {
     ALIGN = 2 << 20,
     DTB_GUESS = 64 << 10, /* no tree of this machine's is larger */
-    CHUNK = 1 << 20,
 };
 
 bool virt_wants_firmware(VirtMachine *v)
@@ -61,43 +60,22 @@ static uint8_t *read_file(VirtMachine *v, const char *path, uint64_t *len, GErro
 /* The drive is read once and needed no more, but stays taken: its user is this flash. */
 static uint8_t *read_drive(VirtMachine *v, const char *name, uint64_t *len, GError **error)
 {
-    BlockBackend *blk = block_find(name);
     g_autofree uint8_t *data = NULL;
 
-    if (blk == NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "drive '%s' is not known", name);
+    v->code_blk = flash_drive_take(name, "virt.flash0", VIRT_FLASH_SIZE, error);
+    if (v->code_blk == NULL) {
         return NULL;
     }
-    if (block_length(blk) != VIRT_FLASH_SIZE) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "drive '%s' has %" G_GUINT64_FORMAT
-                    " bytes, but flash 'virt.flash0' needs exactly %d",
-                    name, block_length(blk), VIRT_FLASH_SIZE);
-        return NULL;
-    }
-    if (!block_is_read_only(blk)) {
+    if (!block_is_read_only(v->code_blk)) {
         g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                     "drive '%s' must be readonly=on: accelerator '%s' cannot tell what a guest "
                     "writes to the flash it runs from",
                     name, accel_name(machine_accel(HUMPY_MACHINE(v))));
         return NULL;
     }
-    if (!block_claim(blk, "virt.flash0", error)) {
-        return NULL;
-    }
-    v->code_blk = block_ref(blk);
     *len = VIRT_FLASH_SIZE;
-    data = g_malloc(*len);
-    for (uint64_t at = 0; at < *len; at += CHUNK) {
-        struct iovec iov = { data + at, CHUNK };
-        int err = block_preadv(blk, at, &iov, 1);
-
-        if (err < 0) {
-            error_set_errno(error, -err, "drive '%s': cannot read", name);
-            return NULL;
-        }
-    }
-    return g_steal_pointer(&data);
+    data = g_malloc0(*len);
+    return flash_drive_read(v->code_blk, data, *len, error) ? g_steal_pointer(&data) : NULL;
 }
 
 static void trim_zeroes(const uint8_t *data, uint64_t *len)
@@ -295,9 +273,6 @@ void virt_drop_firmware(VirtMachine *v)
         memory_region_destroy(&v->code);
         v->code_size = 0;
     }
-    if (v->code_blk != NULL) {
-        block_release(v->code_blk);
-        g_clear_pointer(&v->code_blk, block_unref);
-    }
+    flash_drive_release(&v->code_blk);
     v->volume = (EfiVolume){ 0 };
 }

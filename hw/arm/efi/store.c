@@ -7,11 +7,11 @@
  */
 #include "store.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "block/block.h"
+#include "hw/block/flash-drive.h"
 #include "store-params.h"
+#include "util/bytes.h"
 #include "util/error.h"
 
 enum {
@@ -40,13 +40,6 @@ static const uint8_t store_guid[16] = { 0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a
 
 /* ---- content ---- */
 
-static void put(uint8_t *at, unsigned bytes, uint64_t value)
-{
-    for (unsigned i = 0; i < bytes; i++) {
-        at[i] = value >> i * 8;
-    }
-}
-
 static void format(uint8_t *data)
 {
     uint8_t *store = data + FV_HEADER;
@@ -55,21 +48,21 @@ static void format(uint8_t *data)
     memset(data, 0xff, EFI_STORE_SIZE);
     memset(data, 0, FV_HEADER);
     memcpy(data + 16, volume_guid, sizeof(volume_guid));
-    put(data + 32, 8, EFI_STORE_SIZE);
+    put_le(data + 32, 8, EFI_STORE_SIZE);
     memcpy(data + 40, "_FVH", 4);
-    put(data + 44, 4, FV_ATTRIBUTES);
-    put(data + 48, 2, FV_HEADER);
+    put_le(data + 44, 4, FV_ATTRIBUTES);
+    put_le(data + 48, 2, FV_HEADER);
     data[55] = 2; /* revision */
-    put(data + 56, 4, EFI_STORE_SIZE / EFI_STORE_BLOCK);
-    put(data + 60, 4, EFI_STORE_BLOCK);
+    put_le(data + 56, 4, EFI_STORE_SIZE / EFI_STORE_BLOCK);
+    put_le(data + 60, 4, EFI_STORE_BLOCK);
     for (unsigned i = 0; i < FV_HEADER; i += 2) {
         sum += data[i] | data[i + 1] << 8;
     }
-    put(data + 50, 2, (uint16_t)-sum);
+    put_le(data + 50, 2, (uint16_t)-sum);
 
     memset(store, 0, 28);
     memcpy(store, store_guid, sizeof(store_guid));
-    put(store + 16, 4, EFI_STORE_BLOCK - FV_HEADER);
+    put_le(store + 16, 4, EFI_STORE_BLOCK - FV_HEADER);
     store[20] = STORE_FORMATTED;
     store[21] = STORE_HEALTHY;
 }
@@ -85,13 +78,20 @@ static bool is_store(const uint8_t *data)
            memcmp(data + 40, "_FVH", 4) == 0;
 }
 
-static bool read_drive(EfiStore *s, GError **error)
+static bool take_drive(EfiStore *s, GError **error)
 {
-    struct iovec iov = { s->data, EFI_STORE_SIZE };
-    int err = block_preadv(s->blk, 0, &iov, 1);
-
-    if (err < 0) {
-        error_set_errno(error, -err, "drive '%s': cannot read", s->drive);
+    s->blk = flash_drive_take(s->drive, "virt.flash1", EFI_STORE_DRIVE_SIZE, error);
+    if (s->blk == NULL) {
+        return false;
+    }
+    if (block_is_read_only(s->blk)) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
+                    "drive '%s' is read-only, but UEFI does not start with variables that it "
+                    "cannot write; without a drive they are forgotten at the end",
+                    s->drive);
+        return false;
+    }
+    if (!flash_drive_read(s->blk, s->data, EFI_STORE_SIZE, error)) {
         return false;
     }
     if (is_blank(s->data)) {
@@ -105,49 +105,12 @@ static bool read_drive(EfiStore *s, GError **error)
     return true;
 }
 
-static bool take_drive(EfiStore *s, GError **error)
-{
-    BlockBackend *blk = block_find(s->drive);
-
-    if (blk == NULL) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNKNOWN, "drive '%s' is not known", s->drive);
-        return false;
-    }
-    if (block_length(blk) != EFI_STORE_DRIVE_SIZE) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_RANGE,
-                    "drive '%s' has %" G_GUINT64_FORMAT
-                    " bytes, but the second flash needs exactly %d",
-                    s->drive, block_length(blk), EFI_STORE_DRIVE_SIZE);
-        return false;
-    }
-    if (block_is_read_only(blk)) {
-        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
-                    "drive '%s' is read-only, but UEFI does not start with variables that it "
-                    "cannot write; without a drive they are forgotten at the end",
-                    s->drive);
-        return false;
-    }
-    if (!block_claim(blk, "virt.flash1", error)) {
-        return false;
-    }
-    s->blk = block_ref(blk);
-    return read_drive(s, error);
-}
-
 /* ---- changes ---- */
 
-/* Brings whole sectors around the change to the drive; blocks are multiples of them. */
 static bool write_back(EfiStore *s, uint64_t offset, uint64_t len)
 {
-    uint64_t from = offset / BLOCK_SECTOR_SIZE * BLOCK_SECTOR_SIZE;
-    uint64_t to = (offset + len + BLOCK_SECTOR_SIZE - 1) / BLOCK_SECTOR_SIZE * BLOCK_SECTOR_SIZE;
-    struct iovec iov = { s->data + from, to - from };
-    int err;
+    int err = s->blk != NULL && len > 0 ? flash_drive_write(s->blk, s->data, offset, len) : 0;
 
-    if (s->blk == NULL || len == 0) {
-        return true;
-    }
-    err = block_pwritev(s->blk, from, &iov, 1);
     if (err < 0) {
         g_message("drive '%s': cannot write UEFI variables: %s", s->drive, g_strerror(-err));
     }
@@ -185,7 +148,7 @@ EfiStore *efi_store_new(const char *drive, GError **error)
         g_free(s);
         return NULL;
     }
-    s->data = g_malloc(EFI_STORE_SIZE);
+    s->data = g_malloc0(EFI_STORE_SIZE);
     s->drive = g_strdup(drive);
     if (drive == NULL) {
         format(s->data);
@@ -208,8 +171,7 @@ void efi_store_free(EfiStore *s)
     }
     if (s->blk != NULL) {
         block_flush(s->blk);
-        block_release(s->blk);
-        block_unref(s->blk);
+        flash_drive_release(&s->blk);
     }
     memory_region_destroy(&s->mr);
     g_free(s->data);

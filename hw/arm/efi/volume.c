@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "util/bytes.h"
 #include "util/error.h"
 
 enum {
@@ -55,28 +56,6 @@ static const uint8_t driver_guid[16] = { 0x7e, 0x1b, 0x0c, 0x5d, 0x93, 0x2f, 0x4
 static const uint8_t cpu_guid[16] = { 0xb1, 0xcc, 0xba, 0x26, 0x42, 0x6f, 0xd4, 0x11,
                                       0xbc, 0xe7, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 };
 
-static uint32_t get(const uint8_t *at, unsigned bytes)
-{
-    uint32_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++) {
-        value |= (uint32_t)at[i] << i * 8;
-    }
-    return value;
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-    return get(at, 4) | (uint64_t)get(at + 4, 4) << 32;
-}
-
-static void put(uint8_t *at, unsigned bytes, uint64_t value)
-{
-    for (unsigned i = 0; i < bytes; i++) {
-        at[i] = value >> i * 8;
-    }
-}
-
 /* ---- finding ---- */
 
 static bool header_valid(const uint8_t *fv, uint64_t room)
@@ -87,25 +66,25 @@ static bool header_valid(const uint8_t *fv, uint64_t room)
     if (room < FV_HEADER_MIN || memcmp(fv + FV_SIGNATURE, "_FVH", 4) != 0) {
         return false;
     }
-    len = get64(fv + FV_LENGTH);
-    header = get(fv + FV_HEADER_LENGTH, 2);
+    len = get_le64(fv + FV_LENGTH);
+    header = get_le(fv + FV_HEADER_LENGTH, 2);
     if (header < FV_HEADER_MIN || header % 2 != 0 || header > len || len > room) {
         return false;
     }
     for (uint64_t i = 0; i < header; i += 2) {
-        sum += get(fv + i, 2);
+        sum += get_le(fv + i, 2);
     }
-    return sum == 0 && get(fv + FV_ATTRIBUTES, 4) & FV_ERASED_TO_1;
+    return sum == 0 && get_le(fv + FV_ATTRIBUTES, 4) & FV_ERASED_TO_1;
 }
 
 static uint64_t first_file(const uint8_t *fv, uint64_t len)
 {
-    uint64_t ext = get(fv + FV_EXT_HEADER, 2);
-    uint64_t at = get(fv + FV_HEADER_LENGTH, 2);
+    uint64_t ext = get_le(fv + FV_EXT_HEADER, 2);
+    uint64_t at = get_le(fv + FV_HEADER_LENGTH, 2);
 
     if (ext != 0) {
-        at =
-            ext + FV_EXT_HEADER_SIZE + 4 <= len ? ext + get(fv + ext + FV_EXT_HEADER_SIZE, 4) : len;
+        at = ext + FV_EXT_HEADER_SIZE + 4 <= len ? ext + get_le(fv + ext + FV_EXT_HEADER_SIZE, 4)
+                                                 : len;
     }
     return (at + 7) & ~UINT64_C(7);
 }
@@ -122,11 +101,11 @@ static uint64_t walk(const uint8_t *fv, uint64_t len)
     uint64_t at = first_file(fv, len);
 
     while (at <= len && len - at >= FFS_HEADER && !is_erased(fv + at, FFS_HEADER)) {
-        uint64_t size = get(fv + at + FFS_SIZE, 3), least = FFS_HEADER;
+        uint64_t size = get_le(fv + at + FFS_SIZE, 3), least = FFS_HEADER;
 
         if (fv[at + FFS_ATTRIBUTES] & FFS_LARGE) {
             least += 8;
-            size = len - at >= least ? get64(fv + at + FFS_LARGE_SIZE) : 0;
+            size = len - at >= least ? get_le64(fv + at + FFS_LARGE_SIZE) : 0;
         }
         if (size < least || size > len - at) {
             return 0;
@@ -145,7 +124,7 @@ bool efi_volume_find(const uint8_t *image, uint64_t len, EfiVolume *volume, GErr
         if (!header_valid(image + at, len - at)) {
             continue;
         }
-        size = get64(image + at + FV_LENGTH);
+        size = get_le64(image + at + FV_LENGTH);
         end = walk(image + at, size);
         if (end != 0) {
             *volume = (EfiVolume){ .at = at, .len = size, .free_at = at + end };
@@ -169,36 +148,36 @@ static void write_pe_headers(uint8_t *pe, uint32_t code_len, uint32_t entry)
 
     memset(pe, 0, PE_FILE_ALIGN);
     memcpy(pe, "MZ", 2);
-    put(pe + 0x3c, 4, COFF - 4);
+    put_le(pe + 0x3c, 4, COFF - 4);
     memcpy(pe + COFF - 4, "PE\0", 4);
-    put(pe + COFF, 2, PE_ARM64);
-    put(pe + COFF + 2, 2, 1); /* sections */
-    put(pe + COFF + 16, 2, OPTIONAL_SIZE);
-    put(pe + COFF + 18, 2,
-        0x22e); /* executable, no lines, symbols or debug data; > 2 GiB is fine */
+    put_le(pe + COFF, 2, PE_ARM64);
+    put_le(pe + COFF + 2, 2, 1); /* sections */
+    put_le(pe + COFF + 16, 2, OPTIONAL_SIZE);
+    put_le(pe + COFF + 18, 2,
+           0x22e); /* executable, no lines, symbols or debug data; > 2 GiB is fine */
 
-    put(opt, 2, 0x20b); /* PE32+ */
-    put(opt + 4, 4, rounded);
-    put(opt + 16, 4, PE_SECTION_ALIGN + entry);
-    put(opt + 20, 4, PE_SECTION_ALIGN); /* code */
-    put(opt + 32, 4, PE_SECTION_ALIGN);
-    put(opt + 36, 4, PE_FILE_ALIGN);
-    put(opt + 56, 4, PE_SECTION_ALIGN + in_memory); /* image */
-    put(opt + 60, 4, PE_FILE_ALIGN);                /* headers */
-    put(opt + 68, 2, PE_RUNTIME_DRIVER);
-    put(opt + 108, 4, 16); /* directories, all empty: nothing to relocate */
+    put_le(opt, 2, 0x20b); /* PE32+ */
+    put_le(opt + 4, 4, rounded);
+    put_le(opt + 16, 4, PE_SECTION_ALIGN + entry);
+    put_le(opt + 20, 4, PE_SECTION_ALIGN); /* code */
+    put_le(opt + 32, 4, PE_SECTION_ALIGN);
+    put_le(opt + 36, 4, PE_FILE_ALIGN);
+    put_le(opt + 56, 4, PE_SECTION_ALIGN + in_memory); /* image */
+    put_le(opt + 60, 4, PE_FILE_ALIGN);                /* headers */
+    put_le(opt + 68, 2, PE_RUNTIME_DRIVER);
+    put_le(opt + 108, 4, 16); /* directories, all empty: nothing to relocate */
 
     memcpy(section, ".text", 5);
-    put(section + 8, 4, code_len);
-    put(section + 12, 4, PE_SECTION_ALIGN);
-    put(section + 16, 4, rounded);
-    put(section + 20, 4, PE_FILE_ALIGN);
-    put(section + 36, 4, 0x60000020); /* code, to be executed and read */
+    put_le(section + 8, 4, code_len);
+    put_le(section + 12, 4, PE_SECTION_ALIGN);
+    put_le(section + 16, 4, rounded);
+    put_le(section + 20, 4, PE_FILE_ALIGN);
+    put_le(section + 36, 4, 0x60000020); /* code, to be executed and read */
 }
 
 static uint32_t put_section_header(uint8_t *at, uint8_t type, uint32_t payload)
 {
-    put(at, 3, payload + SECTION_HEADER);
+    put_le(at, 3, payload + SECTION_HEADER);
     at[3] = type;
     return SECTION_HEADER;
 }
@@ -216,7 +195,7 @@ static uint32_t write_file(uint8_t *at, const uint8_t *code, uint32_t len, uint3
     memset(at, 0, size);
     memcpy(at, driver_guid, sizeof(driver_guid));
     at[FFS_TYPE] = FFS_DRIVER;
-    put(at + FFS_SIZE, 3, size);
+    put_le(at + FFS_SIZE, 3, size);
     for (unsigned i = 0; i < FFS_HEADER; i++) {
         sum += at[i];
     }
