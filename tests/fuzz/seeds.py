@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""seeds.py DIR: writes DIR/TARGET/*, right inputs for the fuzzers whose formats have lengths and
-checks in many places, so that the seconds of one run are spent behind them, not before."""
+"""Writes DIR/TARGET/*, right inputs for the fuzzers whose formats have lengths and checks in many
+places, so that the seconds of one run are spent behind them, not before."""
+import argparse
 import gzip
 import json
 import os
@@ -67,8 +68,11 @@ SEEDS = {
 
 
 def main():
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument("dir", metavar="DIR")
+    args = ap.parse_args()
     for target, files in SEEDS.items():
-        folder = os.path.join(sys.argv[1], target)
+        folder = os.path.join(args.dir, target)
         os.makedirs(folder, exist_ok=True)
         for name, data in files.items():
             with open(os.path.join(folder, name), "wb") as out:
