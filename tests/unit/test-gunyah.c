@@ -537,9 +537,9 @@ static void v17_lent_files(World *w, gconstpointer data)
         g_autofree char *start =
             g_strdup_printf("%lx-", (unsigned long)memory_region_get_ram_ptr(&w->ram));
         const char *line = strstr(maps, start);
+        const char *name = line != NULL ? strstr(line, "humpy-lent") : NULL;
 
-        g_assert_nonnull(line);
-        g_assert_true(strstr(line, "humpy-lent") < strchr(line, '\n'));
+        g_assert_true(name != NULL && name < strchr(line, '\n'));
     }
 }
 
