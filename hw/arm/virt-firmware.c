@@ -239,8 +239,9 @@ bool virt_install_firmware(VirtMachine *v, ArmFirmware *firmware, GError **error
     EfiPlaces places = {
         .store = VIRT_FLASH + VIRT_FLASH_SIZE,
         .fw_cfg = VIRT_FW_CFG,
-        .window = v->protect ? v->window.base : 0,
-        .window_size = v->protect ? v->window.size : 0,
+        .window = v->window.base,
+        .window_size = v->window.size,
+        .window_only = v->protect,
     };
 
     *firmware = (ArmFirmware){ .entry = VIRT_FLASH };

@@ -87,7 +87,9 @@ static EfiStatus start(void)
         .set_memory_space_attributes = set_attributes,
     };
 
-    return window_start(&boot, &dxe, (uintptr_t)t.window, WINDOW);
+    EfiStatus status = window_add(&dxe, (uintptr_t)t.window, WINDOW);
+
+    return status != EFI_SUCCESS ? status : window_start(&boot, (uintptr_t)t.window, WINDOW);
 }
 
 static void set_up(void)

@@ -396,13 +396,12 @@ enum {
     WINDOW_BASE = 0x3ee00000 - WINDOW,
 };
 
-static void boot_protected(Board *b, AccelProtect mode, AccelWindow window)
+static void boot_protected(Board *b, AccelProtect mode, AccelWindow window, bool lent_only)
 {
     b->config.ram_size = 128 * MIB;
     b->protection = (AccelProtection){ .mode = mode, .window = window, .window_size = WINDOW };
-    b->lent_only = mode == ACCEL_PROTECT_AUTO;
+    b->lent_only = lent_only;
     boot(b);
-    g_assert_true(accel_double.boot.protect);
 }
 
 static uint32_t cell(const void *fdt, int node, const char *name, unsigned n)
@@ -420,7 +419,7 @@ static void window_is_among_the_devices(Board *b, gconstpointer data)
     g_autofree uint8_t *tree = g_malloc(64 << 10);
     int node;
 
-    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO);
+    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO, false);
     g_assert_cmphex(accel_double.info.window_base, ==, WINDOW_BASE);
     g_assert_cmphex(accel_double.info.window_size, ==, WINDOW);
     read_guest(b, VIRT_RAM, tree, 64 << 10);
@@ -439,10 +438,12 @@ static void driver_knows_the_window(Board *b, gconstpointer data)
 {
     StoreParams params;
 
-    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO);
+    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO, false);
     read_guest(b, FREE + 52 + 0x200, &params, sizeof(params));
+    g_assert_true(accel_double.boot.protect);
     g_assert_cmphex(params.window_base, ==, WINDOW_BASE);
     g_assert_cmphex(params.window_size, ==, WINDOW);
+    g_assert_cmphex(params.window_only, ==, 1);
 }
 
 /* The driver has the first 256 KiB; the hypervisor is told of parcels in other words. */
@@ -451,7 +452,7 @@ static void pool_leaves_the_drivers_part(Board *b, gconstpointer data)
     g_autofree uint8_t *tree = g_malloc(64 << 10);
     int node;
 
-    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_POOL);
+    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_POOL, false);
     read_guest(b, VIRT_RAM, tree, 64 << 10);
     node = fdt_node_offset_by_compatible(tree, -1, "restricted-dma-pool");
     g_assert_cmphex(cell(tree, node, "reg", 1), ==, WINDOW_BASE + (256 << 10));
@@ -466,7 +467,7 @@ static void dma_of_fw_cfg_is_not_told(Board *b, gconstpointer data)
     const uint16_t key = GUINT16_TO_BE(FW_CFG_KEY_ID);
     uint8_t features;
 
-    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO);
+    boot_protected(b, ACCEL_PROTECT_ON, ACCEL_WINDOW_AUTO, false);
     address_space_write(machine_memory(b->m), VIRT_FW_CFG + 8, &key, 2);
     read_guest(b, VIRT_FW_CFG, &features, 1);
     g_assert_cmphex(features, ==, 1);
@@ -480,13 +481,32 @@ static void auto_changes_the_one_driver(Board *b, gconstpointer data)
     EfiVolume v;
 
     g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "*lent memory only*protected guest*");
-    boot_protected(b, ACCEL_PROTECT_AUTO, ACCEL_WINDOW_AUTO);
+    boot_protected(b, ACCEL_PROTECT_AUTO, ACCEL_WINDOW_AUTO, true);
     g_test_assert_expected_messages();
     read_guest(b, 0, code, IMAGE);
     memcpy(&params, code + FREE + 52 + 0x200, sizeof(params));
-    g_assert_cmphex(params.window_size, ==, WINDOW);
+    g_assert_true(accel_double.boot.protect);
+    g_assert_cmphex(params.window_only, ==, 1);
     g_assert_true(efi_volume_find(code, IMAGE, &v, NULL));
     g_assert_cmphex(v.free_at, ==, FREE + ((get(code + FREE + 20, 3) + 7) & ~7u));
+}
+
+/* It is memory like the rest then. */
+static void auto_that_shares_has_the_window_too(Board *b, gconstpointer data)
+{
+    g_autofree uint8_t *tree = g_malloc(64 << 10);
+    StoreParams params;
+    int node;
+
+    boot_protected(b, ACCEL_PROTECT_AUTO, ACCEL_WINDOW_AUTO, false);
+    g_assert_false(accel_double.boot.protect);
+    read_guest(b, FREE + 52 + 0x200, &params, sizeof(params));
+    g_assert_cmphex(params.window_base, ==, WINDOW_BASE);
+    g_assert_cmphex(params.window_size, ==, WINDOW);
+    g_assert_cmphex(params.window_only, ==, 0);
+    read_guest(b, VIRT_RAM, tree, 64 << 10);
+    node = fdt_node_offset_by_compatible(tree, -1, "pci-host-ecam-generic");
+    g_assert_null(fdt_getprop(tree, node, "dma-ranges", NULL));
 }
 
 int main(int argc, char **argv)
@@ -505,6 +525,7 @@ int main(int argc, char **argv)
         { "protected/pool-leaves-the-drivers-part", pool_leaves_the_drivers_part },
         { "protected/dma-of-fw-cfg-is-not-told", dma_of_fw_cfg_is_not_told },
         { "protected/auto-changes-the-one-driver", auto_changes_the_one_driver },
+        { "protected/auto-that-shares-has-the-window-too", auto_that_shares_has_the_window_too },
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -338,7 +338,10 @@ EfiStatus store_main(EfiHandle image, EfiSystemTable *system)
     uint64_t mail = p->window_base;
 
     if (status == EFI_SUCCESS && p->window_size != 0) {
-        status = window_start(system->boot, dxe, p->window_base, p->window_size);
+        status = window_add(dxe, p->window_base, p->window_size);
+    }
+    if (status == EFI_SUCCESS && p->window_only) {
+        status = window_start(system->boot, p->window_base, p->window_size);
     } else if (status == EFI_SUCCESS) {
         status = system->boot->allocate_pages(EFI_ALLOCATE_ANY, EFI_RUNTIME_SERVICES_DATA,
                                               WINDOW_MAIL / EFI_PAGE, &mail);

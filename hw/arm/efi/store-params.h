@@ -11,9 +11,9 @@ typedef struct {
     uint64_t block_size;
     uint64_t fw_cfg_base; /* of the registers */
     uint64_t fw_cfg_key;  /* of the file that takes records */
-    /* The memory that a protected guest shares with its devices, multiples of 2 MiB; size 0: its
-     * devices reach all memory. */
+    /* Memory besides what the device tree tells of, multiples of 2 MiB; size 0: there is none. */
     uint64_t window_base, window_size;
+    uint64_t window_only; /* not 0: devices reach nothing but that */
 } StoreParams;
 
 /* Written to that file: these bytes of the store have changed. */

@@ -6,7 +6,7 @@
     .hidden store_params
     .balign 8
 store_params:
-    .skip 56
+    .skip 64
     .globl store_entry
 store_entry:
     b store_main

@@ -211,6 +211,7 @@ bool efi_store_install(EfiStore *s, uint8_t *image, EfiVolume *volume, const Efi
         .fw_cfg_key = GUINT64_TO_LE((uint64_t)fw_cfg_file_key(s->fw, FILE_NAME)),
         .window_base = GUINT64_TO_LE(places->window),
         .window_size = GUINT64_TO_LE(places->window_size),
+        .window_only = GUINT64_TO_LE((uint64_t)places->window_only),
     };
 
     if (len == 0) {

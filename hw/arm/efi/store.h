@@ -30,7 +30,8 @@ bool efi_store_connect(EfiStore *s, FwCfg *fw, GError **error);
 /* Guest addresses of what the driver uses. */
 typedef struct {
     uint64_t store, fw_cfg;
-    uint64_t window, window_size; /* what devices of a protected guest reach; size 0: all memory */
+    uint64_t window, window_size; /* memory that firmware does not know; size 0: there is none */
+    bool window_only;             /* devices reach nothing but that */
 } EfiPlaces;
 /* Adds the driver to image, where volume is, or tells the one that is there of other places. All
  * files of fw_cfg are there. */

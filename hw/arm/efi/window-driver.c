@@ -176,29 +176,28 @@ static EfiStatus set_attribute(EfiIommu *iommu, EfiHandle device, void *mapping,
 
 /* ---- start ---- */
 
-/* Its memory is taken at once, before anybody else is given some of it. */
-static EfiStatus add_memory(const EfiBootServices *boot, const EfiDxeServices *dxe, uint64_t base,
-                            uint64_t size)
+EfiStatus window_add(const EfiDxeServices *dxe, uint64_t base, uint64_t size)
 {
-    uint64_t rest = base + WINDOW_MAIL;
     EfiStatus status = dxe->add_memory_space(EFI_GCD_SYSTEM_MEMORY, base, size, EFI_MEMORY_WB);
 
-    if (status == EFI_SUCCESS) {
-        status = dxe->set_memory_space_attributes(base, size, EFI_MEMORY_WB);
-    }
-    if (status == EFI_SUCCESS) {
-        status = boot->allocate_pages(EFI_ALLOCATE_ADDRESS, EFI_RUNTIME_SERVICES_DATA,
-                                      WINDOW_MAIL / EFI_PAGE, &base);
-    }
-    if (status == EFI_SUCCESS) {
-        status = boot->allocate_pages(EFI_ALLOCATE_ADDRESS, EFI_BOOT_SERVICES_DATA,
-                                      (size - WINDOW_MAIL) / EFI_PAGE, &rest);
-    }
-    return status;
+    return status != EFI_SUCCESS ? status
+                                 : dxe->set_memory_space_attributes(base, size, EFI_MEMORY_WB);
 }
 
-EfiStatus window_start(const EfiBootServices *boot, const EfiDxeServices *dxe, uint64_t base,
-                       uint64_t size)
+static EfiStatus take_all(const EfiBootServices *boot, uint64_t base, uint64_t size)
+{
+    uint64_t rest = base + WINDOW_MAIL;
+    EfiStatus status = boot->allocate_pages(EFI_ALLOCATE_ADDRESS, EFI_RUNTIME_SERVICES_DATA,
+                                            WINDOW_MAIL / EFI_PAGE, &base);
+
+    return status != EFI_SUCCESS
+               ? status
+               : boot->allocate_pages(EFI_ALLOCATE_ADDRESS, EFI_BOOT_SERVICES_DATA,
+                                      (size - WINDOW_MAIL) / EFI_PAGE, &rest);
+}
+
+/* At once, before anybody else is given some of it. */
+EfiStatus window_start(const EfiBootServices *boot, uint64_t base, uint64_t size)
 {
     const EfiGuid guid = {
         0x4e939de9, 0xd948, 0x4b0f, { 0x88, 0xed, 0xe6, 0xe1, 0xce, 0x51, 0x7c, 0x1e }
@@ -207,7 +206,7 @@ EfiStatus window_start(const EfiBootServices *boot, const EfiDxeServices *dxe, u
     uint64_t n_words = (n_pages + WORD_BITS - 1) / WORD_BITS;
     EfiHandle handle = NULL;
     Window *w;
-    EfiStatus status = add_memory(boot, dxe, base, size);
+    EfiStatus status = take_all(boot, base, size);
 
     if (status == EFI_SUCCESS) {
         status = boot->allocate_pool(EFI_BOOT_SERVICES_DATA,

@@ -12,10 +12,10 @@ enum {
     WINDOW_MAIL = 0x10000,
 };
 
-/* Makes the window memory, but nobody's except the driver's, and publishes what drivers of devices
- * get their buffers from. */
-EfiStatus window_start(const EfiBootServices *boot, const EfiDxeServices *dxe, uint64_t base,
-                       uint64_t size);
+/* Makes the window memory. */
+EfiStatus window_add(const EfiDxeServices *dxe, uint64_t base, uint64_t size);
+/* Takes all of it, and publishes what drivers of devices get their buffers from. */
+EfiStatus window_start(const EfiBootServices *boot, uint64_t base, uint64_t size);
 
 /* The compiler calls it, too. */
 void *memcpy(void *to, const void *from, size_t len);
