@@ -149,7 +149,8 @@ bool hostdev_open(const char *path, HostDevChoice choice, HostDev *dev, GError *
         errno = ENOENT;
         return false;
     }
-    if (choice == HOSTDEV_AUTO && model != NULL && node_is_absent(path)) {
+    if (choice == HOSTDEV_AUTO && model != NULL && node_is_absent(path) &&
+        (model->can_run == NULL || model->can_run())) {
         if (!open_with(model, path, dev, error)) {
             return false;
         }

@@ -21,6 +21,9 @@ typedef struct {
     int (*close)(int fd);
     /* Bytes this process may pin: RLIMIT_MEMLOCK, or UINT64_MAX with CAP_IPC_LOCK. */
     uint64_t (*memlock_limit)(void);
+    /* (optional) Whether this build's model can run a guest: else it does not stand in by itself.
+     */
+    bool (*can_run)(void);
     /* (optional) The node, for a descriptor of it that another process has opened; a new one, or -1
      * and errno: EINVAL says that it is none. Without: a duplicate will do. */
     int (*adopt)(int fd);

@@ -212,6 +212,12 @@ void gunyah_model_settle(void)
     vm_wait_teardowns();
 }
 
+/* Whoever sets knobs wants the model: an engine of the tests', say. */
+static bool model_can_run(void)
+{
+    return engine_for("arm64", NULL) || g_getenv(gunyah_model.variable);
+}
+
 const HostDevOps gunyah_model_ops = {
     .name = "model",
     .open = device_open,
@@ -220,6 +226,7 @@ const HostDevOps gunyah_model_ops = {
     .munmap = object_munmap,
     .close = object_close,
     .memlock_limit = model_memlock_limit,
+    .can_run = model_can_run,
     .adopt = device_adopt,
     .log_follow = model_follow,
     .log_newest = model_newest,

@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <linux/capability.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -110,6 +111,31 @@ static void auto_takes_the_model(Place *p, gconstpointer data)
     g_test_trap_assert_passed();
     g_test_trap_assert_stderr("humpy: there is no */missing on this host, its userspace model "
                               "stands in\n");
+}
+
+static bool cannot_run(void)
+{
+    return false;
+}
+
+static void auto_leaves_a_model_that_cannot_run(Place *p, gconstpointer data)
+{
+    static HostDevOps without;
+    g_autoptr(GError) error = NULL;
+    HostDev dev;
+
+    without = model_ops;
+    without.can_run = cannot_run;
+    hostdev_register_model(p->dir, &without);
+    g_assert_true(hostdev_open(p->dir, HOSTDEV_MODEL, &dev, NULL));
+    hostdev_close(dev.ops, dev.fd);
+    model_opens = 0;
+    hostdev_register_model(p->missing, &without);
+    g_assert_false(hostdev_open(p->missing, HOSTDEV_AUTO, &dev, &error));
+    g_assert_cmpint(errno, ==, ENOENT);
+    g_assert_error(error, HUMPY_ERROR, HUMPY_ERROR_HOST);
+    g_assert_null(strstr(error->message, "model"));
+    g_assert_cmpint(model_opens, ==, 0);
 }
 
 static void node_that_refuses(Place *p, gconstpointer data)
@@ -230,6 +256,7 @@ int main(int argc, char **argv)
 #define ADD(name, fn) g_test_add("/accel/hostdev/" name, Place, NULL, setup, fn, teardown)
     ADD("auto-takes-a-node-that-exists", auto_takes_the_node);
     ADD("auto-takes-the-model-where-no-node-is-and-says-so", auto_takes_the_model);
+    ADD("auto-leaves-a-model-that-cannot-run", auto_leaves_a_model_that_cannot_run);
     ADD("auto-does-not-hide-a-node-that-refuses", node_that_refuses);
     ADD("kernel-ignores-the-model", kernel_choice_ignores_the_model);
     ADD("model-ignores-the-node", model_choice_ignores_the_node);
