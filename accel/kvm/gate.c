@@ -43,7 +43,7 @@ void kvm_gate_close(AccelKvm *kvm)
     while (gate->closed) {
         pthread_cond_wait(&gate->changed, &gate->lock);
     }
-    __atomic_store_n(&gate->closed, true, __ATOMIC_SEQ_CST);
+    (void)__atomic_exchange_n(&gate->closed, true, __ATOMIC_SEQ_CST);
     while (anybody_inside(kvm)) {
         monocond_wait_until(&gate->changed, &gate->lock, g_get_monotonic_time() + LOOK_AGAIN_US);
     }

@@ -116,10 +116,11 @@ void kvm_gate_close(AccelKvm *kvm);
 void kvm_gate_open(AccelKvm *kvm);
 void kvm_gate_wait(AccelKvm *kvm, KvmVcpu *v);
 
-/* [vcpu] The two halves must be seen in order by whoever closes: inside, then closed. */
+/* [vcpu] The two halves must be seen in order by whoever closes: inside, then closed. (An exchange
+ * instead of a store: QEMU's TCG, below which this may run, keeps that order only.) */
 static inline void kvm_gate_enter(AccelKvm *kvm, KvmVcpu *v)
 {
-    __atomic_store_n(&v->inside, true, __ATOMIC_SEQ_CST);
+    (void)__atomic_exchange_n(&v->inside, true, __ATOMIC_SEQ_CST);
     if (G_UNLIKELY(__atomic_load_n(&kvm->gate.closed, __ATOMIC_SEQ_CST))) {
         kvm_gate_wait(kvm, v);
     }

@@ -26,7 +26,8 @@ static void run_unlock(GhVcpu *vcpu)
 {
     const uint64_t one = 1;
 
-    g_atomic_int_set(&vcpu->running, 0);
+    /* An exchange: below QEMU's TCG a load may overtake a store, and here must not. */
+    (void)__atomic_exchange_n(&vcpu->running, 0, __ATOMIC_SEQ_CST);
     if (g_atomic_int_get(&vcpu->waiters) &&
         write(vcpu->run_free, &one, sizeof(one)) != sizeof(one)) {
         model_log("vcpu %u: %s", vcpu->id, g_strerror(errno));

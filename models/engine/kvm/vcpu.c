@@ -118,7 +118,8 @@ void ekvm_vcpu_kick(EngineVcpu *vcpu)
 {
     int saved = errno, tid;
 
-    __atomic_store_n(&vcpu->kicked, 1, __ATOMIC_SEQ_CST);
+    /* An exchange: below QEMU's TCG a load may overtake a store, and here must not. */
+    (void)__atomic_exchange_n(&vcpu->kicked, 1, __ATOMIC_SEQ_CST);
     tid = __atomic_load_n(&vcpu->tid, __ATOMIC_SEQ_CST);
     if (tid) {
         syscall(SYS_tgkill, getpid(), tid, KICK_SIGNAL);
