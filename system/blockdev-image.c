@@ -12,13 +12,18 @@
 enum { MAX_PARTS = 128, DEEPEST = 4 };
 
 static const char *const served[] = { "qcow2", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc", NULL };
-static const char *const drivers[] = { "composite", "file", "nbd",  "null-co", "overlay",
-                                       "qcow2",     "qcow", "qed",  "raw",     "sparse",
-                                       "vdi",       "vhdx", "vmdk", "vpc",     NULL };
+static const char *const drivers[] = { "blkdebug", "composite", "file", "nbd", "null-co", "overlay",
+                                       "qcow2",    "qcow",      "qed",  "raw", "sparse",  "vdi",
+                                       "vhdx",     "vmdk",      "vpc",  NULL };
 
 static bool blockdev_is_served(const char *format)
 {
     return g_strv_contains(served, format);
+}
+
+void blockdev_set_unknown(const char *driver, GError **error)
+{
+    error_set_unknown(error, "driver", driver, drivers);
 }
 
 bool blockdev_is_image(const char *driver)
@@ -183,7 +188,7 @@ static bool read_driver(KeyVal *kv, const char *prefix, const char *driver, GPtr
     } else if (strcmp(driver, "raw") != 0 && strcmp(driver, "file") != 0) {
         g_autofree char *key = g_strconcat(prefix, "driver", NULL);
 
-        error_set_unknown(error, key, driver, drivers);
+        error_set_unknown(error, key, driver, drivers + 1); /* blkdebug is outermost */
         return false;
     }
     return take_file(kv, prefix, options, error);

@@ -328,7 +328,6 @@ static bool read_node(Drives *drives, const char *text, KeyVal *kv, DrivesReadFn
         { "blkdebug", blkdebug_keys }, { "file", file_keys }, { "null-co", null_keys },
         { "nbd", nbd_keys },           { "raw", raw_keys },
     };
-    const char *names[G_N_ELEMENTS(drivers) + 1] = {};
     const char *driver = keyval_get(kv, "driver"), *name;
     unsigned i;
 
@@ -343,10 +342,9 @@ static bool read_node(Drives *drives, const char *text, KeyVal *kv, DrivesReadFn
         return false;
     }
     for (i = 0; i < G_N_ELEMENTS(drivers) && strcmp(drivers[i].name, driver) != 0; i++) {
-        names[i] = drivers[i].name;
     }
     if (i == G_N_ELEMENTS(drivers)) {
-        error_set_unknown(error, "driver", driver, names);
+        blockdev_set_unknown(driver, error);
         return false;
     }
     if (!keyval_check_keys(kv, drivers[i].keys, error)) {

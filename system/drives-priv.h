@@ -34,6 +34,7 @@ bool blockdev_take_null(KeyVal *kv, const char *prefix, BlockOptions *options, G
 /* ---- blockdev-image.c ---- */
 /* A driver that blockdev_read_image() reads. */
 bool blockdev_is_image(const char *driver);
+void blockdev_set_unknown(const char *driver, GError **error);
 /* Opens the image that kv describes, its property driver not taken yet. */
 bool blockdev_read_image(Drives *drives, KeyVal *kv, const char *node_name, GError **error);
 

@@ -342,19 +342,21 @@ static const Option boot_options[] = {
 
 static const Option block_options[] = {
     { "drive", NULL,
-      "file=FILE[,if=virtio|pflash|none][,id=ID][,format=raw][,readonly=on|off][,cache=MODE]"
-      "[,discard=ignore|unmap][,aio=threads|native|io_uring]",
+      "file=FILE[,if=virtio|pflash|none][,id=ID][,format=raw|sparse|qcow2|...][,readonly=on|off]"
+      "[,snapshot=on|off][,cache=MODE][,discard=ignore|unmap][,aio=threads|native|io_uring]",
       "disk image, with its device unless if=none",
       "if=pflash makes the image, of exactly 64 MiB, the content of the machine's flash unit=0 or "
       "1. "
       "cache is none, writeback (the default), writethrough, directsync or unsafe. An image of a "
-      "known other format is refused unless format=raw is given. A disk is locked against other "
+      "known other format is refused unless format is given. With snapshot=on what is written is "
+      "lost at the end. A disk is locked against other "
       "processes (file.locking=off: it is not).",
       take_drives },
     { "pflash", NULL, "FILE", "content of the machine's next flash",
       "The same as -drive if=pflash,file=FILE. Give it a second time for the second flash.",
       take_pflash },
-    { "blockdev", NULL, "[driver=]raw|file,node-name=NAME[,PROP=VALUE...]",
+    { "blockdev", NULL,
+      "[driver=]raw|file|composite|overlay|qcow2|...,node-name=NAME[,PROP=VALUE...]",
       "disk image without a device",
       "driver=file takes filename, driver=raw takes file=NODE or file.driver=file,file.filename="
       "FILE, driver=null-co takes size, read-zeroes and latency-ns, driver=blkdebug takes config "
@@ -496,7 +498,8 @@ const OptionSection *option_sections = option_sections_system;
 /* ---- humpy-export ---- */
 
 static const Option export_options[] = {
-    { "blockdev", NULL, "[driver=]raw|file,node-name=NAME[,PROP=VALUE...]", "disk image",
+    { "blockdev", NULL,
+      "[driver=]raw|file|composite|overlay|qcow2|...,node-name=NAME[,PROP=VALUE...]", "disk image",
       "As humpy-system's.", take_blockdevs },
     { "netdev", NULL, "TYPE,id=ID[,PROP=VALUE...]", "network back end", "As humpy-system's.",
       take_netdev },

@@ -57,6 +57,7 @@ rows("unknown words name the nearest",
      (["-chardev", "sokcet,id=a"], "-chardev sokcet,id=a: ", "did you mean 'socket'"),
      (["-drive", f"fiel={DISK}"], "-drive fiel=", "did you mean 'file'"),
      (["-blockdev", f"fil,node-name=a,filename={DISK}"], "-blockdev fil,", "'file'"),
+     (["-blockdev", "composit,node-name=a"], "-blockdev composit,", "did you mean 'composite'"),
      (["-display", "gtk"], "-display gtk: ", "none"))
 
 rows("values out of range",
