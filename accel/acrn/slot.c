@@ -68,7 +68,6 @@ const char *acrn_slot_take(const struct acrn_io_request *slot, IoRequest *req)
         req->pci.dev = r.pci.dev;
         req->pci.fn = r.pci.func;
         req->pci.reg = r.pci.reg;
-        req->raw_port = r.data[1]; /* the driver leaves the port there */
         return NULL;
     default:
         return "its type is unknown";

@@ -38,7 +38,6 @@ typedef struct {
     Console *con;
     uint32_t resource_id; /* 0: switched off */
     struct virtio_gpu_rect rect;
-    uint32_t cursor_id;
 } GpuScanout;
 
 struct _VirtIOGpu {

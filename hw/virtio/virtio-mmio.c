@@ -37,7 +37,6 @@ struct _VirtIOMmio {
     IrqLine *irq;
     VirtIODevice *vdev; /* what is plugged, or NULL; the bus holds it */
     Bus *bus;
-    unsigned n_doorbells;
 
     uint32_t offered_sel, accepted_sel, queue_sel;
     uint32_t accepted[2];

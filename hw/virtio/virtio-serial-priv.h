@@ -67,7 +67,7 @@ struct _VirtIOSerial {
     bool emergency_write;
 
     Bus *bus;
-    VirtQueue *control_in, *control_out;
+    VirtQueue *control_in;
 
     pthread_mutex_t lock; /* what follows */
     bool multiport;       /* negotiated, and the driver runs */

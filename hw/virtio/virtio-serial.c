@@ -212,8 +212,7 @@ static bool serial_realize(VirtIODevice *vdev, GError **error)
         if (i == 0) {
             s->control_in =
                 virtio_add_queue(vdev, SERIAL_CONTROL_QUEUE_SIZE, serial_control_serve_in);
-            s->control_out =
-                virtio_add_queue(vdev, SERIAL_CONTROL_QUEUE_SIZE, serial_control_serve_out);
+            virtio_add_queue(vdev, SERIAL_CONTROL_QUEUE_SIZE, serial_control_serve_out);
         }
     }
     s->bus = bus_new(TYPE_SERIAL_BUS, HUMPY_DEVICE(vdev), NULL);

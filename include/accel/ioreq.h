@@ -51,8 +51,7 @@ typedef struct {
         uint8_t bus, dev, fn;
         uint16_t reg;
     } pci;
-    uint32_t raw_type; /* the hypervisor's own words, for traces */
-    uint32_t raw_port;
+    uint32_t raw_type; /* the hypervisor's own word, for traces */
     IoReqCompletion completion;
     IoReqResult result;
 } IoRequest;

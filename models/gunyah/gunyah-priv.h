@@ -200,7 +200,6 @@ struct GhVcpu {
     bool watching;
     VcpuState state;
     EngineExit exit;
-    bool fault_exit; /* the page holds a PAGE_FAULT */
     unsigned page_faults;
     bool eagain_turn;
 };

@@ -17,7 +17,6 @@ enum { ROOM = 4096 };
 struct HmpMonitor {
     Chardev *chr;
     bool on_mux;
-    bool focused; /* on a mux: has the keyboard */
     bool greeted;
     bool ready;
     MonitorOut *out;
