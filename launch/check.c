@@ -24,7 +24,7 @@
 #include "verbs.h"
 
 #define GUNYAH_NODE "/dev/gunyah"
-enum { CHUNK_ORDER = 9 }; /* 2 MiB of pages, what a VM's memory is best made of */
+enum { CHUNK = 2 << 20 }; /* what a VM's memory is best made of */
 
 typedef enum { CHECK_OK, CHECK_NOTE, CHECK_MISSING } State;
 
@@ -188,7 +188,7 @@ static gint64 large_pieces_mib(void)
 {
     g_autofree char *text = NULL;
     g_auto(GStrv) lines = NULL;
-    gint64 pages = 0;
+    gint64 page = sysconf(_SC_PAGESIZE), pages = 0; /* 4, 16 or 64 KiB on arm64 */
 
     if (!g_file_get_contents("/proc/buddyinfo", &text, NULL, NULL)) {
         return -1;
@@ -205,12 +205,12 @@ static gint64 large_pieces_mib(void)
         words = g_strsplit(zone, " ", -1);
         for (char **word = words + 1; *word != NULL; word++) {
             if (g_ascii_isdigit(**word)) {
-                pages += order >= CHUNK_ORDER ? g_ascii_strtoll(*word, NULL, 10) << order : 0;
+                pages += page << order >= CHUNK ? g_ascii_strtoll(*word, NULL, 10) << order : 0;
                 order++;
             }
         }
     }
-    return pages * sysconf(_SC_PAGESIZE) >> 20;
+    return pages * page >> 20;
 }
 
 static void check_fragmentation(GPtrArray *results)
