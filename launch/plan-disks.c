@@ -22,6 +22,7 @@ static void add_bool(JsonBuilder *b, const char *name, bool value)
 static void add_image(JsonBuilder *b, const char *path, const char *format, bool writable,
                       bool direct)
 {
+    format = format != NULL ? format : "raw"; /* nobody has looked at the file */
     add_text(b, "driver", format);
     add_bool(b, "read-only", !writable || strcmp(format, "sparse") == 0);
     if (direct) {
