@@ -8,7 +8,7 @@ import sys
 import machine_arm64 as machine
 
 SUITES = os.environ.get("HUMPY_ARM64_SUITES", "unit conformance").split()
-SECONDS = 300  # for each program: the machine is an emulated one
+SECONDS = 1500  # for each program: the machine is an emulated one
 
 if __name__ == "__main__":
     sys.exit(machine.main(SUITES, SECONDS, sys.argv[1:]))
