@@ -105,7 +105,7 @@ typedef struct {
     const char *name;                                 /* of the VM */
     const char *pidfile, *qmp, *console_path, *vsock; /* or NULL: not kept track of */
 } PlanPlace;
-/* NULL-terminated words, the program's first. After plan_resolve_files(). */
+/* NULL-terminated words, the program's first. */
 char **plan_argv(const Plan *plan, const PlanPlace *place, GError **error);
 
 /* ---- plan-disks.c ---- */

@@ -10,26 +10,6 @@ static void quiet(const char *domain, GLogLevelFlags level, const char *message,
 {
 }
 
-static void take_raw(char **format)
-{
-    if (*format == NULL) {
-        *format = g_strdup("raw");
-    }
-}
-
-/* Instead of plan_resolve_files(), which would open what the input names. */
-static void resolve(Plan *plan)
-{
-    for (unsigned i = 0; i < plan->disks->len; i++) {
-        PlanDisk *disk = g_ptr_array_index(plan->disks, i);
-
-        take_raw(&disk->format);
-        for (unsigned n = 0; n < disk->partitions->len; n++) {
-            take_raw(&((PlanPartition *)g_ptr_array_index(disk->partitions, n))->format);
-        }
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const PlanPlace nowhere = { .program = "program" };
@@ -46,7 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_auto(GStrv) argv = NULL;
 
         plan->arch = g_strdup("aarch64");
-        resolve(plan);
         argv = plan_argv(plan, &nowhere, NULL);
         g_assert_nonnull(argv);
     }
