@@ -133,3 +133,5 @@ typedef struct {
 const EngineOps *engine_get(const char *name, GError **error);
 /* The best one that executes guests ("arm64", "x86") in this build, or NULL with *error. */
 const EngineOps *engine_for(const char *guest, GError **error);
+/* Whether this host has what it needs; what it lacks is said when a VM is made. */
+bool engine_can_run(const EngineOps *engine);

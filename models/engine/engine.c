@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The table of engines, best first, and the look-up by name. What an engine does is in its folder.
  */
+#include <unistd.h>
+
 #include "engine-priv.h"
 #include "util/error.h"
 
@@ -37,4 +39,9 @@ const EngineOps *engine_for(const char *guest, GError **error)
     g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_UNSUPPORTED,
                 "this build has no engine that executes %s code", guest);
     return NULL;
+}
+
+bool engine_can_run(const EngineOps *engine)
+{
+    return !g_str_equal(engine->name, "kvm") || access("/dev/kvm", R_OK | W_OK) == 0;
 }

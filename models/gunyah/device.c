@@ -215,7 +215,9 @@ void gunyah_model_settle(void)
 /* Whoever sets knobs wants the model: an engine of the tests', say. */
 static bool model_can_run(void)
 {
-    return engine_for("arm64", NULL) || g_getenv(gunyah_model.variable);
+    const EngineOps *engine = engine_for("arm64", NULL);
+
+    return (engine && engine_can_run(engine)) || g_getenv(gunyah_model.variable);
 }
 
 const HostDevOps gunyah_model_ops = {
