@@ -314,6 +314,7 @@ static void gunyah_protection(Accel *accel, AccelProtection *wanted)
         .window = (AccelWindow)gh->dma_window,
         .window_size = gh->swiotlb_size,
         .firmware_size = gh->pvmfw ? GUNYAH_FIRMWARE_SIZE : 0,
+        .all_lent = gh->lend,
         .signed_image = gh->trusted,
     };
     if (wanted->mode == ACCEL_PROTECT_AUTO &&

@@ -251,6 +251,13 @@ bool virt_install_firmware(VirtMachine *v, ArmFirmware *firmware, GError **error
     if (v->protect && !check_protected(v, what, error)) {
         return false;
     }
+    if (v->all_lent && v->store != NULL) {
+        g_set_error(error, HUMPY_ERROR, HUMPY_ERROR_CONFLICT,
+                    "%s: with lend=on no device reaches memory, which UEFI does not start without "
+                    "(see protected=on)",
+                    what);
+        return false;
+    }
     firmware->region = &v->code;
     firmware->dtb_at = v->code_size;
     if (v->store != NULL && !efi_store_install(v->store, memory_region_get_ram_ptr(&v->code),

@@ -21,6 +21,7 @@ struct _VirtMachine {
     char *confidential;        /* id of an arm-confidential-guest, or NULL */
     AccelProtect protection;   /* what is asked for */
     bool protect;              /* what it is */
+    bool all_lent;             /* no device reaches memory */
     bool signed_image;         /* -kernel is what the hypervisor authenticates */
     VirtWindow window;         /* size 0: there is none; kind is settled */
     MemoryRegion firmware_ram; /* for what the hypervisor starts first */

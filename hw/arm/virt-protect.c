@@ -174,6 +174,7 @@ bool virt_map_ram(VirtMachine *v, GError **error)
         return false;
     }
     v->protection = wanted.mode;
+    v->all_lent = wanted.all_lent;
     v->signed_image = wanted.signed_image;
     /* Devices are made as for a protected guest where it may become one. */
     virtio_require_platform(wanted.mode != ACCEL_PROTECT_OFF);

@@ -76,6 +76,7 @@ typedef struct {
     AccelWindow window;
     uint64_t window_size;   /* bytes; 0: not said */
     uint64_t firmware_size; /* RAM of its own for a firmware that the hypervisor brings; 0: none */
+    bool all_lent;          /* whatever mode: there is no window, and no device reaches memory */
     bool signed_image; /* what -kernel names is authenticated: it is at the first byte, as it is */
 } AccelProtection;
 extern const char *const accel_window_names[]; /* for properties */

@@ -231,6 +231,12 @@ for rule, words, parts in (
     test(f"refused: {rule}")(body)
 
 
+@test("refused: memory that is lent without a window")
+def lent():
+    refused(bios(), "-bios ", "with lend=on no device reaches memory", accel=[
+        "-accel", "gunyah,host=model,lend=on"])
+
+
 for rule, words, more, parts in (
         ("in a protected guest: virtio-mmio, which UEFI's drivers use without regard to the window",
          [*bios(), "-device", "virtio-rng-device"], "",
