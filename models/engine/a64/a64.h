@@ -28,7 +28,7 @@ extern "C" {
 enum {
     A64_MAX_VCPUS = 8,
     A64_PA_BITS = 40,
-    TLB_ENTRIES = 1024,
+    TLB_ENTRIES = 2048,
     INVAL_QUEUE = 32,
 };
 
