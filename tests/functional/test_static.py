@@ -85,6 +85,8 @@ def left_out():
             ("-M", "none", "-vnc", ":1"): "this build has no VNC server",
             ("-M", "virt", "-accel", "qtest", "-drive", "file=nbd://x,if=none,id=d"):
                 "this build has no NBD client",
+            ("-M", "virt", "-accel", "gunyah"):
+                "cannot open /dev/gunyah: No such file or directory (this kernel has no Gunyah driver",
             ("-M", "virt", "-accel", "xen"): "'xen' is not known"}.items():
         done = run(SYSTEM, *words)
         check_equal(done.returncode, 1, " ".join(words))
