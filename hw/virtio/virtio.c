@@ -424,7 +424,8 @@ static bool take_iothread(VirtIODevice *vdev, GError **error)
     UserObject *owner;
 
     if (shared == NULL) {
-        core->iothread = iothread_new(name != NULL ? name : device_type(HUMPY_DEVICE(vdev)), NULL, error);
+        core->iothread =
+            iothread_new(name != NULL ? name : device_type(HUMPY_DEVICE(vdev)), NULL, error);
         return core->iothread != NULL;
     }
     owner = user_object_find(shared, TYPE_IOTHREAD_OBJECT, error);

@@ -12,13 +12,15 @@
  *     policy=any|lend|share   image memory that the resource manager accepts
  *     share-exec=on       android15: guests may execute from shared pages
  *     fail=STEP[:CODE]    the resource manager refuses STEP (vmid, parcel, configure,
- *                         authenticate, init, resources, start) with CODE, its number or "unimplemented"; default 4
+ *                         authenticate, init, resources, start) with CODE, its number or
+ *                         "unimplemented"; default 4
  *     pin=enomem|efault   memory cannot be pinned
  *     run-error=NAME      the hypervisor answers RUN with NAME (nomem, denied, cspace, busy, idle,
  *                         irq, msgq, unimplemented, retry, arg)
  *     hazard=A+B…         h1: every MMIO exit comes back as EINTR with the page written
- *                         h2: a kick is awaited after a read's answer was taken and before it is
- * used h3: immediate_exit is seen only where RUN begins eagain: every second RUN is EAGAIN
+ *                         h2: a kick is awaited after a read's answer was taken, before its use
+ *                         h3: immediate_exit is seen only where RUN begins
+ *                         eagain: every second RUN is EAGAIN
  *     page-fault=N        android15, v17: the first N RUNs end in a PAGE_FAULT exit
  *     trusted-vm=off|check|accept   android15: SET_AUTH_TYPE knows trusted VMs; which images
  *     auth-einval=on      android15: it obeys and says EINVAL
