@@ -29,9 +29,10 @@ enum {
 };
 
 /* An interrupt that stays pending until the guest has ended it: KVM then lowers the line and tells
- * the second descriptor. A bell that rings while the guest is still at the one before would be
- * lowered along with it, so it is rung again. Of a line that the guest has made edge-triggered KVM
- * tells nothing, and there each ring counts. */
+ * the second descriptor. The first is never written to, for KVM would raise the line later than
+ * that. A bell that rings while the guest is still at the one before would be lowered along with
+ * it, so it is rung again. Of a line that the guest has made edge-triggered KVM tells nothing, and
+ * there each ring counts. */
 typedef struct {
     int signal, ended;
     bool raised, again;
@@ -169,48 +170,59 @@ static bool make_gic(EngineVm *vm, GError **error)
 
 /* ---- doorbells ---- */
 
-/* [locked] */
-static bool ring(Spi *s)
+static void set_line(EngineVm *vm, unsigned spi, bool level)
 {
-    const uint64_t one = 1;
+    struct kvm_irq_level line = {
+        .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (FIRST_SPI + spi), .level = level
+    };
 
-    return write(s->signal, &one, sizeof(one)) == (ssize_t)sizeof(one);
+    ekvm_ioctl(vm->fd, KVM_IRQ_LINE, &line);
 }
 
-/* The guest has ended an interrupt. */
-static void on_ended(KvmArchVm *arch, unsigned spi)
+/* [locked] TRUE: the guest has ended an interrupt, and with it what had been rung until then. */
+static bool take_ends(Spi *s)
 {
-    Spi *s = &arch->spis[spi];
     uint64_t count;
 
-    pthread_mutex_lock(&arch->lock);
-    if (read(s->ended, &count, sizeof(count)) == (ssize_t)sizeof(count)) {
-        s->raised = s->again && ring(s);
+    return read(s->ended, &count, sizeof(count)) == (ssize_t)sizeof(count);
+}
+
+static void on_ended(EngineVm *vm, unsigned spi)
+{
+    Spi *s = &vm->arch->spis[spi];
+
+    pthread_mutex_lock(&vm->arch->lock);
+    if (take_ends(s)) {
+        s->raised = s->again;
         s->again = false;
+        if (s->raised) {
+            set_line(vm, spi, true);
+        }
     }
-    pthread_mutex_unlock(&arch->lock);
+    pthread_mutex_unlock(&vm->arch->lock);
 }
 
 static void *watch(void *data)
 {
-    KvmArchVm *arch = data;
+    EngineVm *vm = data;
     struct epoll_event events[16];
 
     for (;;) {
-        int n = epoll_wait(arch->events, events, G_N_ELEMENTS(events), -1);
+        int n = epoll_wait(vm->arch->events, events, G_N_ELEMENTS(events), -1);
 
         for (int i = 0; i < n; i++) {
             if (events[i].data.u32 == MAX_SPIS) {
                 return NULL;
             }
-            on_ended(arch, events[i].data.u32);
+            on_ended(vm, events[i].data.u32);
         }
     }
 }
 
 /* The program's signals are for its own threads. */
-static bool start_watching(KvmArchVm *arch, GError **error)
+static bool start_watching(EngineVm *vm, GError **error)
 {
+    KvmArchVm *arch = vm->arch;
     struct epoll_event event = { .events = EPOLLIN, .data.u32 = MAX_SPIS };
     sigset_t all, before;
     int cause;
@@ -221,7 +233,7 @@ static bool start_watching(KvmArchVm *arch, GError **error)
     }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    cause = pthread_create(&arch->watcher, NULL, watch, arch);
+    cause = pthread_create(&arch->watcher, NULL, watch, vm);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (cause != 0) {
         error_set_errno(error, cause, "engine kvm: cannot create the thread for interrupts");
@@ -233,7 +245,7 @@ static bool start_watching(KvmArchVm *arch, GError **error)
 
 bool ekvm_arch_vm_complete(EngineVm *vm, GError **error)
 {
-    return make_gic(vm, error) && start_watching(vm->arch, error);
+    return make_gic(vm, error) && start_watching(vm, error);
 }
 
 /* [locked] */
@@ -263,27 +275,24 @@ static bool wire_spi(EngineVm *vm, unsigned spi)
 
 void ekvm_arm64_vm_pend_spi(EngineVm *vm, unsigned spi)
 {
-    struct kvm_irq_level edge = {
-        .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (FIRST_SPI + spi), .level = 1
-    };
     Spi *s;
-    bool wired;
 
     if (spi >= vm->config.n_spis || spi >= MAX_SPIS) {
         return;
     }
     s = &vm->arch->spis[spi];
     pthread_mutex_lock(&vm->arch->lock);
-    s->again = s->raised;
-    wired = wire_spi(vm, spi) && ring(s);
-    s->raised = wired;
-    pthread_mutex_unlock(&vm->arch->lock);
-    if (!wired) {
-        /* Out of descriptors: a pulse is as good for all that the guest has made edge-triggered. */
-        ekvm_ioctl(vm->fd, KVM_IRQ_LINE, &edge);
-        edge.level = 0;
-        ekvm_ioctl(vm->fd, KVM_IRQ_LINE, &edge);
+    if (take_ends(s)) { /* else it would be heard of while the guest is at this one */
+        s->raised = s->again;
     }
+    s->again = s->raised;
+    s->raised = wire_spi(vm, spi);
+    set_line(vm, spi, true);
+    if (!s->raised) {
+        /* Out of descriptors: a pulse is as good for all that the guest has made edge-triggered. */
+        set_line(vm, spi, false);
+    }
+    pthread_mutex_unlock(&vm->arch->lock);
 }
 
 /* ---- vCPUs ---- */
