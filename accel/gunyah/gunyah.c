@@ -303,7 +303,8 @@ static void gunyah_teardown(Accel *accel)
 }
 
 /* On v17 and with cma= RAM has moved into the driver's files by the time START says what it wants,
- * and that is lent memory as far as is known: auto does not try the other way there. */
+ * and that is lent memory as far as is known; android15's driver starts VMs that share theirs, but
+ * they cannot execute it. So auto does not try the other way there. */
 static void gunyah_protection(Accel *accel, AccelProtection *wanted)
 {
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
@@ -318,7 +319,8 @@ static void gunyah_protection(Accel *accel, AccelProtection *wanted)
         .signed_image = gh->trusted,
     };
     if (wanted->mode == ACCEL_PROTECT_AUTO &&
-        (gunyah_memory_moves(gh) || gh->trusted || (gunyah_has_settled(gh, &lending) && lending))) {
+        (gunyah_memory_moves(gh) || gh->features.reclaim || gh->trusted ||
+         (gunyah_has_settled(gh, &lending) && lending))) {
         wanted->mode = ACCEL_PROTECT_ON;
     }
 }

@@ -220,6 +220,18 @@ static void restore_dtb(AccelGunyah *gh, const AccelBootInfo *boot, const void *
     }
 }
 
+/* There it has the rights to read and write only, whatever was asked for: nothing would fail, and
+ * the guest would never fetch its first instruction. */
+static void warn_of_shared_memory(AccelGunyah *gh)
+{
+    if (gh->features.reclaim && !gh->lending && !accel_is_relaunch(HUMPY_ACCEL(gh))) {
+        g_message("the kernel behind %s (Android 15 or 16) lets no guest execute memory that is "
+                  "shared; if this one shows no sign of life, lend it: protected=auto or "
+                  "protected=on",
+                  gh->device);
+    }
+}
+
 bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
 {
     AccelGunyah *gh = HUMPY_ACCEL_GUNYAH(accel);
@@ -229,6 +241,7 @@ bool gunyah_start(Accel *accel, const AccelBootInfo *boot, GError **error)
     GunyahPatience patience;
 
     gunyah_set_lending(gh, boot->protect);
+    warn_of_shared_memory(gh);
     gh->wants_protection = false;
     gunyah_patience_init(&patience, gh);
     regions = gunyah_memory_plan(gh, boot->ram_base, error);

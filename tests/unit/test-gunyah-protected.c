@@ -173,16 +173,30 @@ static void other_refusals_do_not_ask(World *w, gconstpointer data)
     g_assert_false(accel_wants_protection(w->accel));
 }
 
-static void auto_lends_at_once_on_v17(World *w, gconstpointer data)
+static void auto_lends_at_once(World *w, gconstpointer data)
 {
+    g_autofree char *knobs = g_strdup_printf("rev=%s", (const char *)data);
     AccelProtection wanted;
 
-    model("rev=v17", "off");
+    model(knobs, "off");
     w->accel = world_create(",protected=auto,swiotlb-size=16M,dma-window=zone", NULL);
     accel_protection(w->accel, &wanted);
     g_assert_cmpint(wanted.mode, ==, ACCEL_PROTECT_ON);
     g_assert_cmpuint(wanted.window_size, ==, 16 * MIB);
     g_assert_cmpint(wanted.window, ==, ACCEL_WINDOW_ZONE);
+}
+
+static void shared_memory_of_android15_is_warned_of(World *w, gconstpointer data)
+{
+    w->boot.protect = false;
+    model("rev=android15,share-exec=on", "off");
+    world_setup(w, "", 1);
+    world_write_tree(w, 1);
+    g_test_expect_message("humpy-gunyah", G_LOG_LEVEL_MESSAGE, "*execute memory that is shared*");
+    world_start(w);
+    g_test_assert_expected_messages();
+    world_wait_event(w);
+    g_assert_cmpint(w->event, ==, ACCEL_EVENT_SHUTDOWN);
 }
 
 static void lend_and_protected_conflict(World *w, gconstpointer data)
@@ -516,7 +530,11 @@ int main(int argc, char **argv)
     ADD("window-may-be-below-the-image", low_window);
     ADD("auto-asks-for-protection", auto_asks_for_protection);
     ADD("other-refusals-do-not-ask", other_refusals_do_not_ask);
-    ADD("auto-lends-at-once-on-v17", auto_lends_at_once_on_v17);
+    g_test_add("/gunyah/protected/auto-lends-at-once/v17", World, "v17", model_world_init_protected,
+               auto_lends_at_once, model_world_clear);
+    g_test_add("/gunyah/protected/auto-lends-at-once/android15", World, "android15",
+               model_world_init_protected, auto_lends_at_once, model_world_clear);
+    ADD("shared-memory-of-android15-is-warned-of", shared_memory_of_android15_is_warned_of);
     ADD("lend-and-protected-conflict", lend_and_protected_conflict);
     ADD("firmware-needs-protection", firmware_needs_protection);
     ADD("firmware-needs-the-call", firmware_needs_the_call);
