@@ -26,6 +26,7 @@ class Tests:
         self.passed = 0
         self.failed = []   # names
         self.skipped = []  # (name, reason)
+        self.left = None   # reasons and counts, in a suite whose emulator cannot carry all
 
     # ---- counting ----
 
@@ -40,6 +41,9 @@ class Tests:
         self.say(f"FAILED {name}{': ' + why if why else ''}")
 
     def skip(self, name, reason):
+        if self.left is not None:
+            self.left[reason] = self.left.get(reason, 0) + 1
+            return
         self.skipped.append((name, reason))
         self.say(f"skipped {name}: {reason}")
 
@@ -238,8 +242,14 @@ class Tests:
             self.meson_tests(path, suites, "arm64: ", None, factor)
 
     def suite_cross(self):
-        """The arm64 build's unit and conformance tests below qemu-aarch64."""
-        self.arm64_suite("unit", "conformance", factor=5)
+        """The arm64 build's unit and conformance tests, as far as qemu-aarch64 carries them."""
+        self.left = {}
+        try:
+            self.arm64_suite("unit", "conformance", factor=5)
+            for reason, count in self.left.items():
+                self.say(f"not below qemu-aarch64: {count} tests ({reason})")
+        finally:
+            self.left = None
 
     def suite_cross_full(self):
         """What else of its tests qemu-aarch64 carries; all of it builds without warnings."""
