@@ -416,11 +416,11 @@ class Tests:
               ("conformance", True),
               ("engine", True), ("payload", True), ("docs", True), ("functional", True), ("peer", False),
               ("nested", False), ("xen-real", False), ("vduse-real", False),
-              ("cross", False),
+              ("cross", False), ("nested-arm64", False),
               ("clang", False), ("asan", False), ("tsan", False), ("fuzz", False))
     # not part of a run without --suite
     ON_REQUEST = ("soak", "launch-crash", "pool-kernel", "cross-full", "static", "packages",
-                  "nested-arm64", "arm64-programs", "arm64-functional")
+                  "arm64-programs", "arm64-functional")
 
     def main(self):
         names = self.args.suite or [n for n, quick in self.SUITES if quick or not self.args.quick]
