@@ -607,6 +607,7 @@ int main(int argc, char **argv)
     };
 
     g_test_init(&argc, &argv, NULL);
+    g_main_context_default(); /* there before the threads, as in the program */
     hw_register_types();
     event_set_listener(ignore_event, NULL);
     for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++) {
