@@ -17,6 +17,7 @@
 #include "hw/arm/signed-image.h"
 #include "hw/core/boot-files.h"
 #include "hw/core/loader.h"
+#include "util/elf.h"
 #include "util/error.h"
 
 enum {
@@ -161,7 +162,7 @@ static bool is_signed(const ArmBootRequest *req, LoaderStream *kernel)
     size_t got;
 
     return req->signed_image && loader_peek(kernel, 0, head, sizeof(head), &got, NULL) &&
-           arm_signed_image_is(head, got);
+           elf_is(head, got);
 }
 
 static bool load_kernel(const ArmBootRequest *req, LoaderStream *kernel, Arm64Image *image,

@@ -5,20 +5,13 @@
  */
 #include "hw/arm/signed-image.h"
 
-#include <elf.h>
-#include <string.h>
-
+#include "util/elf.h"
 #include "util/error.h"
 
 enum {
     METADATA = 8192, /* header, program headers and hashes are in there */
     MAX_SEGMENTS = 100,
 };
-
-bool arm_signed_image_is(const void *head, size_t len)
-{
-    return len >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0;
-}
 
 static bool refuse(GError **error, const char *what)
 {
@@ -27,66 +20,29 @@ static bool refuse(GError **error, const char *what)
     return false;
 }
 
-typedef struct {
-    uint64_t table;
-    unsigned n;
-    bool wide;
-} Head;
-
-static bool read_head(const uint8_t *p, size_t len, Head *head, GError **error)
+static bool read_head(const uint8_t *p, size_t len, ElfHead *head, GError **error)
 {
-    unsigned entry, wanted;
-
     if (len < METADATA) {
         return refuse(error, "is not followed by 8192 bytes of metadata");
     }
-    if (p[EI_DATA] != ELFDATA2LSB || (p[EI_CLASS] != ELFCLASS32 && p[EI_CLASS] != ELFCLASS64)) {
+    if (!elf_read_head(p, head)) {
         return refuse(error, "is neither a 32-bit nor a 64-bit little-endian one");
     }
-    head->wide = p[EI_CLASS] == ELFCLASS64;
-    if (head->wide) {
-        Elf64_Ehdr e;
-
-        memcpy(&e, p, sizeof(e));
-        head->table = GUINT64_FROM_LE(e.e_phoff);
-        head->n = GUINT16_FROM_LE(e.e_phnum);
-        entry = GUINT16_FROM_LE(e.e_phentsize);
-        wanted = sizeof(Elf64_Phdr);
-    } else {
-        Elf32_Ehdr e;
-
-        memcpy(&e, p, sizeof(e));
-        head->table = GUINT32_FROM_LE(e.e_phoff);
-        head->n = GUINT16_FROM_LE(e.e_phnum);
-        entry = GUINT16_FROM_LE(e.e_phentsize);
-        wanted = sizeof(Elf32_Phdr);
-    }
-    if (head->n == 0 || head->n > MAX_SEGMENTS || entry != wanted || head->table > METADATA ||
-        head->n * wanted > METADATA - head->table) {
+    if (head->n == 0 || head->n > MAX_SEGMENTS || head->size != head->real_size ||
+        head->table > METADATA || head->n * head->size > METADATA - head->table) {
         return refuse(error, "has no program headers within the first 8192 bytes");
     }
     return true;
 }
 
 /* The end of segment i in memory; UINT64_MAX: beyond all bounds. */
-static uint64_t segment_end(const uint8_t *p, const Head *head, unsigned i)
+static uint64_t segment_end(const uint8_t *p, const ElfHead *head, unsigned i)
 {
-    uint64_t offset, size, end;
+    ElfSegment s = elf_read_segment(p + head->table + i * head->size, head);
+    uint64_t end;
 
-    if (head->wide) {
-        Elf64_Phdr h;
-
-        memcpy(&h, p + head->table + i * sizeof(h), sizeof(h));
-        offset = GUINT64_FROM_LE(h.p_offset);
-        size = MAX(GUINT64_FROM_LE(h.p_filesz), GUINT64_FROM_LE(h.p_memsz));
-    } else {
-        Elf32_Phdr h;
-
-        memcpy(&h, p + head->table + i * sizeof(h), sizeof(h));
-        offset = GUINT32_FROM_LE(h.p_offset);
-        size = MAX(GUINT32_FROM_LE(h.p_filesz), GUINT32_FROM_LE(h.p_memsz));
-    }
-    return __builtin_add_overflow(offset, size, &end) ? UINT64_MAX : end;
+    return __builtin_add_overflow(s.offset, MAX(s.file_size, s.memory_size), &end) ? UINT64_MAX
+                                                                                   : end;
 }
 
 bool arm_signed_image_load(LoaderStream *stream, const LoaderDest *ram, uint64_t *used,
@@ -94,7 +50,7 @@ bool arm_signed_image_load(LoaderStream *stream, const LoaderDest *ram, uint64_t
 {
     g_autofree uint8_t *p = g_malloc(METADATA);
     uint64_t end = loader_size(stream), copied;
-    Head head;
+    ElfHead head;
     size_t got;
 
     if (!loader_peek(stream, 0, p, METADATA, &got, error) || !read_head(p, got, &head, error)) {

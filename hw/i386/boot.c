@@ -15,6 +15,7 @@
 #include "hw/core/boot-files.h"
 #include "hw/i386/kernel.h"
 #include "util/bytes.h"
+#include "util/elf.h"
 #include "util/error.h"
 
 enum {
@@ -308,7 +309,7 @@ bool x86_boot_load(const X86BootRequest *req, AccelX86State *state, GError **err
         g_prefix_error(error, "-kernel %s: ", req->config->kernel);
         return false;
     }
-    if (x86_kernel_is_elf(head, len)) {
+    if (elf_is(head, len)) {
         return load_pvh(req, &files, state, error);
     }
     return load_bzimage(req, &files, head, len, state, error);

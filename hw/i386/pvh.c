@@ -7,6 +7,7 @@
 
 #include "hw/i386/kernel.h"
 #include "util/bytes.h"
+#include "util/elf.h"
 #include "util/error.h"
 
 enum {
@@ -15,23 +16,10 @@ enum {
     MAX_NOTES = 64 << 10, /* bytes of one PT_NOTE that are looked at */
 };
 
-/* One program header of either class. */
-typedef struct {
-    uint32_t type;
-    uint64_t offset, paddr, file_size, memory_size, align;
-} Header;
-
 typedef struct {
     LoaderStream *stream;
-    bool wide; /* 64 bit */
-    uint64_t headers;
-    unsigned n_headers, header_size;
+    ElfHead head;
 } Elf;
-
-bool x86_kernel_is_elf(const void *head, size_t len)
-{
-    return len >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0;
-}
 
 static bool fail(GError **error, int code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
@@ -49,7 +37,7 @@ static bool check_ident(const uint8_t *p, Elf *elf, GError **error)
 {
     unsigned machine = get_le16(p + G_STRUCT_OFFSET(Elf32_Ehdr, e_machine)); /* in both at 18 */
 
-    if ((p[EI_CLASS] != ELFCLASS32 && p[EI_CLASS] != ELFCLASS64) || p[EI_DATA] != ELFDATA2LSB) {
+    if (!elf_read_head(p, &elf->head)) {
         return fail(error, HUMPY_ERROR_SYNTAX,
                     "is an ELF file of class %u and byte order %u; a little-endian one of 32 or 64 "
                     "bits is needed",
@@ -59,75 +47,45 @@ static bool check_ident(const uint8_t *p, Elf *elf, GError **error)
         return fail(error, HUMPY_ERROR_SYNTAX, "is an ELF file for machine type %u, not for x86",
                     machine);
     }
-    elf->wide = p[EI_CLASS] == ELFCLASS64;
     return true;
 }
 
 static bool read_start(Elf *elf, GError **error)
 {
-    uint8_t p[sizeof(Elf64_Ehdr)] = {};
-    unsigned smallest;
+    const ElfHead *head = &elf->head;
+    uint8_t p[ELF_HEAD_SIZE] = {};
     size_t got;
 
     if (!loader_peek(elf->stream, 0, p, sizeof(p), &got, error)) {
         return false;
     }
-    if (!x86_kernel_is_elf(p, got) || got < sizeof(Elf32_Ehdr)) {
+    if (!elf_is(p, got) || got < sizeof(Elf32_Ehdr)) {
         return fail(error, HUMPY_ERROR_SYNTAX, "ends inside its ELF header");
     }
     if (!check_ident(p, elf, error)) {
         return false;
     }
-    if (elf->wide) {
-        elf->headers = get_le64(p + G_STRUCT_OFFSET(Elf64_Ehdr, e_phoff));
-        elf->header_size = get_le16(p + G_STRUCT_OFFSET(Elf64_Ehdr, e_phentsize));
-        elf->n_headers = get_le16(p + G_STRUCT_OFFSET(Elf64_Ehdr, e_phnum));
-        smallest = sizeof(Elf64_Phdr);
-    } else {
-        elf->headers = get_le32(p + G_STRUCT_OFFSET(Elf32_Ehdr, e_phoff));
-        elf->header_size = get_le16(p + G_STRUCT_OFFSET(Elf32_Ehdr, e_phentsize));
-        elf->n_headers = get_le16(p + G_STRUCT_OFFSET(Elf32_Ehdr, e_phnum));
-        smallest = sizeof(Elf32_Phdr);
-    }
-    if (elf->n_headers == 0 || elf->n_headers > MAX_HEADERS || elf->header_size < smallest) {
+    if (head->n == 0 || head->n > MAX_HEADERS || head->size < head->real_size) {
         return fail(error, HUMPY_ERROR_SYNTAX,
                     "has %u program headers of %u bytes; 1 to %d of at least %u are needed",
-                    elf->n_headers, elf->header_size, MAX_HEADERS, smallest);
+                    head->n, head->size, MAX_HEADERS, head->real_size);
     }
     return true;
 }
 
-static void decode(const uint8_t *p, bool wide, Header *h)
+static bool read_header(const Elf *elf, unsigned i, ElfSegment *h, GError **error)
 {
-    h->type = get_le32(p);
-    if (wide) {
-        h->offset = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_offset));
-        h->paddr = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_paddr));
-        h->file_size = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_filesz));
-        h->memory_size = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_memsz));
-        h->align = get_le64(p + G_STRUCT_OFFSET(Elf64_Phdr, p_align));
-    } else {
-        h->offset = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_offset));
-        h->paddr = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_paddr));
-        h->file_size = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_filesz));
-        h->memory_size = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_memsz));
-        h->align = get_le32(p + G_STRUCT_OFFSET(Elf32_Phdr, p_align));
-    }
-}
+    uint8_t p[ELF_SEGMENT_SIZE];
+    size_t want = elf->head.real_size, got = 0;
+    uint64_t at = elf->head.table + (uint64_t)i * elf->head.size;
 
-static bool read_header(const Elf *elf, unsigned i, Header *h, GError **error)
-{
-    uint8_t p[sizeof(Elf64_Phdr)];
-    size_t want = elf->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr), got = 0;
-    uint64_t at = elf->headers + (uint64_t)i * elf->header_size;
-
-    if (at >= elf->headers && !loader_peek(elf->stream, at, p, want, &got, error)) {
+    if (at >= elf->head.table && !loader_peek(elf->stream, at, p, want, &got, error)) {
         return false;
     }
     if (got < want) {
         return fail(error, HUMPY_ERROR_RANGE, "ends before its program header %u", i);
     }
-    decode(p, elf->wide, h);
+    *h = elf_read_segment(p, &elf->head);
     if (h->offset > loader_size(elf->stream) ||
         h->file_size > loader_size(elf->stream) - h->offset) {
         if (h->type != PT_LOAD && h->type != PT_NOTE) {
@@ -173,7 +131,7 @@ static bool search_notes(const uint8_t *p, size_t len, unsigned align, uint64_t 
 }
 
 /* FALSE: could not be read. *found says whether the entry is known now. */
-static bool read_notes(const Elf *elf, const Header *h, uint64_t *entry, bool *found,
+static bool read_notes(const Elf *elf, const ElfSegment *h, uint64_t *entry, bool *found,
                        GError **error)
 {
     size_t len = MIN(h->file_size, (uint64_t)MAX_NOTES), got;
@@ -188,7 +146,7 @@ static bool read_notes(const Elf *elf, const Header *h, uint64_t *entry, bool *f
 
 /* ---- segments ---- */
 
-static bool add_segment(PvhImage *image, const Header *h, unsigned i, GError **error)
+static bool add_segment(PvhImage *image, const ElfSegment *h, unsigned i, GError **error)
 {
     if (h->memory_size == 0) {
         return true;
@@ -238,8 +196,8 @@ bool pvh_parse(LoaderStream *stream, PvhImage *image, GError **error)
     if (!read_start(&elf, error)) {
         return false;
     }
-    for (unsigned i = 0; i < elf.n_headers; i++) {
-        Header h = {};
+    for (unsigned i = 0; i < elf.head.n; i++) {
+        ElfSegment h = {};
 
         if (!read_header(&elf, i, &h, error) ||
             (h.type == PT_LOAD && !add_segment(image, &h, i, error)) ||

@@ -11,6 +11,9 @@
 
 #include <linux/gunyah.h>
 
+#include "util/bytes.h"
+#include "util/elf.h"
+
 enum {
     TYPE_SHIFT = 24, /* Qualcomm's segment type, in p_flags */
     TYPE_MASK = 7,
@@ -28,19 +31,12 @@ enum {
 };
 
 typedef struct {
-    uint32_t flags;
-    uint64_t offset, paddr, filesz, memsz;
-    bool load;
-} Segment;
-
-typedef struct {
     MdtRead read;
     void *opaque;
     uint64_t size;
     uint8_t bytes[GH_QTVM_METADATA_SIZE]; /* read once */
-    uint64_t entry;
-    unsigned n;
-    Segment segments[MAX_SEGMENTS];
+    ElfHead head;
+    ElfSegment segments[MAX_SEGMENTS];
     char **cause;
 } Image;
 
@@ -56,83 +52,40 @@ static bool bad(Image *image, const char *format, ...)
     return false;
 }
 
-static uint32_t word(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return GUINT32_FROM_LE(value);
-}
-
 /* ---- ELF ---- */
 
-static bool table_fits(Image *image, uint64_t at, unsigned n, unsigned entry_size, size_t wanted)
+static bool read_segments(Image *image)
 {
-    if (n == 0 || n > MAX_SEGMENTS || entry_size != wanted || at > GH_QTVM_METADATA_SIZE ||
-        n * wanted > GH_QTVM_METADATA_SIZE - at) {
+    const ElfHead *head = &image->head;
+
+    if (head->n == 0 || head->n > MAX_SEGMENTS || head->size != head->real_size ||
+        head->table > GH_QTVM_METADATA_SIZE ||
+        head->n * head->size > GH_QTVM_METADATA_SIZE - head->table) {
         return bad(image, "its program headers are not in the metadata");
     }
-    image->n = n;
-    return true;
-}
-
-static bool read_32(Image *image)
-{
-    Elf32_Ehdr head;
-
-    memcpy(&head, image->bytes, sizeof(head));
-    if (!table_fits(image, head.e_phoff, head.e_phnum, head.e_phentsize, sizeof(Elf32_Phdr))) {
-        return false;
-    }
-    image->entry = head.e_entry;
-    for (unsigned i = 0; i < image->n; i++) {
-        Elf32_Phdr p;
-
-        memcpy(&p, image->bytes + head.e_phoff + i * sizeof(p), sizeof(p));
-        image->segments[i] = (Segment){ p.p_flags,  p.p_offset, p.p_paddr,
-                                        p.p_filesz, p.p_memsz,  p.p_type == PT_LOAD };
-    }
-    return true;
-}
-
-static bool read_64(Image *image)
-{
-    Elf64_Ehdr head;
-
-    memcpy(&head, image->bytes, sizeof(head));
-    if (!table_fits(image, head.e_phoff, head.e_phnum, head.e_phentsize, sizeof(Elf64_Phdr))) {
-        return false;
-    }
-    image->entry = head.e_entry;
-    for (unsigned i = 0; i < image->n; i++) {
-        Elf64_Phdr p;
-
-        memcpy(&p, image->bytes + head.e_phoff + i * sizeof(p), sizeof(p));
-        image->segments[i] = (Segment){ p.p_flags,  p.p_offset, p.p_paddr,
-                                        p.p_filesz, p.p_memsz,  p.p_type == PT_LOAD };
+    for (unsigned i = 0; i < head->n; i++) {
+        image->segments[i] = elf_read_segment(image->bytes + head->table + i * head->size, head);
     }
     return true;
 }
 
 static bool read_elf(Image *image)
 {
-    const uint8_t *id = image->bytes;
-
     if (image->size < GH_QTVM_METADATA_SIZE ||
         !image->read(image->opaque, 0, image->bytes, sizeof(image->bytes))) {
         return bad(image, "it is too short, or cannot be read");
     }
-    if (memcmp(id, ELFMAG, SELFMAG) != 0 || id[EI_DATA] != ELFDATA2LSB ||
-        (id[EI_CLASS] != ELFCLASS32 && id[EI_CLASS] != ELFCLASS64)) {
+    if (!elf_is(image->bytes, sizeof(image->bytes)) || !elf_read_head(image->bytes, &image->head)) {
         return bad(image, "it does not begin with a little-endian ELF header");
     }
-    if (!(id[EI_CLASS] == ELFCLASS32 ? read_32(image) : read_64(image))) {
+    if (!read_segments(image)) {
         return false;
     }
-    for (unsigned i = 0; i < image->n; i++) {
-        const Segment *s = &image->segments[i];
+    for (unsigned i = 0; i < image->head.n; i++) {
+        const ElfSegment *s = &image->segments[i];
 
-        if (s->offset > image->size || MAX(s->filesz, s->memsz) > image->size - s->offset) {
+        if (s->offset > image->size ||
+            MAX(s->file_size, s->memory_size) > image->size - s->offset) {
             return bad(image, "segment %u is not inside it", i);
         }
     }
@@ -141,18 +94,18 @@ static bool read_elf(Image *image)
 
 /* ---- hashes ---- */
 
-static const Segment *find_hashes(Image *image)
+static const ElfSegment *find_hashes(Image *image)
 {
-    const Segment *found = NULL;
+    const ElfSegment *found = NULL;
 
-    for (unsigned i = 0; i < image->n; i++) {
-        const Segment *s = &image->segments[i];
+    for (unsigned i = 0; i < image->head.n; i++) {
+        const ElfSegment *s = &image->segments[i];
 
         if ((s->flags >> TYPE_SHIFT & TYPE_MASK) != TYPE_HASH) {
             continue;
         }
-        if (found || s->filesz < HEADER_V6_SIZE || s->offset > GH_QTVM_METADATA_SIZE ||
-            s->filesz > GH_QTVM_METADATA_SIZE - s->offset) {
+        if (found || s->file_size < HEADER_V6_SIZE || s->offset > GH_QTVM_METADATA_SIZE ||
+            s->file_size > GH_QTVM_METADATA_SIZE - s->offset) {
             bad(image, "it has more than one hash segment, or one that is not in the metadata");
             return NULL;
         }
@@ -165,35 +118,36 @@ static const Segment *find_hashes(Image *image)
 }
 
 /* The table's place in the hash segment; FALSE: none is there. */
-static bool find_table(Image *image, const Segment *hashes, const uint8_t **table, uint32_t *size)
+static bool find_table(Image *image, const ElfSegment *hashes, const uint8_t **table,
+                       uint32_t *size)
 {
     const uint8_t *head = image->bytes + hashes->offset;
-    const uint32_t version = word(head + 4 * WORD_VERSION);
+    const uint32_t version = get_le32(head + 4 * WORD_VERSION);
     uint64_t at = version == 6 ? HEADER_V6_SIZE : HEADER_SIZE;
 
     if (version != 3 && (version < 5 || version > 7)) {
         return bad(image, "its hash segment is of version %u, not 3, 5, 6 or 7", version);
     }
     for (unsigned i = 0; i < 3 && version == 7; i++) {
-        at += word(head + 4 * (WORD_V7_METADATA + i));
+        at += get_le32(head + 4 * (WORD_V7_METADATA + i));
     }
     for (unsigned i = 0; i < 2 && version == 6; i++) {
-        at += word(head + 4 * (WORD_V6_METADATA + i));
+        at += get_le32(head + 4 * (WORD_V6_METADATA + i));
     }
-    *size = word(head + 4 * WORD_TABLE_SIZE);
-    if (at > hashes->filesz || *size > hashes->filesz - at) {
+    *size = get_le32(head + 4 * WORD_TABLE_SIZE);
+    if (at > hashes->file_size || *size > hashes->file_size - at) {
         return bad(image, "its table of hashes is not inside the hash segment");
     }
     *table = head + at;
     return true;
 }
 
-static bool add_bytes(Image *image, const Segment *s, GChecksum *sum)
+static bool add_bytes(Image *image, const ElfSegment *s, GChecksum *sum)
 {
     g_autofree uint8_t *buf = g_malloc(STEP);
 
-    for (uint64_t at = 0; at < s->filesz; at += STEP) {
-        const size_t n = MIN(s->filesz - at, STEP);
+    for (uint64_t at = 0; at < s->file_size; at += STEP) {
+        const size_t n = MIN(s->file_size - at, STEP);
 
         if (!image->read(image->opaque, s->offset + at, buf, n)) {
             return bad(image, "it cannot be read");
@@ -203,7 +157,7 @@ static bool add_bytes(Image *image, const Segment *s, GChecksum *sum)
     return true;
 }
 
-static bool check_hashes(Image *image, const Segment *hashes)
+static bool check_hashes(Image *image, const ElfSegment *hashes)
 {
     const uint8_t *table = NULL;
     GChecksumType kind;
@@ -213,18 +167,18 @@ static bool check_hashes(Image *image, const Segment *hashes)
     if (!find_table(image, hashes, &table, &size)) {
         return false;
     }
-    kind = size == image->n * 32 ? G_CHECKSUM_SHA256 : G_CHECKSUM_SHA384;
+    kind = size == image->head.n * 32 ? G_CHECKSUM_SHA256 : G_CHECKSUM_SHA384;
     len = (gsize)g_checksum_type_get_length(kind);
-    if (size != image->n * len) {
-        return bad(image, "its table of hashes has %u bytes for %u segments", size, image->n);
+    if (size != image->head.n * len) {
+        return bad(image, "its table of hashes has %u bytes for %u segments", size, image->head.n);
     }
-    for (unsigned i = 0; i < image->n; i++) {
-        const Segment *s = &image->segments[i];
+    for (unsigned i = 0; i < image->head.n; i++) {
+        const ElfSegment *s = &image->segments[i];
         g_autoptr(GChecksum) sum = g_checksum_new(kind);
         uint8_t digest[48];
         gsize got = sizeof(digest);
 
-        if (s == hashes || s->filesz == 0) {
+        if (s == hashes || s->file_size == 0) {
             continue;
         }
         if (!add_bytes(image, s, sum)) {
@@ -241,8 +195,8 @@ static bool check_hashes(Image *image, const Segment *hashes)
 /* The header with the entry in it must be vouched for, too. */
 static bool check_head(Image *image)
 {
-    for (unsigned i = 0; i < image->n; i++) {
-        if (image->segments[i].offset == 0 && image->segments[i].filesz >= sizeof(Elf32_Ehdr)) {
+    for (unsigned i = 0; i < image->head.n; i++) {
+        if (image->segments[i].offset == 0 && image->segments[i].file_size >= sizeof(Elf32_Ehdr)) {
             return true;
         }
     }
@@ -251,11 +205,12 @@ static bool check_head(Image *image)
 
 static bool find_entry(Image *image, uint64_t *entry)
 {
-    for (unsigned i = 0; i < image->n; i++) {
-        const Segment *s = &image->segments[i];
+    for (unsigned i = 0; i < image->head.n; i++) {
+        const ElfSegment *s = &image->segments[i];
 
-        if (s->load && image->entry >= s->paddr && image->entry - s->paddr < s->filesz) {
-            *entry = s->offset + (image->entry - s->paddr);
+        if (s->type == PT_LOAD && image->head.entry >= s->paddr &&
+            image->head.entry - s->paddr < s->file_size) {
+            *entry = s->offset + (image->head.entry - s->paddr);
             return true;
         }
     }
@@ -265,7 +220,7 @@ static bool find_entry(Image *image, uint64_t *entry)
 bool mdt_check(MdtRead read, void *opaque, uint64_t size, uint64_t *entry, char **cause)
 {
     Image image = { .read = read, .opaque = opaque, .size = size, .cause = cause };
-    const Segment *hashes;
+    const ElfSegment *hashes;
 
     if (!read_elf(&image) || !check_head(&image)) {
         return false;

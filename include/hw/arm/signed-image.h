@@ -12,9 +12,6 @@
 
 #include "hw/core/loader.h"
 
-/* Whether a file that begins with these bytes is one. Pure. */
-bool arm_signed_image_is(const void *head, size_t len);
-
 /* Copies the file to the first byte of ram. *used is how far its segments reach, which may be
  * beyond its end. FALSE: SYNTAX, RANGE if it does not fit, or HOST. */
 bool arm_signed_image_load(LoaderStream *stream, const LoaderDest *ram, uint64_t *used,

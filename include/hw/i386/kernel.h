@@ -50,6 +50,3 @@ typedef struct {
 
 /* FALSE: not an ELF file for this machine with a PVH entry. */
 bool pvh_parse(LoaderStream *stream, PvhImage *image, GError **error);
-
-/* An ELF file, good or bad. */
-bool x86_kernel_is_elf(const void *head, size_t len);
