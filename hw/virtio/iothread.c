@@ -94,17 +94,17 @@ uint64_t iothread_next_poll_ns(const IoThreadPolling *polling, uint64_t poll_ns,
 
 static int wait_for_events(IoThread *t, struct epoll_event *events, int max)
 {
-    uint64_t began, waited;
-    int n;
+    uint64_t began, waited = 0;
+    int n = 0;
 
     if (t->polling.max_ns == 0) {
         return epoll_wait(t->epoll_fd, events, max, -1);
     }
     began = now_ns();
-    do {
+    while (n == 0 && waited < t->poll_ns) {
         n = epoll_wait(t->epoll_fd, events, max, 0);
         waited = now_ns() - began;
-    } while (n == 0 && waited < t->poll_ns);
+    }
     if (n == 0) {
         n = epoll_wait(t->epoll_fd, events, max, -1);
         waited = now_ns() - began;
