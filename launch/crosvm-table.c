@@ -264,16 +264,24 @@ static bool take_shared_dir(Request *r, const char *value, GError **error)
 
 /* ---- network, vsock, console ---- */
 
+/* By name or by descriptor; mac may be NULL. */
+static void add_tap(Request *r, const char *name, const char *fd, const char *mac)
+{
+    char *words = name != NULL ? g_strdup_printf("tap,ifname=%s,script=no,downscript=no", name)
+                               : g_strdup_printf("tap,fd=%s", fd);
+
+    plan_add_net_words(r->plan, words, mac);
+}
+
 static bool take_tap_name(Request *r, const char *value, GError **error)
 {
-    plan_add_net_words(r->plan, g_strdup_printf("tap,ifname=%s,script=no,downscript=no", value),
-                       NULL);
+    add_tap(r, value, NULL, NULL);
     return true;
 }
 
 static bool take_tap_fd(Request *r, const char *value, GError **error)
 {
-    plan_add_net_words(r->plan, g_strdup_printf("tap,fd=%s", value), NULL);
+    add_tap(r, NULL, value, NULL);
     return true;
 }
 
@@ -284,7 +292,6 @@ static bool take_net(Request *r, const char *value, GError **error)
     g_autofree char *text = without_brackets(value);
     g_autoptr(KeyVal) kv = keyval_parse(text, NULL, error);
     const char *name, *fd, *mac;
-    char *words;
 
     if (kv == NULL || !keyval_check_keys(kv, keys, error)) {
         return false;
@@ -302,9 +309,7 @@ static bool take_net(Request *r, const char *value, GError **error)
                     mac);
         return false;
     }
-    words = name != NULL ? g_strdup_printf("tap,ifname=%s,script=no,downscript=no", name)
-                         : g_strdup_printf("tap,fd=%s", fd);
-    plan_add_net_words(r->plan, words, mac);
+    add_tap(r, name, fd, mac);
     return true;
 }
 

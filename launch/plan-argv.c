@@ -326,10 +326,11 @@ static void add_devices(GPtrArray *argv, const Plan *plan, const Board *board,
                         const PlanPlace *place)
 {
     for (unsigned i = 0; i < plan->nets->len; i++) {
-        add_format(argv, "-netdev", "%s,id=net%u", (char *)g_ptr_array_index(plan->nets, i), i);
+        const PlanNet *net = g_ptr_array_index(plan->nets, i);
+
+        add_format(argv, "-netdev", "%s,id=net%u", net->words, i);
         add_format(argv, "-device", "virtio-net-%s,netdev=net%u%s%s", transport(plan), i,
-                   *(char *)g_ptr_array_index(plan->macs, i) != '\0' ? ",mac=" : "",
-                   (char *)g_ptr_array_index(plan->macs, i));
+                   net->mac != NULL ? ",mac=" : "", net->mac != NULL ? net->mac : "");
     }
     for (unsigned i = 0; i < plan->shares->len; i++) {
         add_pair(argv, "-virtfs", g_ptr_array_index(plan->shares, i));

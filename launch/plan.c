@@ -35,6 +35,15 @@ static void disk_free(gpointer data)
     g_free(d);
 }
 
+static void net_free(gpointer data)
+{
+    PlanNet *net = data;
+
+    g_free(net->words);
+    g_free(net->mac);
+    g_free(net);
+}
+
 Plan *plan_new(void)
 {
     Plan *plan = g_new0(Plan, 1);
@@ -42,8 +51,7 @@ Plan *plan_new(void)
     plan->params = g_string_new(NULL);
     plan->sched = g_string_new(NULL);
     plan->disks = g_ptr_array_new_with_free_func(disk_free);
-    plan->nets = g_ptr_array_new_with_free_func(g_free);
-    plan->macs = g_ptr_array_new_with_free_func(g_free);
+    plan->nets = g_ptr_array_new_with_free_func(net_free);
     plan->shares = g_ptr_array_new_with_free_func(g_free);
     plan->words = g_ptr_array_new_with_free_func(g_free);
     return plan;
@@ -65,7 +73,6 @@ void plan_free(Plan *plan)
     g_string_free(plan->sched, TRUE);
     g_ptr_array_unref(plan->disks);
     g_ptr_array_unref(plan->nets);
-    g_ptr_array_unref(plan->macs);
     g_ptr_array_unref(plan->shares);
     g_ptr_array_unref(plan->words);
     g_free(plan);
@@ -150,8 +157,10 @@ bool plan_add_net(Plan *plan, const char *text, GError **error)
 
 void plan_add_net_words(Plan *plan, char *words, const char *mac)
 {
-    g_ptr_array_add(plan->nets, words);
-    g_ptr_array_add(plan->macs, g_strdup(mac != NULL ? mac : ""));
+    PlanNet *net = g_new(PlanNet, 1);
+
+    *net = (PlanNet){ words, g_strdup(mac) };
+    g_ptr_array_add(plan->nets, net);
 }
 
 void plan_add_params(Plan *plan, const char *params)

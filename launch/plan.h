@@ -27,14 +27,18 @@ typedef struct {
 } PlanDisk;
 
 typedef struct {
+    char *words; /* what stands after -netdev, without id */
+    char *mac;   /* the card's address, or NULL */
+} PlanNet;
+
+typedef struct {
     char *name; /* NULL: the first free of vm0, vm1, ... */
     char *arch; /* NULL: the kernel's */
     char *kernel, *initrd, *dtb, *firmware;
     char *vendor_boot, *init_boot, *bootconfig;
     GString *params; /* kernel command line */
     GPtrArray *disks;
-    GPtrArray *nets;   /* of char *: what stands after -netdev, without id */
-    GPtrArray *macs;   /* of char *: the card's address for each of nets, or "" */
+    GPtrArray *nets;   /* of PlanNet */
     GPtrArray *shares; /* of char *: what stands after -virtfs */
     uint64_t memory_mib, swiotlb_mib;
     unsigned cpus;
