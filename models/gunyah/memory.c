@@ -287,7 +287,7 @@ int mem_add_file(GhVm *vm, const struct gh_map_mem_args *args, int fd)
     return ret;
 }
 
-/* With mm_lock: the one mapping of that file, with those flags, that has the whole range. */
+/* With mm_lock: the one mapping of that file, with those flags, that has the whole range there. */
 static GList *find_mapped(GhVm *vm, const struct gh_map_mem_args *args, const struct stat *st)
 {
     for (GList *l = vm->mappings; l; l = l->next) {
@@ -295,7 +295,8 @@ static GList *find_mapped(GhVm *vm, const struct gh_map_mem_args *args, const st
 
         if (same_file(m, st) && m->map_flags == args->flags && m->gpa <= args->guest_addr &&
             args->guest_addr - m->gpa <= m->size &&
-            args->size <= m->size - (args->guest_addr - m->gpa)) {
+            args->size <= m->size - (args->guest_addr - m->gpa) &&
+            args->offset == m->offset + (args->guest_addr - m->gpa)) {
             return l;
         }
     }
@@ -315,9 +316,7 @@ int mem_trim_file(GhVm *vm, const struct gh_map_mem_args *args, int fd)
     }
     pthread_mutex_lock(&vm->mm_lock);
     link = find_mapped(vm, args, &st);
-    if (!link ||
-        ((Mapping *)link->data)->offset + (args->guest_addr - ((Mapping *)link->data)->gpa) !=
-            args->offset) {
+    if (!link) {
         pthread_mutex_unlock(&vm->mm_lock);
         return -ENOENT;
     }
