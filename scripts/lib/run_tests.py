@@ -236,8 +236,9 @@ class Tests:
         return cross and self.build("arm64", ["--cross-file", cross, "-Dauto_features=enabled",
                                               "-Dengine_a64=disabled"], suites=suites)
 
-    def arm64_suite(self, *suites, factor=1):
-        path = self.arm64(*suites)
+    def arm64_suite(self, *suites, builds=None, factor=1):
+        """builds: suites whose programs they need, too; (): all there is to build."""
+        path = self.arm64(*(suites if builds is None else builds))
         if path:
             self.meson_tests(path, suites, "arm64: ", None, factor)
 
@@ -253,8 +254,7 @@ class Tests:
 
     def suite_cross_full(self):
         """What else of its tests qemu-aarch64 carries; all of it builds without warnings."""
-        if self.arm64():
-            self.arm64_suite("qtest", "soak", factor=10)
+        self.arm64_suite("qtest", "soak", builds=(), factor=10)
 
     def suite_nested_arm64(self):
         """Payloads and stock arm64 guests on KVM, in a machine with EL2 that QEMU emulates."""
@@ -262,13 +262,11 @@ class Tests:
 
     def suite_arm64_programs(self):
         """The arm64 build's unit and conformance programs in that machine."""
-        if self.arm64("unit", "conformance", "arm64-programs"):
-            self.arm64_suite("arm64-programs")
+        self.arm64_suite("arm64-programs", builds=("unit", "conformance", "arm64-programs"))
 
     def suite_arm64_functional(self):
         """Its functional tests there: the models run their guests on the machine's KVM."""
-        if self.arm64():
-            self.arm64_suite("arm64-functional")
+        self.arm64_suite("arm64-functional", builds=())
 
     def suite_static(self):
         """Programs for arm64 that need no library."""
