@@ -138,9 +138,21 @@ static void test_dtb_outside(void)
     }
 }
 
+/* A file of RAM_SIZE with a device tree for one vCPU, mapped into us, too. */
+static uint8_t *map_ram(Vm *vm, int *fd)
+{
+    uint8_t *ram;
+
+    *fd = create_mem(vm, GH_GUEST_MEM_CLOEXEC, RAM_SIZE, 0);
+    assert_ok(*fd);
+    ram = host->mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+    g_assert_true(ram != MAP_FAILED);
+    write_dtb(ram + (DTB_GPA - RAM_GPA), &(DtSpec){ .n_cpus = 1 });
+    return ram;
+}
+
 static void test_boot(void)
 {
-    const DtSpec dt = { .n_cpus = 1 };
     g_autoptr(GError) error = NULL;
     g_autoptr(Vm) vm = NULL;
     uint8_t *ram;
@@ -150,12 +162,8 @@ static void test_boot(void)
         return;
     }
     vm = vm_new(REV);
-    fd = create_mem(vm, GH_GUEST_MEM_CLOEXEC, RAM_SIZE, 0);
-    assert_ok(fd);
-    ram = host->mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    g_assert_true(ram != MAP_FAILED);
+    ram = map_ram(vm, &fd);
     memcpy(ram, "\x01\x02\x03\x04", 4);
-    write_dtb(ram + (DTB_GPA - RAM_GPA), &dt);
     assert_ok(map_mem(vm, fd, RWX, RAM_GPA, 0, RAM_SIZE));
     assert_ok(set_dtb(vm, DTB_GPA, DTB_ROOM));
     assert_ok(add_vcpu(vm, 0));
@@ -224,9 +232,7 @@ static void test_lend_mapped_image(void)
         return;
     }
     vm = vm_new(REV);
-    fd = create_mem(vm, GH_GUEST_MEM_CLOEXEC, RAM_SIZE, 0);
-    ram = host->mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    write_dtb(ram + (DTB_GPA - RAM_GPA), &(DtSpec){ .n_cpus = 1 });
+    ram = map_ram(vm, &fd);
     assert_ok(map_mem(vm, fd, RWX | GH_MAP_FORCE_LEND, RAM_GPA, 0, RAM_SIZE));
     assert_ok(set_dtb(vm, DTB_GPA, DTB_ROOM));
     assert_errno(vm_call(vm, GH_VM_START, NULL), EPERM);

@@ -3,15 +3,12 @@
  */
 #include "chardev-front.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "util/error.h"
-
-static char *scratch;
 
 /* ---- the guest's side ---- */
 
@@ -67,11 +64,6 @@ void front_finish(Front *front)
 }
 
 /* ---- the other side ---- */
-
-char *path_of(const char *name)
-{
-    return g_build_filename(scratch, name, NULL);
-}
 
 Chardev *new_ok(const char *fmt, ...)
 {
@@ -165,29 +157,15 @@ void iterate_while_busy(void)
 
 /* ---- main ---- */
 
-static void remove_scratch(void)
-{
-    g_autoptr(GDir) dir = g_dir_open(scratch, 0, NULL);
-    const char *name;
-
-    while ((name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *path = path_of(name);
-
-        g_unlink(path);
-    }
-    g_rmdir(scratch);
-    g_free(scratch);
-}
-
 int test_chardevs(int argc, char **argv, void (*add_tests)(void))
 {
     int status;
 
     g_test_init(&argc, &argv, NULL);
-    scratch = g_dir_make_tmp("humpy-chardev-XXXXXX", NULL);
+    scratch_make("chardev");
     add_tests();
     status = g_test_run();
     chardev_cleanup();
-    remove_scratch();
+    scratch_remove();
     return status;
 }

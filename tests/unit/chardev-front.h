@@ -6,6 +6,7 @@
 
 #include "chardev/chardev.h"
 #include "expect-read.h"
+#include "scratch.h" /* of test_chardevs() */
 #include "util/fd.h"
 
 typedef struct {
@@ -19,9 +20,6 @@ typedef struct {
 void front_attach(Front *front, Chardev *chr, size_t room);
 void front_finish(Front *front); /* and all back ends */
 extern const ChardevFrontend front_functions;
-
-/* In a folder that test_chardevs() removes. */
-char *path_of(const char *name);
 
 Chardev *new_ok(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /* chardev_new() fails so. */

@@ -3,7 +3,6 @@
  * sparse images, overlays.
  */
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,16 +10,10 @@
 
 #include "block/block.h"
 #include "gpt.h"
+#include "scratch.h"
 #include "util/error.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB };
-
-static char *scratch;
-
-static char *path_of(const char *name)
-{
-    return g_build_filename(scratch, name, NULL);
-}
 
 static BlockBackend *open_ok(const BlockOptions *o)
 {
@@ -457,7 +450,7 @@ int main(int argc, char **argv)
     int result;
 
     g_test_init(&argc, &argv, NULL);
-    scratch = g_dir_make_tmp("humpy-images-XXXXXX", NULL);
+    scratch_make("images");
     g_test_add_func("/block/gpt/is-valid", test_gpt_is_valid);
     g_test_add_func("/block/composite/reads-and-writes-partitions", test_composite);
     g_test_add_func("/block/composite/refused", test_composite_refused);
@@ -469,17 +462,6 @@ int main(int argc, char **argv)
     g_test_add_func("/block/overlay/refused", test_overlay_refused);
     g_test_add_func("/block/overlay/interrupted-making", test_overlay_interrupted);
     result = g_test_run();
-    {
-        g_autoptr(GDir) dir = g_dir_open(scratch, 0, NULL);
-        const char *name;
-
-        while ((name = g_dir_read_name(dir)) != NULL) {
-            g_autofree char *path = path_of(name);
-
-            g_unlink(path);
-        }
-    }
-    g_rmdir(scratch);
-    g_free(scratch);
+    scratch_remove();
     return result;
 }

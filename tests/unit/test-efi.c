@@ -338,6 +338,14 @@ static uint64_t record_key(Board *b)
     return params.fw_cfg_key;
 }
 
+/* A board with a drive, on which the guest runs; what its records go to. */
+static uint64_t boot_with_drive(Board *b)
+{
+    open_drive(b);
+    boot(b);
+    return record_key(b);
+}
+
 static void a_record_brings_a_change_to_the_drive(Board *b, gconstpointer data)
 {
     const StoreRecord record = { .offset = EFI_STORE_SIZE - 600, .len = 7 };
@@ -345,9 +353,7 @@ static void a_record_brings_a_change_to_the_drive(Board *b, gconstpointer data)
     struct iovec iov = { on_drive, sizeof(on_drive) };
     uint64_t key;
 
-    open_drive(b);
-    boot(b);
-    key = record_key(b);
+    key = boot_with_drive(b);
     g_assert_cmphex(send_all(b, key, &record, "changed", 7), ==, 0);
     g_assert_cmpint(block_preadv(b->blk, EFI_STORE_SIZE - 1024, &iov, 1), ==, 0);
     g_assert_cmpmem(on_drive + 424, 7, "changed", 7);
@@ -363,9 +369,7 @@ static void a_record_erases_on_the_drive(Board *b, gconstpointer data)
     struct iovec iov = { on_drive, sizeof(on_drive) };
     uint64_t key;
 
-    open_drive(b);
-    boot(b);
-    key = record_key(b);
+    key = boot_with_drive(b);
     g_assert_cmphex(send_all(b, key, &change, "no", 2), ==, 0);
     g_assert_cmphex(send_all(b, key, &record, "", 0), ==, 0);
     g_assert_cmpint(block_preadv(b->blk, 1024, &iov, 1), ==, 0);
@@ -377,9 +381,7 @@ static void a_record_beyond_the_store_is_an_error(Board *b, gconstpointer data)
 {
     uint64_t key;
 
-    open_drive(b);
-    boot(b);
-    key = record_key(b);
+    key = boot_with_drive(b);
     g_assert_cmphex(send(b, key, EFI_STORE_SIZE, 0), ==, 0);
     g_assert_cmphex(send(b, key, 0, STORE_CHUNK), ==, 0);
     g_assert_cmphex(send(b, key, 0, STORE_CHUNK + 1), ==, 1);
